@@ -1,0 +1,1 @@
+"""Contracts, data dictionary, clocks and checks: the lowest layer, imported by every other."""

@@ -1,0 +1,1 @@
+"""Contracts of the bronze layer, a module a table."""

@@ -1,0 +1,1 @@
+"""Contracts of the features layer, a module a table."""

@@ -1,0 +1,41 @@
+"""The shape every feature table shares."""
+
+from validation.columns import pick
+from validation.contract import Check, Column, Table
+
+FEATURE_CLOCKS = pick("event_timestamp", "available_at", "revision", "revised_at", "known_date")
+
+
+def feature_table(
+    view: str, *, grain: str, entities: tuple[str, ...], features: tuple[Column, ...]
+) -> Table:
+    """The contract of features.<view>: entity keys, clocks, revision, then the features."""
+    return Table(
+        name=f"features.{view}",
+        grain=grain,
+        key=(*entities, "event_timestamp", "revision"),
+        columns=(*pick(*entities), *FEATURE_CLOCKS, *features),
+        required=("available_at", "revised_at"),
+        order=(*entities, "event_timestamp"),
+        checks=(
+            Check("usable_after_tick", "available_at > event_timestamp"),
+            *(
+                Check(f"{column.name}_in_range", f"coalesce({column.name} BETWEEN 0 AND 1, true)")
+                for column in features
+                if column.name.endswith(("_ratio_4h", "_ratio_24h", "_ratio_7d", "_ratio_28d"))
+            ),
+            *(
+                Check(f"{column.name}_not_negative", f"coalesce({column.name} >= 0, true)")
+                for column in features
+                if column.name.endswith("_count")
+            ),
+        ),
+        retention_months=12,
+        clock="event_timestamp",
+    )
+
+
+def feature_columns(table: Table) -> tuple[Column, ...]:
+    """The feature columns of a feature table: all but keys and clocks."""
+    clocks = {column.name for column in FEATURE_CLOCKS}
+    return tuple(column for column in table.columns if column.name not in clocks | set(table.key))

@@ -1,0 +1,36 @@
+"""silver.service_outcomes: every version of every claim."""
+
+from validation.columns import pick
+from validation.contract import Check, Table
+
+SERVICE_OUTCOMES = Table(
+    name="silver.service_outcomes",
+    grain="One row per claim version; the current one has the greatest source_updated_at known.",
+    key=("claim_id", "source_updated_at"),
+    columns=pick(
+        "claim_id",
+        "source_updated_at",
+        "known_at",
+        "known_date",
+        "landed_at",
+        "job_id",
+        "provider_id",
+        "submitted_at",
+        "claim_outcome",
+        "invoice_status",
+        "billed_cents",
+        "tow_metres",
+        "rating",
+        "nps",
+        "is_late",
+        "has_unknown_value",
+        "source_object",
+        "source_line",
+    ),
+    required=("job_id", "submitted_at", "is_late"),
+    order=("provider_id", "claim_id"),
+    checks=(
+        Check("nps_range", "coalesce(nps BETWEEN 0 AND 10, true)"),
+        Check("billed_not_negative", "coalesce(billed_cents >= 0, true)"),
+    ),
+)

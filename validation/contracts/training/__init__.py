@@ -1,0 +1,1 @@
+"""Contracts of the training layer, a module a table."""

@@ -1,0 +1,112 @@
+"""training.eta_v1: a provider accepted: minutes to arrival?"""
+
+from dataclasses import replace
+
+from validation.columns import pick
+from validation.contract import Check, Column, Table
+from validation.contracts.features.feature_table import feature_columns
+from validation.contracts.features.provider_activity_15m import PROVIDER_ACTIVITY_15M
+from validation.contracts.features.provider_performance_1d import PROVIDER_PERFORMANCE_1D
+from validation.contracts.features.zone_demand_15m import ZONE_DEMAND_15M
+
+SERVICE_FEATURES: dict[str, tuple[str, ...]] = {
+    "provider_activity_15m": (
+        "offers_60m_count",
+        "offers_4h_count",
+        "accepts_60m_count",
+        "declines_60m_count",
+        "declines_4h_count",
+        "gave_back_24h_count",
+        "open_assignment_count",
+        "open_tow_count",
+        "overdue_assignment_count",
+    ),
+    "incident_zone_demand_15m": (
+        "requests_15m_count",
+        "requests_60m_count",
+        "tow_requests_60m_count",
+        "open_unassigned_count",
+        "ring1_requests_60m_count",
+        "ring4_requests_60m_count",
+        "ring4_open_unassigned_count",
+    ),
+    "provider_performance_1d": (
+        "arrivals_28d_count",
+        "arrival_minutes_p50_28d",
+        "arrival_minutes_p90_28d",
+        "arrival_minus_promise_minutes_p50_28d",
+        "arrival_minus_promise_minutes_p90_28d",
+        "on_time_ratio_28d",
+        "reassign_ratio_28d",
+        "completion_ratio_28d",
+        "goa_ratio_28d",
+    ),
+}
+_TABLE_OF = {
+    "provider_activity_15m": PROVIDER_ACTIVITY_15M,
+    "incident_zone_demand_15m": ZONE_DEMAND_15M,
+    "provider_performance_1d": PROVIDER_PERFORMANCE_1D,
+}
+
+
+def _service_columns() -> tuple[Column, ...]:
+    return tuple(
+        replace(column, name=f"{role}__{column.name}")
+        for role, names in SERVICE_FEATURES.items()
+        for column in feature_columns(_TABLE_OF[role])
+        if column.name in names
+    )
+
+
+ETA_V1 = Table(
+    name="training.eta_v1",
+    grain="One row per assignment accepted on the business day, whatever became of it.",
+    key=("meta_row_id",),
+    columns=(
+        *pick(
+            "meta_row_id",
+            "meta_decision_at",
+            "meta_decision_date_et",
+            "meta_group",
+            "meta_weight",
+            "meta_dispatch_channel",
+            "meta_program_id",
+            "provider_id",
+            "incident_zone_id",
+            "incident_area_id",
+            "service_type",
+        ),
+        *_service_columns(),
+        *pick(
+            "label_status",
+            "label_arrival_minutes",
+            "label_observed_minutes",
+            "label_lower_bound_minutes",
+            "label_upper_bound_minutes",
+            "label_is_censored",
+            "label_censor_reason",
+            "label_wait_minutes",
+            "label_ata_minutes",
+            "label_is_on_time",
+            "label_is_on_time_grace15",
+            "label_is_goa",
+            "label_arrival_evidence",
+        ),
+    ),
+    required=("meta_decision_at", "provider_id", "label_status", "label_is_censored", "meta_weight"),
+    order=("meta_decision_at", "meta_row_id"),
+    checks=(
+        Check(
+            "arrival_in_range",
+            "coalesce(label_arrival_minutes > 0 AND label_arrival_minutes <= 360, label_status <> 'observed')",
+        ),
+        Check(
+            "status_vocabulary",
+            "label_status IN ('observed', 'censored', 'missing_milestone', 'invalid_arrival')",
+        ),
+        Check("one_label_or_none", "(label_arrival_minutes IS NOT NULL) = (label_status = 'observed')"),
+    ),
+    retention_months=24,
+    partition="meta_decision_date_et",
+    clock="meta_decision_at",
+)

@@ -1,0 +1,98 @@
+"""What a landing source promises: fields, types, vocabularies, horizons, and whose data it is.
+
+The contract decides validity once, at ingestion (`ingestion.records`), under its version.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+from validation.columns import COLUMNS
+from validation.contract import Type
+
+
+class Treatment(Enum):
+    """What becomes of a field's value on its way into bronze."""
+
+    PLAIN = "stands in its column"
+    TOKEN = "its column holds a token salted per subject; the value is sealed"
+    SEALED = "only in the sealed payload"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a landed record.
+
+    Attributes:
+        path: dotted path in the record.
+        column: bronze column, or None when the value is only sealed.
+        subject: kind of subject whose salt makes the token (`member`, `driver`).
+        vocabulary: values the contract lists; others are kept, flagged and counted.
+        low, high: closed bounds; outside, the record is quarantined.
+    """
+
+    path: str
+    column: str | None
+    required: bool = False
+    treatment: Treatment = Treatment.PLAIN
+    subject: str = ""
+    vocabulary: frozenset[str] = frozenset()
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def type(self) -> Type:
+        """Type of the landed value (tokens are made from strings)."""
+        if self.column is None or self.treatment is Treatment.TOKEN:
+            return Type.STRING
+        return COLUMNS[self.column].type
+
+
+@dataclass(frozen=True)
+class Place:
+    """A coordinate pair that becomes an H3 r7 zone."""
+
+    latitude: str
+    longitude: str
+    column: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A landing source's contract.
+
+    Attributes:
+        name: folder under `landing/` and name of its bronze and quarantine tables.
+        version: contract version recorded with every row.
+        timestamp: path of the field that is the record's `event_timestamp`.
+        subjects: (kind, key paths), the first whose paths are all present owns the sealed payload.
+        late: events older than this when known enter no state and no feature.
+        ahead: events later than this past their landing are quarantined.
+    """
+
+    name: str
+    version: int
+    timestamp: str
+    fields: tuple[Field, ...]
+    subjects: tuple[tuple[str, tuple[str, ...]], ...]
+    late: timedelta
+    places: tuple[Place, ...] = ()
+    ahead: timedelta = timedelta(hours=1)
+    heartbeat: timedelta = timedelta(minutes=5)
+
+
+def plain(*names: str) -> tuple[Field, ...]:
+    """Optional fields that stand in the column of the same name."""
+    return tuple(Field(name, name) for name in names)
+
+
+def required(*names: str) -> tuple[Field, ...]:
+    """Required fields that stand in the column of the same name."""
+    return tuple(Field(name, name, required=True) for name in names)
+
+
+def sealed(*paths: str) -> tuple[Field, ...]:
+    """Fields that stand in the sealed payload only."""
+    return tuple(Field(path, None, treatment=Treatment.SEALED) for path in paths)
