@@ -1,0 +1,227 @@
+"""One SQL database: SQLite on a laptop, Postgres by URL, the same guarantees on both.
+
+A `Database` is an address: picklable, and safe to carry over a fork, because each process opens
+connections of its own. A write transaction on SQLite takes the write lock at its start (BEGIN
+IMMEDIATE), so that what it reads stays true until it commits; on Postgres lock the rows read with
+`with_for_update()`, which SQLite leaves out.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    CursorResult,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.types import TypeDecorator
+
+from lakehouse.settings import masked
+from validation.clocks import require_utc
+from validation.errors import Busy, SettingError, Unreachable
+
+BUSY_SECONDS = 30.0
+ROWS_PER_STATEMENT = 500
+SCHEMA_LOCK = 7_262_683  # any number, the same in every process
+
+Item = TypeVar("Item")
+Row = Mapping[str, Any]
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment as fixed-width ISO text in UTC: sorts as time, and reads well in any SQL shell."""
+
+    impl = String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        """Text such as 2026-03-10T17:00:00.000000Z."""
+        return None if value is None else f"{require_utc(value, 'A stored time'):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """The moment in UTC."""
+        return None if value is None else datetime.fromisoformat(value).astimezone(UTC)
+
+
+class Database:
+    """Tables at a URL, created on first use, with a schema version that must match.
+
+    Raises, from `read` and `write`:
+        SettingError: the database was made by another version of this schema, or its driver is
+            not installed.
+        Unreachable: the database cannot be opened.
+        Busy: another process held SQLite's write lock for more than 30 seconds.
+    """
+
+    def __init__(self, url: str, metadata: MetaData, schema_version: int) -> None:
+        self.url = url
+        self._metadata = metadata
+        self._schema_version = schema_version
+        self._engine: Engine | None = None
+        self._opened_by = 0
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({masked(self.url)!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_engine": None, "_opened_by": 0}
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database."""
+        with self._transaction(writes=False) as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that commits whole at its end, or not at all."""
+        with self._transaction(writes=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, writes: bool) -> Iterator[Connection]:
+        engine = self._open()
+        try:
+            with engine.connect().execution_options(writes=writes) as connection, connection.begin():
+                yield connection
+        except OperationalError as error:
+            raise self._explained(error) from error
+
+    def _open(self) -> Engine:
+        if self._engine is None or self._opened_by != os.getpid():
+            engine = _engine(self.url)
+            try:
+                self._create_tables(engine)
+            except OperationalError as error:
+                raise self._explained(error) from error
+            self._engine, self._opened_by = engine, os.getpid()
+        return self._engine
+
+    def _create_tables(self, engine: Engine) -> None:
+        versions = Table("schema_version", MetaData(), Column("version", Integer, primary_key=True))
+        with engine.connect().execution_options(writes=True) as connection, connection.begin():
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
+            if not inspect(connection).has_table("schema_version"):
+                versions.create(connection)
+                self._metadata.create_all(connection)
+                connection.execute(insert(versions).values(version=self._schema_version))
+            found = connection.execute(select(versions.c.version)).scalar_one()
+        if found != self._schema_version:
+            raise SettingError(
+                f"The database {masked(self.url)} has schema version {found}; "
+                f"this code reads version {self._schema_version}.",
+                "Run the version of the platform that made it, or point the setting at a new database.",
+            )
+
+    def _explained(self, error: OperationalError) -> Exception:
+        if "database is locked" in str(error.orig):
+            return Busy(
+                f"Another process held the write lock of {masked(self.url)} for {BUSY_SECONDS:.0f} s.",
+                "Run the command again; if it stays so, look for a process that hangs.",
+            )
+        kind = type(error.orig).__name__
+        return Unreachable(
+            f"The database {masked(self.url)} does not answer ({kind}).",
+            "Check the address, that the server runs and that its folder can be written.",
+        )
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert the rows whose key is not there yet; leave the others as they are."""
+    if rows:
+        connection.execute(_dialect_insert(connection, table).on_conflict_do_nothing(), list(rows))
+
+
+def replace_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert the rows; one whose primary key is there takes the new values."""
+    if rows:
+        statement = _dialect_insert(connection, table)
+        keys = [column.name for column in table.primary_key]
+        changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
+
+
+def changed_rows(result: CursorResult[Any]) -> int:
+    """How many rows an UPDATE or DELETE touched."""
+    return result.rowcount
+
+
+def chunks(items: Iterable[Item], size: int = ROWS_PER_STATEMENT) -> Iterator[list[Item]]:
+    """The items in lists short enough for one IN (...).
+
+    >>> list(chunks("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+def _dialect_insert(connection: Connection, table: Table) -> Any:
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def _engine(url: str) -> Engine:
+    address = make_url(url)
+    try:
+        if address.get_backend_name() != "sqlite":
+            return create_engine(address, pool_pre_ping=True)
+        engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
+    except ImportError as error:
+        raise SettingError(
+            f"The database {masked(url)} needs the Python package '{error.name}'.",
+            "Install it beside the platform, or write another driver into the URL.",
+        ) from error
+    if address.database:
+        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver would open transactions by itself, and too late: after the first read.
+    connection.isolation_level = None
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            # Turning WAL on needs the file alone, and does not wait for it: SQLite's busy handler
+            # is not asked (https://sqlite.org/c3ref/busy_handler.html).
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
