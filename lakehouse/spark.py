@@ -1,0 +1,89 @@
+"""The one place where a Spark session is built."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from lakehouse.settings import Settings
+from validation.errors import SettingError
+
+CATALOG = "lake"
+"""Name of the Iceberg catalog in Spark, pyiceberg and Feast."""
+
+
+def catalog_options(settings: Settings) -> dict[str, str]:
+    """Iceberg catalog properties, as Spark spells them after `spark.sql.catalog.lake.`."""
+    if settings.catalog == "glue":
+        options = {
+            "type": "glue",
+            "warehouse": settings.warehouse_uri,
+            "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+        }
+        if settings.glue_endpoint:
+            options["glue.endpoint"] = settings.glue_endpoint
+        if settings.s3_endpoint:
+            options |= {"s3.endpoint": settings.s3_endpoint, "s3.path-style-access": "true"}
+        return options
+    return {
+        "type": "jdbc",
+        "uri": f"jdbc:sqlite:{settings.catalog_path}?busy_timeout=60000",
+        "jdbc.schema-version": "V1",
+        "warehouse": settings.warehouse_uri,
+        "cache-enabled": "false",
+    }
+
+
+def spark_options(settings: Settings) -> dict[str, str]:
+    """Every Spark option of the platform: UTC, ANSI, Iceberg, and small-machine sizes.
+
+    Feast's Spark store is given the same options, so that a job started by Feast reads the same
+    tables in the same time zone.
+
+    Raises:
+        SettingError: the folder of jars does not exist.
+    """
+    jars = sorted(str(path) for path in Path(settings.jars_dir).glob("*.jar"))
+    if not jars:
+        raise SettingError(f"ROADSIDE_JARS_DIR {settings.jars_dir} holds no jars.", "Run `make setup`.")
+    options = {
+        "spark.master": f"local[{settings.spark_cores}]",
+        "spark.app.name": "roadside",
+        "spark.jars": ",".join(jars),
+        "spark.driver.extraClassPath": ":".join(jars),
+        "spark.driver.memory": settings.spark_memory,
+        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -Dlog4j2.level=error",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.ansi.enabled": "true",
+        "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
+        "spark.default.parallelism": str(settings.spark_cores),
+        "spark.sql.adaptive.coalescePartitions.initialPartitionNum": str(settings.shuffle_partitions),
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+        "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
+        f"spark.sql.catalog.{CATALOG}": "org.apache.iceberg.spark.SparkCatalog",
+    }
+    return options | {
+        f"spark.sql.catalog.{CATALOG}.{name}": value for name, value in catalog_options(settings).items()
+    }
+
+
+def spark_session(settings: Settings) -> SparkSession:
+    """The process's Spark session, built on first use.
+
+    Workers run this environment's Python. Nothing random or local to the machine enters a plan.
+    """
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ["TZ"] = "UTC"
+    builder = SparkSession.builder
+    for name, value in spark_options(settings).items():
+        builder = builder.config(name, value)
+    session: SparkSession = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session

@@ -1,0 +1,354 @@
+"""Iceberg tables: created from contracts, read by interval, replaced by interval.
+
+An interval is written to a branch, checked there, and only then published to `main`. Readers
+of `main` see the last published version, whatever happens meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import reduce
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lakehouse.spark import CATALOG
+from validation.clocks import Interval
+from validation.contract import Severity, Table
+from validation.errors import Busy, CheckFailed, Defect, InputMissing
+from validation.spark_schema import conform, spark_type
+
+RUN_PROPERTY = "roadside.run"
+_PROPERTIES = {
+    "format-version": "2",
+    "write.parquet.compression-codec": "zstd",
+    "write.delete.mode": "copy-on-write",
+    "write.update.mode": "copy-on-write",
+    "write.merge.mode": "copy-on-write",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "10",
+    "history.expire.max-snapshot-age-ms": str(24 * 3600 * 1000),
+    "history.expire.min-snapshots-to-keep": "20",
+}
+
+
+@dataclass(frozen=True)
+class Published:
+    """What publishing an interval did."""
+
+    snapshot_id: int | None
+    rows: int
+    warnings: dict[str, int] = field(default_factory=dict)
+
+
+class Lakehouse:
+    """The Iceberg tables of one catalog, through one Spark session."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self.spark = spark
+
+    def identifier(self, table: Table, branch: str = "") -> str:
+        """`lake.<layer>.<table>`, or its branch."""
+        return f"{CATALOG}.{table.name}" + (f".branch_{branch}" if branch else "")
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table has been created."""
+        return bool(self.spark.catalog.tableExists(self.identifier(table)))
+
+    def create(self, table: Table) -> None:
+        """Create the table, or add the columns its contract gained. Idempotent.
+
+        Raises:
+            Defect: the table has a column the contract lacks, or of another type.
+        """
+        if not self.exists(table):
+            self.spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{table.layer}")
+            self.spark.sql(create_statement(table))
+            order = ", ".join(table.order)
+            if order:
+                self.spark.sql(
+                    f"ALTER TABLE {self.identifier(table)} WRITE DISTRIBUTED BY PARTITION "
+                    f"LOCALLY ORDERED BY {order}"
+                )
+            return
+        have = {f.name: f.dataType for f in self.spark.table(self.identifier(table)).schema.fields}
+        for column in table.columns:
+            if column.name not in have:
+                self.spark.sql(
+                    f"ALTER TABLE {self.identifier(table)} ADD COLUMN {column.name} {column.type} "
+                    f"COMMENT '{_quoted(column.meaning)}'"
+                )
+        wrong = sorted(set(have) - set(table.column_names)) + [
+            column.name
+            for column in table.columns
+            if column.name in have and have[column.name] != spark_type(column.type)
+        ]
+        if wrong:
+            raise Defect(
+                f"{table.name}: the stored table and its contract disagree on {', '.join(wrong)}.",
+                "A released column is never dropped or retyped: add a new one to the contract.",
+            )
+
+    def read(self, table: Table) -> DataFrame:
+        """Every published row.
+
+        Raises:
+            InputMissing: the table was never created.
+        """
+        if not self.exists(table):
+            raise InputMissing(
+                f"The table {table.name} does not exist yet.", "Run `roadside run` or `make demo` first."
+            )
+        return self.spark.table(self.identifier(table))
+
+    def read_known(self, table: Table, interval: Interval) -> DataFrame:
+        """The published rows of an interval of known time; only its partitions are read."""
+        return self.read(table).where(self._inside(table, interval))
+
+    def replace(self, table: Table, interval: Interval, frame: DataFrame, run_id: str) -> Published:
+        """Replace the interval's rows by the frame's: written to a branch, checked, published.
+
+        Whole days are replaced partition by partition (`overwritePartitions`), any other interval
+        by delete and append; either way no row outside the interval is touched, and a second run
+        leaves the same rows. The caller holds the table's lease.
+
+        Raises:
+            CheckFailed: a check of the contract fails; `main` is untouched, the branch is kept.
+            Busy: another process published meanwhile.
+            Defect: the frame has rows outside the interval, or not the contract's columns.
+        """
+        rows = conform(frame, table)
+        branch = f"run_{run_id}"
+        self.drop_branches(table)
+        base = self.head(table)
+        self._fork(table, branch)
+        swap = interval.is_whole_days()
+        if swap:
+            self._writer(rows, table, branch, run_id, interval).overwritePartitions()
+            written = self._written(table, branch, base)
+            swap = written == self._count(table, interval, branch)
+            if not swap:  # a day that lost all its rows keeps its old ones: take the other way
+                self._fork(table, branch)
+        if not swap:
+            if base is not None and not self.read_known(table, interval).isEmpty():
+                self.spark.sql(
+                    f"DELETE FROM {self.identifier(table, branch)} WHERE {_inside_sql(table, interval)}"
+                )
+            kept = self.head(table, branch)
+            self._writer(rows, table, branch, run_id, interval).append()
+            written = self._written(table, branch, kept)
+        warnings = self._check(table, interval, branch, written, run_id)
+        snapshot = self._publish(table, branch, base, swap)
+        return Published(snapshot, written, warnings)
+
+    def head(self, table: Table, branch: str = "main") -> int | None:
+        """Snapshot id of a branch, or None when it has none."""
+        ref = self._iceberg(table).refs().get(branch)
+        return int(ref.snapshotId()) if ref is not None else None
+
+    def drop_branches(self, table: Table) -> None:
+        """Drop the branches that earlier runs left behind."""
+        iceberg = self._iceberg(table)
+        for name in list(iceberg.refs()):
+            if name.startswith("run_"):
+                iceberg.manageSnapshots().removeBranch(name).commit()
+
+    def compact(self, table: Table, before: date) -> int:
+        """Rewrite the small files of partitions before the day, and expire old snapshots.
+
+        Rows and digest stay as they are. Returns the number of files rewritten.
+        """
+        if self.head(table) is None:
+            return 0
+        rewritten = self.spark.sql(
+            f"CALL {CATALOG}.system.rewrite_data_files(table => '{table.name}', "
+            f"where => '{table.partition} < DATE \"{before.isoformat()}\"', "
+            "options => map('min-input-files', '2', 'rewrite-all', 'false'))"
+        ).collect()
+        self.spark.sql(f"CALL {CATALOG}.system.expire_snapshots(table => '{table.name}')")
+        return int(rewritten[0]["rewritten_data_files_count"])
+
+    def digest(self, table: Table, interval: Interval | None = None) -> str:
+        """`<rows>-<hash>` of the table's content, whatever the order of rows and files.
+
+        The hash is the sum of two 60-bit parts of each row's SHA-256 over its JSON form with
+        microseconds, so equal digests mean equal multisets of rows.
+        """
+        rows = self.read(table) if interval is None else self.read_known(table, interval)
+        return frame_digest(rows.select(*sorted(table.column_names)))
+
+    def count(self, table: Table) -> int:
+        """Number of published rows, from metadata alone."""
+        counted = self.spark.sql(f"SELECT sum(record_count) FROM {self.identifier(table)}.files").collect()
+        return int(counted[0][0] or 0)
+
+    def _writer(  # type: ignore[no-untyped-def]
+        self, rows: DataFrame, table: Table, branch: str, run_id: str, interval: Interval
+    ):
+        return (
+            rows.writeTo(self.identifier(table, branch))
+            .option(f"snapshot-property.{RUN_PROPERTY}", run_id)
+            .option("snapshot-property.roadside.interval", str(interval))
+        )
+
+    def _iceberg(self, table: Table) -> Any:
+        """The table's handle in Iceberg's own API, freshly loaded: branches cost no Spark job."""
+        jvm = self.spark._jvm
+        return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(  # type: ignore[union-attr]
+            self.spark._jsparkSession, self.identifier(table)
+        )
+
+    def _fork(self, table: Table, branch: str) -> None:
+        iceberg = self._iceberg(table)
+        manage = iceberg.manageSnapshots()
+        if iceberg.refs().get(branch) is not None:
+            manage = manage.removeBranch(branch)
+        current = iceberg.currentSnapshot()
+        if current is None:
+            manage.createBranch(branch).commit()
+        else:
+            manage.createBranch(branch, current.snapshotId()).commit()
+
+    def _written(self, table: Table, branch: str, before: int | None) -> int:
+        """Rows the branch's last write added, as the writer itself counted them."""
+        iceberg = self._iceberg(table)
+        ref = iceberg.refs().get(branch)
+        if ref is None or ref.snapshotId() == before:
+            return 0
+        return int(iceberg.snapshot(ref.snapshotId()).summary().get("added-records") or 0)
+
+    def _inside(self, table: Table, interval: Interval) -> Column:
+        return F.expr(_inside_sql(table, interval))
+
+    def _count(self, table: Table, interval: Interval, branch: str) -> int:
+        return self._branch(table, branch).where(self._inside(table, interval)).count()
+
+    def _branch(self, table: Table, branch: str) -> DataFrame:
+        return self.spark.read.option("branch", branch).table(self.identifier(table))
+
+    def _check(
+        self, table: Table, interval: Interval, branch: str, written: int, run_id: str
+    ) -> dict[str, int]:
+        """Run every check of the contract over the branch in one pass; return the warnings."""
+        violations = {f"{name}_not_null": F.col(name).isNull() for name in table.not_null}
+        violations |= {
+            check.name: ~F.coalesce(F.expr(check.holds), F.lit(value=False)) for check in table.checks
+        }
+        severity = {check.name: check.severity for check in table.checks}
+        per_key = (
+            self._branch(table, branch)
+            .where(self._inside(table, interval))
+            .groupBy(*table.key)
+            .agg(
+                F.count(F.lit(1)).alias("rows"),
+                *(F.sum(broken.cast("long")).alias(name) for name, broken in violations.items()),
+            )
+        )
+        totals = per_key.agg(
+            F.sum("rows").alias("rows"),
+            F.sum((F.col("rows") > 1).cast("long")).alias("unique_key"),
+            *(F.sum(name).alias(name) for name in violations),
+        ).collect()[0]
+        if (found := totals["rows"] or 0) != written:
+            raise Defect(
+                f"{table.name}: {written} rows were written for {interval} but {found} lie inside it.",
+                "The transform made rows outside its interval.",
+            )
+        broken = {name: int(totals[name] or 0) for name in ("unique_key", *violations)}
+        failed = {n: c for n, c in broken.items() if c and severity.get(n, Severity.FAIL) is Severity.FAIL}
+        if failed:
+            listed = "; ".join(f"{name}: {count} of {written} rows" for name, count in failed.items())
+            raise CheckFailed(
+                f"{table.name}: {listed}, interval {interval}, run {run_id}.",
+                f"Nothing was published. The rows are on branch run_{run_id}; the contract is "
+                f"validation/contracts/{table.name.replace('.', '/')}.py.",
+            )
+        return {name: count for name, count in broken.items() if count}
+
+    def _publish(self, table: Table, branch: str, base: int | None, swap: bool) -> int | None:
+        iceberg = self._iceberg(table)
+        staged = self.head(table, branch)
+        if staged is not None and staged != base:
+            manage = iceberg.manageSnapshots()
+            if base is None:
+                manage.createBranch("main", staged).commit()
+            elif self.head(table) == base:
+                manage.fastForwardBranch("main", branch).commit()
+            elif swap:
+                manage.cherrypick(staged).commit()
+            else:
+                raise Busy(
+                    f"{table.name} was published by another process meanwhile.", "Run the interval again."
+                )
+        self._iceberg(table).manageSnapshots().removeBranch(branch).commit()
+        return self.head(table)
+
+
+def create_statement(table: Table) -> str:
+    """The table's Iceberg DDL, derived from its contract."""
+    columns = ",\n  ".join(
+        f"{column.name} {column.type} COMMENT '{_quoted(column.meaning)}'" for column in table.columns
+    )
+    properties = _PROPERTIES | {
+        f"write.metadata.metrics.column.{column.name}": "none"
+        for column in table.columns
+        if column.type == "binary"
+    }
+    listed = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
+    return (
+        f"CREATE TABLE IF NOT EXISTS {CATALOG}.{table.name} (\n  {columns}\n)\n"
+        f"USING iceberg\nPARTITIONED BY ({table.partition})\n"
+        f"COMMENT '{_quoted(table.grain)}'\nTBLPROPERTIES ({listed})"
+    )
+
+
+def frame_digest(frame: DataFrame) -> str:
+    """`<rows>-<hash>` of a frame, whatever the order of its rows."""
+    as_text = F.to_json(
+        F.struct(*frame.columns),
+        {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX", "ignoreNullFields": "false"},
+    )
+    hashed = frame.select(F.sha2(as_text, 256).alias("row_hash"))
+    parts = [
+        F.sum(F.conv(F.substring("row_hash", start, 15), 16, 10).cast("decimal(38,0)")) for start in (1, 16)
+    ]
+    count, *sums = hashed.agg(F.count(F.lit(1)), *parts).collect()[0]
+    folded = reduce(lambda text, part: text + f"{int(part or 0) % 2**64:016x}", sums, "")
+    return f"{count}-{folded}"
+
+
+def digests(lakehouse: Lakehouse, tables: Iterable[Table]) -> dict[str, str]:
+    """Digest by table name, for the tables that exist."""
+    return {table.name: lakehouse.digest(table) for table in tables if lakehouse.exists(table)}
+
+
+def _inside_sql(table: Table, interval: Interval) -> str:
+    """The interval as a predicate that prunes partitions and then rows."""
+    if table.clock == table.partition:
+        raise Defect(f"{table.name} is not replaced by known time.")
+    first, last = interval.known_dates()[0], interval.known_dates()[-1]
+    return (
+        f"{table.partition} BETWEEN DATE '{first}' AND DATE '{last}' "
+        f"AND {table.clock} > {_literal(interval.start)} AND {table.clock} <= {_literal(interval.end)}"
+    )
+
+
+def _literal(moment: datetime) -> str:
+    return f"TIMESTAMP '{moment:%Y-%m-%d %H:%M:%S}+00:00'"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
+
+
+__all__ = [
+    "RUN_PROPERTY",
+    "Lakehouse",
+    "Published",
+    "create_statement",
+    "digests",
+    "frame_digest",
+]
