@@ -59,11 +59,69 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """A row rule as a Spark SQL boolean that holds for every good row (null counts as bad)."""
+    """A row rule as a Spark SQL boolean that holds for every good row (null counts as bad).
+
+    For what spans columns. A rule over one column is a `OneOf` or a `Between`: those are also
+    checked in memory, by pandera.
+    """
 
     name: str
     holds: str
     severity: Severity = Severity.FAIL
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """The column holds one of these words, or null; whether null is allowed the table says.
+
+    >>> OneOf("actor", ("agent", "member")).holds
+    "coalesce(actor IN ('agent', 'member'), true)"
+    """
+
+    column: str
+    values: tuple[str, ...]
+    severity: Severity = Severity.FAIL
+
+    @property
+    def name(self) -> str:
+        """`<column>_vocabulary`."""
+        return f"{self.column}_vocabulary"
+
+    @property
+    def holds(self) -> str:
+        """The rule in Spark SQL."""
+        words = ", ".join("'" + value.replace("'", "''") + "'" for value in self.values)
+        return f"coalesce({self.column} IN ({words}), true)"
+
+
+@dataclass(frozen=True)
+class Between:
+    """The column lies in the closed range, or is null; a bound left out is no bound.
+
+    >>> Between("nps", 0, 10).holds
+    'coalesce(nps >= 0 AND nps <= 10, true)'
+    """
+
+    column: str
+    low: float
+    high: float | None = None
+    severity: Severity = Severity.FAIL
+
+    @property
+    def name(self) -> str:
+        """`<column>_range`."""
+        return f"{self.column}_range"
+
+    @property
+    def holds(self) -> str:
+        """The rule in Spark SQL."""
+        bounds = ((">=", self.low), ("<=", self.high))
+        rules = [f"{self.column} {sign} {bound}" for sign, bound in bounds if bound is not None]
+        return f"coalesce({' AND '.join(rules)}, true)"
+
+
+Rule = Check | OneOf | Between
+"""A row rule: what `lakehouse.tables` asks of Spark, and where it can be, pandera of a frame."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +148,7 @@ class Table:
     columns: tuple[Column, ...]
     required: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
-    checks: tuple[Check, ...] = ()
+    checks: tuple[Rule, ...] = ()
     is_restricted: bool = False
     retention_months: int = 13
     partition: str = "known_date"
@@ -100,7 +158,9 @@ class Table:
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
         repeated = {name for name in names if names.count(name) > 1}
-        unknown = {*self.key, *self.required, *self.order, self.partition, self.clock} - set(names)
+        ruled = {check.column for check in self.checks if not isinstance(check, Check)}
+        named = {*self.key, *self.required, *self.order, *ruled, self.partition, self.clock}
+        unknown = named - set(names)
         if repeated or unknown:
             raise Defect(f"{self.name}: columns repeated {sorted(repeated)}, unknown {sorted(unknown)}.")
 

@@ -1,14 +1,12 @@
 """The shape every feature table shares."""
 
 from validation.columns import pick
-from validation.contract import Check, Column, Table
+from validation.contract import Between, Check, Column, Table
 
 FEATURE_CLOCKS = pick("event_timestamp", "available_at", "revision", "revised_at", "known_date")
 
 
-def feature_table(
-    view: str, *, grain: str, entities: tuple[str, ...], features: tuple[Column, ...]
-) -> Table:
+def feature_table(view: str, *, grain: str, entities: tuple[str, ...], features: tuple[Column, ...]) -> Table:
     """The contract of features.<view>: entity keys, clocks, revision, then the features."""
     return Table(
         name=f"features.{view}",
@@ -20,15 +18,11 @@ def feature_table(
         checks=(
             Check("usable_after_tick", "available_at > event_timestamp"),
             *(
-                Check(f"{column.name}_in_range", f"coalesce({column.name} BETWEEN 0 AND 1, true)")
+                Between(column.name, 0, 1)
                 for column in features
                 if column.name.endswith(("_ratio_4h", "_ratio_24h", "_ratio_7d", "_ratio_28d"))
             ),
-            *(
-                Check(f"{column.name}_not_negative", f"coalesce({column.name} >= 0, true)")
-                for column in features
-                if column.name.endswith("_count")
-            ),
+            *(Between(column.name, 0) for column in features if column.name.endswith("_count")),
         ),
         retention_months=12,
         clock="event_timestamp",

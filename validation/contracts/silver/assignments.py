@@ -1,7 +1,7 @@
 """silver.assignments: the state of each accepted offer, as a changelog."""
 
 from validation.columns import pick
-from validation.contract import Check, Severity, Table
+from validation.contract import Check, OneOf, Severity, Table
 
 ASSIGNMENTS = Table(
     name="silver.assignments",
@@ -42,10 +42,17 @@ ASSIGNMENTS = Table(
     required=("job_id", "accepted_at", "end_reason", "is_backdated", "is_gone_on_arrival"),
     order=("provider_id", "assignment_id"),
     checks=(
-        Check(
-            "end_reason_vocabulary",
-            "end_reason IN ('open', 'arrived', 'provider_gave_back', 'agent_reassigned', 'eta_rejected', "
-            "'member_cancelled', 'missing_milestone')",
+        OneOf(
+            "end_reason",
+            (
+                "open",
+                "arrived",
+                "provider_gave_back",
+                "agent_reassigned",
+                "eta_rejected",
+                "member_cancelled",
+                "missing_milestone",
+            ),
         ),
         Check("arrival_after_acceptance", "coalesce(arrived_at >= accepted_at, true)", Severity.WARN),
     ),

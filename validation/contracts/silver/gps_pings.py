@@ -1,7 +1,7 @@
 """silver.gps_pings: GPS fixes, once each, flagged and placed in a zone."""
 
 from validation.columns import pick
-from validation.contract import Check, Table
+from validation.contract import Between, Table
 
 GPS_PINGS = Table(
     name="silver.gps_pings",
@@ -30,8 +30,9 @@ GPS_PINGS = Table(
     required=("provider_id", "driver_id", "latitude", "longitude", "zone_id", "is_late"),
     order=("driver_id", "event_timestamp"),
     checks=(
-        Check("on_the_globe", "latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180"),
-        Check("speed_plausible", "coalesce(speed_kmh >= 0, true)"),
+        Between("latitude", -90, 90),
+        Between("longitude", -180, 180),
+        Between("speed_kmh", 0),
     ),
     is_restricted=True,
 )

@@ -1,7 +1,7 @@
 """silver.offers: the state of each offer, as a changelog."""
 
 from validation.columns import pick
-from validation.contract import Check, Table
+from validation.contract import Between, OneOf, Table
 
 OFFERS = Table(
     name="silver.offers",
@@ -38,11 +38,10 @@ OFFERS = Table(
     required=("job_id", "offer_outcome"),
     order=("provider_id", "offer_id"),
     checks=(
-        Check(
-            "outcome_vocabulary",
-            "offer_outcome IN ('open', 'accepted', 'declined', 'expired', 'no_contact', 'withdrawn', "
-            "'eta_rejected')",
+        OneOf(
+            "offer_outcome",
+            ("open", "accepted", "declined", "expired", "no_contact", "withdrawn", "eta_rejected"),
         ),
-        Check("answer_after_offer", "coalesce(response_seconds >= 0, true)"),
+        Between("response_seconds", 0),
     ),
 )

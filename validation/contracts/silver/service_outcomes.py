@@ -1,7 +1,7 @@
 """silver.service_outcomes: every version of every claim."""
 
 from validation.columns import pick
-from validation.contract import Check, Table
+from validation.contract import Between, Table
 
 SERVICE_OUTCOMES = Table(
     name="silver.service_outcomes",
@@ -30,7 +30,7 @@ SERVICE_OUTCOMES = Table(
     required=("job_id", "submitted_at", "is_late"),
     order=("provider_id", "claim_id"),
     checks=(
-        Check("nps_range", "coalesce(nps BETWEEN 0 AND 10, true)"),
-        Check("billed_not_negative", "coalesce(billed_cents >= 0, true)"),
+        Between("nps", 0, 10),
+        Between("billed_cents", 0),
     ),
 )

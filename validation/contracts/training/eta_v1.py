@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from validation.columns import pick
-from validation.contract import Check, Column, Table
+from validation.contract import Check, Column, OneOf, Table
 from validation.contracts.features.feature_table import feature_columns
 from validation.contracts.features.provider_activity_15m import PROVIDER_ACTIVITY_15M
 from validation.contracts.features.provider_performance_1d import PROVIDER_PERFORMANCE_1D
@@ -100,10 +100,7 @@ ETA_V1 = Table(
             "arrival_in_range",
             "coalesce(label_arrival_minutes > 0 AND label_arrival_minutes <= 360, label_status <> 'observed')",
         ),
-        Check(
-            "status_vocabulary",
-            "label_status IN ('observed', 'censored', 'missing_milestone', 'invalid_arrival')",
-        ),
+        OneOf("label_status", ("observed", "censored", "missing_milestone", "invalid_arrival")),
         Check("one_label_or_none", "(label_arrival_minutes IS NOT NULL) = (label_status = 'observed')"),
     ),
     retention_months=24,
