@@ -48,6 +48,10 @@ BUSY_SECONDS = 30.0
 ROWS_PER_STATEMENT = 500
 SCHEMA_LOCK = 7_262_683  # any number, the same in every process
 
+# Engines that came over a fork. Closing their SQLite connections here could remove the parent's
+# write-ahead log (https://sqlite.org/howtocorrupt.html, section 2.6), so they are kept and unused.
+_INHERITED: list[Engine] = []
+
 Item = TypeVar("Item")
 Row = Mapping[str, Any]
 
@@ -118,6 +122,8 @@ class Database:
                 self._create_tables(engine)
             except OperationalError as error:
                 raise self._explained(error) from error
+            if self._engine is not None:
+                _INHERITED.append(self._engine)
             self._engine, self._opened_by = engine, os.getpid()
         return self._engine
 

@@ -1,0 +1,92 @@
+"""One publisher per table at a time."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, update
+
+from lakehouse.database import changed_rows, insert_new
+from lakehouse.ops import Ops, leases
+from lakehouse.processes import Process, is_dead, is_local, this_process
+from validation.errors import Busy
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to publish one table, held by this process."""
+
+    table: str
+    token: str
+    holder: Process
+    acquired_at: datetime
+
+
+class Leases:
+    """Who publishes which table now. `now` gives the wall clock."""
+
+    def __init__(self, ops: Ops, now: Callable[[], datetime], lasts: timedelta = timedelta(hours=2)) -> None:
+        self._ops = ops
+        self._now = now
+        self._lasts = lasts
+
+    @contextmanager
+    def publishing(self, table: str) -> Iterator[Lease]:
+        """Hold the table's lease; give it back at the end, however that comes.
+
+        A holder that died here is replaced at once, one on another host when its lease has run
+        out. A holder that lives on this host keeps the lease however long it works.
+
+        Raises:
+            Busy: another publisher holds it; the message names it. Also a second time in one process.
+        """
+        lease = self._acquire(table)
+        try:
+            yield lease
+        finally:
+            with self._ops.write() as connection:
+                connection.execute(delete(leases).where(leases.c.token == lease.token))
+
+    def renew(self, lease: Lease) -> None:
+        """Extend the lease; call it before the commit of long work.
+
+        Raises:
+            Busy: it ran out and another process took it over; nothing may be published now.
+        """
+        mine = leases.c.token == lease.token
+        with self._ops.write() as connection:
+            extended = update(leases).where(mine).values(expires_at=self._now() + self._lasts)
+            if changed_rows(connection.execute(extended)) == 0:
+                raise Busy(
+                    f"{lease.table}: the lease of {lease.holder} ran out and another publisher took it over.",
+                    "Nothing was published by this run; run it again.",
+                )
+
+    def _acquire(self, table: str) -> Lease:
+        lease = Lease(table, secrets.token_hex(8), this_process(), self._now())
+        row = {
+            "table_name": table,
+            "token": lease.token,
+            "host": lease.holder.host,
+            "pid": lease.holder.pid,
+            "process_started": lease.holder.started,
+            "acquired_at": lease.acquired_at,
+            "expires_at": lease.acquired_at + self._lasts,
+        }
+        here = leases.c.table_name == table
+        with self._ops.write() as connection:
+            insert_new(connection, leases, [row])
+            held = connection.execute(select(leases).where(here).with_for_update()).one()
+            if held.token != lease.token:
+                holder = Process(held.host, held.pid, held.process_started)
+                if not (is_dead(holder) or (not is_local(holder) and held.expires_at <= lease.acquired_at)):
+                    raise Busy(
+                        f"{table}: {holder} is publishing it since {held.acquired_at:%Y-%m-%dT%H:%M:%SZ}.",
+                        "Wait for it to end and run again; if it hangs, end that process.",
+                    )
+                connection.execute(update(leases).where(here).values(row))
+        return lease

@@ -1,0 +1,117 @@
+"""The operational database: what landed, what ran, what was published, who publishes now.
+
+The ledgers over it are `landing_ledger`, `run_ledger`, `leases`, `releases` and `table_notes`.
+Lost, it can be rebuilt from bronze (`LandingLedger.rebuild`) and from snapshots' properties.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table
+
+from lakehouse.database import Database, UtcTime
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+landing_objects = Table(
+    "landing_objects",
+    metadata,
+    Column("object_key", String(512), primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("landed_at", UtcTime, nullable=False),
+    Column("known_at", UtcTime, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("is_archive", Boolean, nullable=False),
+    Index("landing_objects_by_known_at", "source", "known_at", "object_key"),
+)
+
+landing_outcomes = Table(
+    "landing_outcomes",
+    metadata,
+    Column("object_key", String(512), primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("lines", BigInteger, nullable=False),
+    Column("bronze_rows", BigInteger, nullable=False),
+    Column("quarantined_rows", BigInteger, nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("contract_version", Integer, nullable=False),
+)
+
+closed_ticks = Table(
+    "closed_ticks",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("closed_through", UtcTime),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String(32), primary_key=True),
+    Column("table_name", String(128), nullable=False),
+    Column("interval_start", UtcTime, nullable=False),
+    Column("interval_end", UtcTime, nullable=False),
+    Column("code_version", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("snapshot_id", BigInteger),
+    Column("rows", BigInteger),
+    Column("counts", JSON, nullable=False),
+    Column("error_kind", String(64)),
+    Column("host", String(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process_started", String(128), nullable=False),
+    Index("runs_by_interval", "table_name", "status", "interval_start", "interval_end"),
+    Index("runs_by_status", "status"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("table_name", String(128), primary_key=True),
+    Column("token", String(32), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process_started", String(128), nullable=False),
+    Column("acquired_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("release_id", String(128), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("tick", UtcTime, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("promised_at", UtcTime, nullable=False),
+    Column("published_at", UtcTime, nullable=False),
+    Column("tables", JSON, nullable=False),
+    Index("releases_by_tick", "kind", "tick", "revision", unique=True),
+)
+
+release_tables = Table(
+    "release_tables",
+    metadata,
+    Column("table_name", String(128), primary_key=True),
+    Column("release_id", String(128), primary_key=True),
+)
+
+table_notes = Table(
+    "table_notes",
+    metadata,
+    Column("table_name", String(128), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("text", String, nullable=False),
+    Column("noted_at", UtcTime, nullable=False),
+)
+
+
+class Ops(Database):
+    """The operational database at a SQLAlchemy URL; its tables are made on first use."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, metadata, SCHEMA_VERSION)

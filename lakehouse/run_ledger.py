@@ -1,0 +1,237 @@
+"""What ran over which interval, with which code, and how it ended.
+
+"Already done" is answered here: a published run stands until another run of its table publishes
+over its interval, or part of it with other code.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, and_, insert, or_, select, update
+
+from lakehouse.database import changed_rows
+from lakehouse.ops import Ops, runs
+from lakehouse.processes import Process, is_dead, is_local, this_process
+from validation.clocks import Interval
+from validation.errors import Defect
+
+ABANDONED_AFTER = timedelta(hours=24)
+
+
+class RunStatus(StrEnum):
+    """How far a run has come."""
+
+    RUNNING = "running"
+    PUBLISHED = "published"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One attempt to make one interval of one table. Its two times are wall clock."""
+
+    run_id: str
+    table: str
+    interval: Interval
+    code_version: str
+    status: RunStatus
+    started_at: datetime
+    finished_at: datetime | None
+    snapshot_id: int | None
+    rows: int | None
+    counts: Mapping[str, int]
+    error_kind: str | None
+    process: Process
+
+
+class RunLedger:
+    """The runs of every table. `now` gives the wall clock, used for a run's times only."""
+
+    def __init__(self, ops: Ops, now: Callable[[], datetime]) -> None:
+        self._ops = ops
+        self._now = now
+
+    def begin(self, table: str, interval: Interval, code_version: str) -> Run:
+        """A new running run.
+
+        First marks as failed the running runs whose process died here (error kind ProcessDied), or
+        that another host began more than 24 hours ago (Abandoned). Two live runs of one interval
+        are allowed: computing needs no lock.
+        """
+        run = Run(
+            run_id=secrets.token_hex(6),
+            table=table,
+            interval=interval,
+            code_version=code_version,
+            status=RunStatus.RUNNING,
+            started_at=self._now(),
+            finished_at=None,
+            snapshot_id=None,
+            rows=None,
+            counts={},
+            error_kind=None,
+            process=this_process(),
+        )
+        with self._ops.write() as connection:
+            _fail_the_dead(connection, run.started_at)
+            connection.execute(insert(runs).values(_row(run)))
+        return run
+
+    def finish(
+        self, run_id: str, *, snapshot_id: int | None, rows: int, counts: Mapping[str, int] | None = None
+    ) -> Run:
+        """The run, published.
+
+        Supersedes every other published run of the table that lies within its interval, or that
+        overlaps it with another code version. Finishing a published run again changes nothing.
+
+        Raises:
+            Defect: there is no such run, or it ended otherwise.
+        """
+        with self._ops.write() as connection:
+            run = _by_id(connection, run_id)
+            if run.status is RunStatus.PUBLISHED:
+                return run
+            _require_running(run)
+            _supersede(connection, run)
+            ended = {
+                "status": RunStatus.PUBLISHED.value,
+                "finished_at": self._now(),
+                "snapshot_id": snapshot_id,
+                "rows": rows,
+                "counts": dict(counts or {}),
+            }
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(ended))
+            return _by_id(connection, run_id)
+
+    def fail(self, run_id: str, error_kind: str) -> Run:
+        """The run, failed with an error of that class; its message, which may name data, is not kept.
+
+        Raises:
+            Defect: there is no such run, or it was published.
+        """
+        with self._ops.write() as connection:
+            run = _by_id(connection, run_id)
+            if run.status is RunStatus.FAILED:
+                return run
+            _require_running(run)
+            _fail(connection, run_id, error_kind, self._now())
+            return _by_id(connection, run_id)
+
+    def published(self, table: str, interval: Interval, code_version: str) -> Run | None:
+        """The newest published run of that code that covers the whole interval; None if none stands."""
+        query = (
+            select(runs)
+            .where(
+                runs.c.table_name == table,
+                runs.c.status == RunStatus.PUBLISHED.value,
+                runs.c.interval_start <= interval.start,
+                runs.c.interval_end >= interval.end,
+                runs.c.code_version == code_version,
+            )
+            .order_by(runs.c.finished_at.desc(), runs.c.run_id)
+            .limit(1)
+        )
+        with self._ops.read() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _run(row)
+
+    def last_run(self, table: str) -> Run | None:
+        """The table's run that began last, however it ended; None if it never ran."""
+        query = select(runs).where(runs.c.table_name == table)
+        with self._ops.read() as connection:
+            row = connection.execute(query.order_by(runs.c.started_at.desc(), runs.c.run_id).limit(1)).first()
+        return None if row is None else _run(row)
+
+    def supersede(self, table: str, interval: Interval) -> int:
+        """How many published runs no longer stand, because what they read was replaced."""
+        here = and_(
+            runs.c.table_name == table,
+            runs.c.status == RunStatus.PUBLISHED.value,
+            runs.c.interval_start < interval.end,
+            runs.c.interval_end > interval.start,
+        )
+        with self._ops.write() as connection:
+            result = connection.execute(update(runs).where(here).values(status=RunStatus.SUPERSEDED.value))
+            return changed_rows(result)
+
+
+def _fail_the_dead(connection: Connection, now: datetime) -> None:
+    running = select(runs).where(runs.c.status == RunStatus.RUNNING.value)
+    for row in connection.execute(running).all():
+        run = _run(row)
+        if is_dead(run.process):
+            _fail(connection, run.run_id, "ProcessDied", now)
+        elif not is_local(run.process) and now - run.started_at > ABANDONED_AFTER:
+            _fail(connection, run.run_id, "Abandoned", now)
+
+
+def _fail(connection: Connection, run_id: str, error_kind: str, now: datetime) -> None:
+    ended = {"status": RunStatus.FAILED.value, "finished_at": now, "error_kind": error_kind}
+    connection.execute(update(runs).where(runs.c.run_id == run_id).values(ended))
+
+
+def _supersede(connection: Connection, run: Run) -> None:
+    interval = run.interval
+    lies_within = and_(runs.c.interval_start >= interval.start, runs.c.interval_end <= interval.end)
+    overlaps = and_(runs.c.interval_start < interval.end, runs.c.interval_end > interval.start)
+    replaced = and_(
+        runs.c.table_name == run.table,
+        runs.c.status == RunStatus.PUBLISHED.value,
+        or_(lies_within, and_(overlaps, runs.c.code_version != run.code_version)),
+    )
+    connection.execute(update(runs).where(replaced).values(status=RunStatus.SUPERSEDED.value))
+
+
+def _by_id(connection: Connection, run_id: str) -> Run:
+    row = connection.execute(select(runs).where(runs.c.run_id == run_id).with_for_update()).first()
+    if row is None:
+        raise Defect(f"There is no run '{run_id}' in the run ledger.")
+    return _run(row)
+
+
+def _require_running(run: Run) -> None:
+    if run.status is not RunStatus.RUNNING:
+        raise Defect(
+            f"{run.table}: run {run.run_id} over {run.interval} is {run.status.value} and cannot end again."
+        )
+
+
+def _row(run: Run) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "table_name": run.table,
+        "interval_start": run.interval.start,
+        "interval_end": run.interval.end,
+        "code_version": run.code_version,
+        "status": run.status.value,
+        "started_at": run.started_at,
+        "counts": dict(run.counts),
+        "host": run.process.host,
+        "pid": run.process.pid,
+        "process_started": run.process.started,
+    }
+
+
+def _run(row: Any) -> Run:
+    return Run(
+        run_id=row.run_id,
+        table=row.table_name,
+        interval=Interval(row.interval_start, row.interval_end),
+        code_version=row.code_version,
+        status=RunStatus(row.status),
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        snapshot_id=row.snapshot_id,
+        rows=row.rows,
+        counts=row.counts,
+        error_kind=row.error_kind,
+        process=Process(row.host, row.pid, row.process_started),
+    )

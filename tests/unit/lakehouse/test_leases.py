@@ -1,0 +1,97 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+from sqlalchemy import update
+
+from lakehouse.leases import Leases
+from lakehouse.ops import Ops, leases
+from validation.errors import Busy
+
+TABLE = "features.provider_activity_15m"
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def ops(tmp_path: Path) -> Ops:
+    return Ops(f"sqlite:///{tmp_path}/ops.db")
+
+
+def at(ops: Ops, passed: timedelta = timedelta(0)) -> Leases:
+    return Leases(ops, lambda: NOW + passed)
+
+
+def test_a_second_publisher_is_told_who_holds_the_table(ops: Ops) -> None:
+    with (
+        at(ops).publishing(TABLE),
+        pytest.raises(Busy, match=rf"{TABLE}: process \d+ on .* since 2026-03-10T12:00:00Z"),
+        at(ops).publishing(TABLE),
+    ):
+        pass
+
+
+def test_another_table_is_free(ops: Ops) -> None:
+    with at(ops).publishing(TABLE), at(ops).publishing("features.zone_demand_15m"):
+        pass
+
+
+def test_the_table_is_free_again_after_success_and_after_failure(ops: Ops) -> None:
+    with pytest.raises(ZeroDivisionError), at(ops).publishing(TABLE):
+        _ = 1 / 0
+    with at(ops).publishing(TABLE):
+        pass
+    with at(ops).publishing(TABLE):
+        pass
+
+
+def test_a_live_holder_on_this_host_keeps_its_lease_however_long_it_works(ops: Ops) -> None:
+    with at(ops).publishing(TABLE), pytest.raises(Busy), at(ops, timedelta(days=3)).publishing(TABLE):
+        pass
+
+
+def test_a_lease_of_another_host_is_taken_over_when_it_ran_out_and_its_holder_notices(ops: Ops) -> None:
+    with at(ops).publishing(TABLE) as lease:
+        with ops.write() as connection:
+            connection.execute(update(leases).values(host="elsewhere"))
+        with pytest.raises(Busy, match="on elsewhere"), at(ops, timedelta(hours=1)).publishing(TABLE):
+            pass
+        at(ops).renew(lease)
+        with at(ops, timedelta(hours=2)).publishing(TABLE) as successor:
+            with pytest.raises(Busy, match="ran out"):
+                at(ops).renew(lease)
+            at(ops).renew(successor)
+
+
+HOLD = """
+import sys, time
+from datetime import UTC, datetime
+from lakehouse.leases import Leases
+from lakehouse.ops import Ops
+with Leases(Ops(sys.argv[1]), lambda: datetime(2026, 3, 10, 12, tzinfo=UTC)).publishing(sys.argv[2]):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_lease_of_a_killed_process_is_taken_over_at_once(
+    ops: Ops, start_python: Callable[..., "Popen[str]"]
+) -> None:
+    holder = start_python(HOLD, ops.url, TABLE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(Busy, match=f"process {holder.pid} on"), at(ops).publishing(TABLE):
+        pass
+    holder.kill()
+    holder.wait()
+    with at(ops).publishing(TABLE):
+        pass
+
+
+def test_a_stranger_under_an_old_pid_does_not_keep_the_lease(ops: Ops) -> None:
+    with at(ops).publishing(TABLE):
+        with ops.write() as connection:
+            connection.execute(update(leases).values(process_started="an earlier boot:1"))
+        with at(ops).publishing(TABLE):
+            pass

@@ -1,0 +1,133 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+from sqlalchemy import update
+
+from lakehouse.ops import Ops, runs
+from lakehouse.run_ledger import Run, RunLedger, RunStatus
+from validation.clocks import Interval
+from validation.errors import Defect
+
+TABLE = "silver.offers"
+DAY = Interval(datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 11, tzinfo=UTC))
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+TICK = Interval(NOON, NOON + timedelta(minutes=15))
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def ops(tmp_path: Path) -> Ops:
+    return Ops(f"sqlite:///{tmp_path}/ops.db")
+
+
+@pytest.fixture
+def ledger(ops: Ops) -> RunLedger:
+    passed = iter(range(1_000))
+    return RunLedger(ops, lambda: NOW + timedelta(seconds=next(passed)))
+
+
+def publish(ledger: RunLedger, interval: Interval, code: str = "c1") -> Run:
+    return ledger.finish(ledger.begin(TABLE, interval, code).run_id, snapshot_id=7, rows=3)
+
+
+def test_a_run_that_ended_well_is_published_with_its_snapshot_and_counts(ledger: RunLedger) -> None:
+    run = ledger.begin(TABLE, TICK, "c1")
+    assert run.status is RunStatus.RUNNING
+    done = ledger.finish(run.run_id, snapshot_id=7, rows=3, counts={"late": 1})
+    assert (done.status, done.snapshot_id, done.rows, done.counts) == (RunStatus.PUBLISHED, 7, 3, {"late": 1})
+    assert (done.started_at, done.finished_at) == (NOW, NOW + timedelta(seconds=1))
+    assert ledger.published(TABLE, TICK, "c1") == done == ledger.last_run(TABLE)
+
+
+def test_finishing_twice_is_finishing_once(ledger: RunLedger) -> None:
+    done = publish(ledger, TICK)
+    assert ledger.finish(done.run_id, snapshot_id=8, rows=9) == done
+
+
+def test_a_running_or_failed_run_is_not_done(ledger: RunLedger) -> None:
+    run = ledger.begin(TABLE, TICK, "c1")
+    assert ledger.published(TABLE, TICK, "c1") is None
+    assert ledger.fail(run.run_id, "CheckFailed").error_kind == "CheckFailed"
+    assert ledger.published(TABLE, TICK, "c1") is None
+    with pytest.raises(Defect, match="cannot end again"):
+        ledger.finish(run.run_id, snapshot_id=1, rows=1)
+
+
+def test_other_code_or_another_table_is_not_done(ledger: RunLedger) -> None:
+    publish(ledger, TICK)
+    assert ledger.published(TABLE, TICK, "c2") is None
+    assert ledger.published("silver.jobs", TICK, "c1") is None
+    assert ledger.last_run("silver.jobs") is None
+
+
+def test_a_tick_inside_a_published_day_is_done(ledger: RunLedger) -> None:
+    day = publish(ledger, DAY)
+    assert ledger.published(TABLE, TICK, "c1") == day
+
+
+def test_a_day_supersedes_its_ticks(ledger: RunLedger) -> None:
+    publish(ledger, TICK)
+    day = publish(ledger, DAY)
+    assert ledger.published(TABLE, TICK, "c1") == day
+
+
+def test_a_tick_replayed_with_other_code_ends_the_standing_of_its_day(ledger: RunLedger) -> None:
+    publish(ledger, DAY, "c1")
+    publish(ledger, TICK, "c1")
+    assert ledger.published(TABLE, DAY, "c1") is not None
+    publish(ledger, TICK, "c2")
+    assert ledger.published(TABLE, DAY, "c1") is None
+    assert ledger.published(TABLE, TICK, "c2") is not None
+
+
+def test_runs_whose_inputs_were_replaced_no_longer_stand(ledger: RunLedger) -> None:
+    publish(ledger, DAY)
+    before = Interval(DAY.start - timedelta(days=1), DAY.start)
+    publish(ledger, before)
+    assert ledger.supersede(TABLE, TICK) == 1
+    assert ledger.published(TABLE, DAY, "c1") is None
+    assert ledger.published(TABLE, before, "c1") is not None
+
+
+BEGIN = """
+import sys, time
+from datetime import UTC, datetime, timedelta
+from lakehouse.ops import Ops
+from lakehouse.run_ledger import RunLedger
+from validation.clocks import Interval
+noon = datetime(2026, 3, 10, 12, tzinfo=UTC)
+ledger = RunLedger(Ops(sys.argv[1]), lambda: datetime(2026, 11, 1, tzinfo=UTC))
+print(ledger.begin("silver.offers", Interval(noon, noon + timedelta(minutes=15)), "c1").run_id, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_run_whose_process_was_killed_is_failed_when_the_next_begins(
+    ops: Ops, ledger: RunLedger, start_python: Callable[..., "Popen[str]"]
+) -> None:
+    other = start_python(BEGIN, ops.url)
+    assert other.stdout is not None
+    run_id = other.stdout.readline().strip()
+    mine = ledger.begin(TABLE, TICK, "c1")
+    with pytest.raises(Defect, match="no run"):
+        ledger.fail("unknown", "X")
+    other.kill()
+    other.wait()
+    ledger.begin("silver.jobs", TICK, "c1")
+    with pytest.raises(Defect, match="failed"):
+        ledger.finish(run_id, snapshot_id=1, rows=1)
+    assert ledger.finish(mine.run_id, snapshot_id=1, rows=1).status is RunStatus.PUBLISHED
+
+
+def test_a_run_of_another_host_is_abandoned_after_a_day(ops: Ops, ledger: RunLedger) -> None:
+    run = ledger.begin(TABLE, TICK, "c1")
+    with ops.write() as connection:
+        connection.execute(update(runs).values(host="elsewhere"))
+    ledger.begin("silver.jobs", TICK, "c1")
+    assert ledger.last_run(TABLE) is not None
+    assert ledger.last_run(TABLE).status is RunStatus.RUNNING  # type: ignore[union-attr]
+    RunLedger(ops, lambda: NOW + timedelta(hours=25)).begin("silver.jobs", TICK, "c1")
+    assert ledger.fail(run.run_id, "X").error_kind == "Abandoned"
