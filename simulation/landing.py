@@ -37,6 +37,8 @@ TRAFFIC_COLUMNS = (
     "measured_at",
 )
 
+CSV_HEADER = (",".join(TRAFFIC_COLUMNS) + "\n").encode()
+
 _OBJECT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _GZIP = 31  # zlib's window bits for a gzip member; its header has mtime 0 and no name
 _BLOCK_BYTES = 1 << 18
@@ -88,7 +90,7 @@ class LandingWriter:
         return self.write_blocks(source, landed_at, object_id, blocks)
 
     def write_blocks(self, source: str, landed_at: datetime, object_id: str, blocks: Iterable[bytes]) -> str:
-        """Write one object from blocks of ready lines, each ending in a newline; return its key."""
+        """Write one object from blocks of ready lines (a CSV's header among them); return its key."""
         compressor = zlib.compressobj(self.compression_level, zlib.DEFLATED, _GZIP)
         return self._publish(object_key(source, landed_at, object_id), _compressed(compressor, blocks))
 
