@@ -37,7 +37,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.types import TypeDecorator
 
 from lakehouse.settings import masked
@@ -112,7 +112,7 @@ class Database:
         try:
             with engine.connect().execution_options(writes=writes) as connection, connection.begin():
                 yield connection
-        except OperationalError as error:
+        except (InterfaceError, OperationalError) as error:
             raise self._explained(error) from error
 
     def _open(self) -> Engine:
@@ -120,7 +120,7 @@ class Database:
             engine = _engine(self.url)
             try:
                 self._create_tables(engine)
-            except OperationalError as error:
+            except (InterfaceError, OperationalError) as error:
                 raise self._explained(error) from error
             if self._engine is not None:
                 _INHERITED.append(self._engine)
@@ -144,7 +144,7 @@ class Database:
                 "Run the version of the platform that made it, or point the setting at a new database.",
             )
 
-    def _explained(self, error: OperationalError) -> Exception:
+    def _explained(self, error: DBAPIError) -> Exception:
         if "database is locked" in str(error.orig):
             return Busy(
                 f"Another process held the write lock of {masked(self.url)} for {BUSY_SECONDS:.0f} s.",

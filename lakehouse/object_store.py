@@ -78,7 +78,7 @@ def open_bytes(root_uri: str, key: str) -> NativeFile:
     if ".." in key.split("/"):
         raise UserError("An object's key may not lead out of the root.", "Name it as landing/<source>/...")
     store = _Store(root_uri)
-    with store.answering():
+    with store.answering(key):
         return store.files.open_input_stream(store.path(key), compression=None)
 
 
@@ -138,12 +138,12 @@ class _Store:
         return sorted(found, key=lambda info: str(info.path))
 
     @contextmanager
-    def answering(self) -> Iterator[None]:
+    def answering(self, key: str = "") -> Iterator[None]:
         try:
             yield
         except FileNotFoundError as error:
             raise InputMissing(
-                f"A landed object is not under {masked(self.root_uri)} any more.",
+                f"The landed object '{key}' is not under {masked(self.root_uri)}.",
                 "Landing objects expire after 35 days; bronze keeps what they held.",
             ) from error
         except OSError as error:

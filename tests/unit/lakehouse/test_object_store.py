@@ -110,7 +110,7 @@ def test_bytes_come_as_they_landed(tmp_path: Path) -> None:
 
 
 def test_a_missing_object_and_a_key_that_leaves_the_root_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputMissing):
+    with pytest.raises(InputMissing, match="landing/gps_pings/x"):
         open_bytes(tmp_path.as_uri(), "landing/gps_pings/x")
     with pytest.raises(UserError, match="out of the root"):
         open_bytes(tmp_path.as_uri(), "landing/../../secret")
