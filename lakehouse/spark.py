@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -46,14 +45,12 @@ def spark_options(settings: Settings) -> dict[str, str]:
     Raises:
         SettingError: the folder of jars does not exist.
     """
-    jars = sorted(str(path) for path in Path(settings.jars_dir).glob("*.jar"))
-    if not jars:
+    if not any(settings.jars_dir.glob("*.jar")):
         raise SettingError(f"ROADSIDE_JARS_DIR {settings.jars_dir} holds no jars.", "Run `make setup`.")
     options = {
         "spark.master": f"local[{settings.spark_cores}]",
         "spark.app.name": "roadside",
-        "spark.jars": ",".join(jars),
-        "spark.driver.extraClassPath": ":".join(jars),
+        "spark.driver.extraClassPath": f"{settings.jars_dir}/*",
         "spark.driver.memory": settings.spark_memory,
         "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -Dlog4j2.level=error",
         "spark.ui.enabled": "false",

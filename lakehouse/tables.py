@@ -235,7 +235,7 @@ class Lakehouse:
         """Run every check of the contract over the branch in one pass; return the warnings."""
         violations = {f"{name}_not_null": F.col(name).isNull() for name in table.not_null}
         violations |= {
-            check.name: ~F.coalesce(F.expr(check.holds), F.lit(value=False)) for check in table.checks
+            check.name: ~F.coalesce(F.expr(check.holds), F.lit(False)) for check in table.checks
         }
         severity = {check.name: check.severity for check in table.checks}
         per_key = (
