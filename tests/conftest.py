@@ -1,0 +1,46 @@
+"""One Spark session per run, with the platform's own options, on a home of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from lakehouse.settings import Settings, load_settings
+from lakehouse.spark import CATALOG, spark_session
+from lakehouse.tables import Lakehouse
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def spark_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of the session: a temporary home, two cores, two shuffle partitions."""
+    return load_settings(
+        {
+            "ROADSIDE_HOME": str(tmp_path_factory.mktemp("home")),
+            "ROADSIDE_JARS_DIR": os.environ.get("ROADSIDE_JARS_DIR", str(PROJECT / ".tools" / "jars")),
+            "ROADSIDE_SPARK_CORES": "2",
+            "ROADSIDE_SHUFFLE_PARTITIONS": "2",
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def spark(spark_settings: Settings) -> Iterator[SparkSession]:
+    """The run's Spark session."""
+    session = spark_session(spark_settings)
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def lakehouse(spark: SparkSession) -> Iterator[Lakehouse]:
+    """The tables of the session's home; empty at first, and dropped after the test."""
+    yield Lakehouse(spark)
+    for namespace in spark.sql(f"SHOW NAMESPACES IN {CATALOG}").collect():
+        for table in spark.sql(f"SHOW TABLES IN {CATALOG}.{namespace[0]}").collect():
+            spark.sql(f"DROP TABLE {CATALOG}.{namespace[0]}.{table['tableName']} PURGE")

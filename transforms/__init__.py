@@ -1,0 +1,1 @@
+"""Pure functions between tables: bronze -> silver -> features. Nothing reads, writes or asks the time."""

@@ -1,0 +1,26 @@
+"""Known time as Spark columns: which rows an interval holds, and which came too late."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from validation.clocks import Interval
+from validation.source import Source
+
+
+def known_within(interval: Interval) -> Column:
+    """Whether the row's tick lies in the interval: start < known_at <= end."""
+    return (F.col("known_at") > F.lit(interval.start)) & (F.col("known_at") <= F.lit(interval.end))
+
+
+def is_late(source: Source) -> Column:
+    """Whether the event was older than its source's late horizon when it became known."""
+    return F.col("event_timestamp") < F.col("known_at") - span(source.late)
+
+
+def span(length: timedelta) -> Column:
+    """A length of time, exact to the microsecond."""
+    return F.lit(length)

@@ -1,0 +1,43 @@
+"""Positions on the globe as Spark columns: distance, and the H3 cell around them."""
+
+from __future__ import annotations
+
+import h3.api.basic_int as h3
+import pyarrow as pa
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import arrow_udf
+from pyspark.sql.types import LongType
+
+from transforms.zones import ZONE_RESOLUTION
+
+EARTH_RADIUS_M = 6_371_008.8
+"""Mean radius R1 of GRS 80 (Moritz, Geodetic Reference System 1980)."""
+
+
+def zone_of(latitude: Column, longitude: Column) -> Column:
+    """The H3 r7 cell of a position in degrees, as H3's hexadecimal text."""
+    return F.lower(F.hex(_cells(latitude, longitude)))
+
+
+def distance_metres(
+    latitude: Column, longitude: Column, other_latitude: Column, other_longitude: Column
+) -> Column:
+    """Great-circle distance of two positions in degrees, by the haversine formula; null if one is unknown."""
+    south, north = F.radians(latitude), F.radians(other_latitude)
+    half_chord: Column = F.pow(F.sin((north - south) / 2), F.lit(2.0)) + F.cos(south) * F.cos(north) * F.pow(
+        F.sin(F.radians(other_longitude - longitude) / 2), F.lit(2.0)
+    )
+    rounded = F.when(half_chord > 1, 1.0).otherwise(half_chord)
+    return 2 * EARTH_RADIUS_M * F.asin(F.sqrt(rounded))
+
+
+def _cells_of(latitudes: pa.Array, longitudes: pa.Array) -> pa.Array:
+    cell = h3.latlng_to_cell
+    places = zip(latitudes.to_numpy().tolist(), longitudes.to_numpy().tolist(), strict=True)
+    return pa.array(
+        [cell(latitude, longitude, ZONE_RESOLUTION) for latitude, longitude in places], pa.int64()
+    )
+
+
+_cells = arrow_udf(_cells_of, LongType())  # type: ignore[call-overload]

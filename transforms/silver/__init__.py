@@ -1,0 +1,1 @@
+"""The silver layer, a module a table: once each, conformed, without identities."""

@@ -1,0 +1,63 @@
+"""silver.gps_pings: GPS fixes, once each, flagged and placed in a zone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from transforms.known_time import is_late, known_within, span
+from transforms.positions import distance_metres, zone_of
+from transforms.silver.deduplication import first_copies, identity_of
+from validation.clocks import TICK, Interval
+from validation.contracts.silver.gps_pings import GPS_PINGS
+from validation.sources.gps_pings import GPS_PINGS as SOURCE
+
+STALE_AFTER = timedelta(minutes=15)
+INACCURATE_ABOVE_M = 200
+FASTEST_KMH = 200
+JUMP_MEMORY = 2 * TICK
+"""A fix known longer than this before another tells nothing about how the driver got there."""
+
+IDENTITY = identity_of(SOURCE, "event_id", "event_timestamp")
+LOOK_BACK = IDENTITY.horizon + JUMP_MEMORY
+"""A fix is compared with one known JUMP_MEMORY earlier, which must itself be a first copy."""
+
+FIX = ("known_at", "event_timestamp", "latitude", "longitude")
+_AS_KNOWN = Window.partitionBy("driver_id").orderBy("known_at", "event_timestamp", "event_id")
+
+
+def gps_pings(bronze_gps_pings: DataFrame, interval: Interval) -> DataFrame:
+    """One row per fix first known in the interval.
+
+    Late, stale, inaccurate and implausible fixes are kept and flagged.
+    """
+    remembered = Interval(interval.start - JUMP_MEMORY, interval.end)
+    return (
+        first_copies(bronze_gps_pings, remembered, IDENTITY)
+        .withColumn("before", F.lag(F.struct(*FIX)).over(_AS_KNOWN))
+        .withColumn("is_implausible_jump", _is_implausible_jump(F.col("before")))
+        .where(known_within(interval))
+        .withColumns(
+            {
+                "zone_id": zone_of(F.col("latitude"), F.col("longitude")),
+                "is_late": is_late(SOURCE),
+                "is_stale": F.col("landed_at") - F.col("event_timestamp") > span(STALE_AFTER),
+                "is_inaccurate": F.coalesce(F.col("accuracy_m") > INACCURATE_ABOVE_M, F.lit(False)),
+            }
+        )
+        .select(*GPS_PINGS.column_names)
+    )
+
+
+def _is_implausible_jump(before: Column) -> Column:
+    """Whether the driver came from the fix before only faster than FASTEST_KMH.
+
+    Fixes less than a second apart, either way round, count as a second apart.
+    """
+    metres = distance_metres(before["latitude"], before["longitude"], F.col("latitude"), F.col("longitude"))
+    microseconds = F.abs(F.unix_micros("event_timestamp") - F.unix_micros(before["event_timestamp"]))
+    seconds = F.greatest(microseconds, F.lit(1_000_000)) / 1_000_000
+    is_remembered = before["known_at"] >= F.col("known_at") - span(JUMP_MEMORY)
+    return F.coalesce(is_remembered & (metres * 3.6 > seconds * FASTEST_KMH), F.lit(False))
