@@ -1,0 +1,41 @@
+# Every target works on a fresh clone: `setup` comes first and takes no time once done.
+
+bin := .venv/bin
+# What scripts/bootstrap found and made, for every command started here.
+setup_environment = JAVA_HOME="$$(cat .tools/java_home)" ROADSIDE_JARS_DIR="$(CURDIR)/.tools/jars"
+ARGS :=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format docs clean clean-all
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install everything: uv, the locked Python packages, Java 17, Spark's jars, Redis
+	@scripts/bootstrap
+
+demo: setup ## build a small city and carry it from landed files to Redis and a training dataset
+	@$(setup_environment) $(bin)/roadside demo $(ARGS)
+
+test: lint ## lint, then run every test; ARGS="tests/unit -k offers" for some of them
+	@$(setup_environment) $(bin)/python -m pytest $(ARGS)
+
+lint: setup ## style, types and the direction of imports
+	@$(bin)/ruff check
+	@$(bin)/ruff format --check
+	@$(bin)/mypy
+	@$(bin)/lint-imports
+
+format: setup ## mend what the linters can mend
+	@$(bin)/ruff check --fix
+	@$(bin)/ruff format
+
+docs: setup ## write docs/tables/ anew from the contracts
+	@$(setup_environment) $(bin)/roadside docs $(ARGS)
+
+clean: ## remove caches and builds
+	@rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	@find . -name __pycache__ -type d -not -path './.venv/*' -not -path './.tools/*' -prune -exec rm -rf {} +
+
+clean-all: clean ## also remove .venv, .tools and .roadside, the data of the embedded platform
+	@rm -rf .venv .tools .roadside
