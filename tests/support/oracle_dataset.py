@@ -1,0 +1,173 @@
+"""Naive oracle, part 7: the rows of eta_v1, one per assignment, and what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from support.oracle_days import ping_near_arrival
+from support.oracle_records import business_date, business_day_start
+from support.oracle_rows import VIEWS, Row, served_row
+from support.oracle_states import Assignment, Job, Lifecycle, area_of, zone_of
+from support.oracle_ticks import DAY, Silver
+
+LONGEST_ARRIVAL = timedelta(minutes=360)
+GRACE = timedelta(minutes=15)
+CENSORINGS = ("member_cancelled", "agent_reassigned", "provider_gave_back", "eta_rejected")
+ROLES = {  # name of a view in the service: the view, and the spine column that is its key
+    "provider_activity_15m": ("provider_activity_15m", "provider_id"),
+    "incident_zone_demand_15m": ("zone_demand_15m", "incident_zone_id"),
+    "provider_performance_1d": ("provider_performance_1d", "provider_id"),
+}
+LABELS = (
+    "label_arrival_minutes",
+    "label_observed_minutes",
+    "label_lower_bound_minutes",
+    "label_upper_bound_minutes",
+    "label_censor_reason",
+    "label_wait_minutes",
+    "label_ata_minutes",
+    "label_is_on_time",
+    "label_is_on_time_grace15",
+    "label_is_goa",
+    "label_arrival_evidence",
+)
+
+
+@dataclass(frozen=True)
+class EtaDataset:
+    """The rows of a business day, in order of decision, and how many each filter left out."""
+
+    rows: list[Row]
+    waterfall: dict[str, int]
+
+
+def eta_v1(
+    silver: Silver, day: date, service_features: Mapping[str, Sequence[str]] | None = None
+) -> EtaDataset:
+    """The partition of a business day, with what was known at its close, 03:00 ET two days later.
+
+    Rows hold assignment_id and job_id (to find them again), the keys, meta_* (without row_id and
+    group, which are no business of the oracle), label_*, and view__feature for service_features.
+    """
+    close = business_day_start(day + 2 * DAY)
+    state = silver.at(close)
+    accepted = [each for each in state.assignments.values() if business_date(each.accepted_at) == day]
+    waterfall = {"accepted_offers": len(accepted), "scheduled": 0, "second_tow": 0, "backdated": 0, "rows": 0}
+    rows = []
+    for assignment in sorted(accepted, key=lambda each: (each.accepted_at, each.assignment_id)):
+        refused = left_out(assignment, state.jobs[assignment.job_id])
+        waterfall[refused or "rows"] += 1
+        if refused is None:
+            spine = spine_row(assignment, state)
+            features = joined(silver, spine, service_features or {})
+            rows.append({**spine, **features, **labels(silver, state, assignment, close)})
+    return EtaDataset(rows, waterfall)
+
+
+def left_out(assignment: Assignment, job: Job) -> str | None:
+    """The first filter that takes the assignment out; None if it stays."""
+    if job.fact("scheduled_for", assignment.accepted_at) is not None:
+        return "scheduled"
+    if job.fact("job_kind", assignment.accepted_at) not in (None, "roadside", "accident"):
+        return "second_tow"
+    if assignment.is_backdated:
+        return "backdated"
+    return None
+
+
+def spine_row(assignment: Assignment, state: Lifecycle) -> Row:
+    """Keys and meta of an assignment, the job as stated by the decision."""
+    job = state.jobs[assignment.job_id]
+    decision_at = assignment.accepted_at
+    zone_id = zone_of(job.place(decision_at))
+    offer = state.offers.get(assignment.offer_id or "")
+    return {
+        "assignment_id": assignment.assignment_id,
+        "job_id": assignment.job_id,
+        "meta_decision_at": decision_at,
+        "meta_decision_date_et": business_date(decision_at),
+        "meta_weight": 1.0,
+        "meta_dispatch_channel": offer.dispatch_channel if offer else None,
+        "meta_program_id": job.fact("program_id", decision_at),
+        "provider_id": assignment.provider_id,
+        "incident_zone_id": zone_id,
+        "incident_area_id": area_of(zone_id),
+        "service_type": job.fact("service_type", decision_at),
+    }
+
+
+def joined(silver: Silver, spine: Row, service_features: Mapping[str, Sequence[str]]) -> Row:
+    """view__feature columns, each as a reader at the decision would have had it."""
+    columns = {}
+    for role, features in service_features.items():
+        view_name, key = ROLES[role]
+        row = served_row(silver, VIEWS[view_name], spine[key], spine["meta_decision_at"])
+        for feature in features:
+            columns[f"{role}__{feature}"] = None if row is None else row[feature]
+    return columns
+
+
+def labels(silver: Silver, state: Lifecycle, assignment: Assignment, close: datetime) -> Row:
+    """label_* of an assignment, with what was known at the close; null where a label has no meaning."""
+    label: dict[str, Any] = dict.fromkeys(LABELS)
+    label["label_is_censored"] = False
+    if assignment.end_reason == "arrived":
+        assert assignment.arrived_at is not None
+        took = assignment.arrived_at - assignment.accepted_at
+        if not timedelta(0) < took <= LONGEST_ARRIVAL:
+            return {**label, "label_status": "invalid_arrival"}
+        return {**label, **arrival_labels(silver, state, assignment, close), "label_status": "observed"}
+    if assignment.end_reason == "missing_milestone":
+        assert assignment.ended_at is not None
+        return {
+            **label,
+            "label_status": "missing_milestone",
+            "label_lower_bound_minutes": 0.0,
+            "label_upper_bound_minutes": as_minutes(assignment.ended_at - assignment.accepted_at),
+        }
+    is_open = assignment.end_reason == "open"
+    until = close if assignment.ended_at is None else assignment.ended_at
+    observed = as_minutes(until - assignment.accepted_at)
+    return {
+        **label,
+        "label_status": "censored",
+        "label_is_censored": True,
+        "label_censor_reason": "open_at_close" if is_open else assignment.end_reason,
+        "label_observed_minutes": observed,
+        "label_lower_bound_minutes": observed,
+    }
+
+
+def arrival_labels(silver: Silver, state: Lifecycle, assignment: Assignment, close: datetime) -> Row:
+    """The labels of an observed arrival."""
+    arrived_at, promise = assignment.arrived_at, assignment.first_promised_arrival_at
+    requested_at = state.jobs[assignment.job_id].requested_at
+    assert arrived_at is not None
+    took = as_minutes(arrived_at - assignment.accepted_at)
+    return {
+        "label_arrival_minutes": took,
+        "label_observed_minutes": took,
+        "label_lower_bound_minutes": took,
+        "label_upper_bound_minutes": took,
+        "label_wait_minutes": None if requested_at is None else as_minutes(arrived_at - requested_at),
+        "label_ata_minutes": None if promise is None else took,
+        "label_is_on_time": None if promise is None else arrived_at <= promise,
+        "label_is_on_time_grace15": None if promise is None else arrived_at <= promise + GRACE,
+        "label_is_goa": assignment.gone_on_arrival_at is not None,
+        "label_arrival_evidence": evidence(silver, state, assignment, close),
+    }
+
+
+def evidence(silver: Silver, state: Lifecycle, assignment: Assignment, close: datetime) -> str:
+    """What bears the arrival out: the driver's word, with or without a ping, or that nobody was there."""
+    if assignment.on_scene_at is None:
+        return "goa"
+    return "status_and_gps" if ping_near_arrival(silver, state, assignment, close) else "status_only"
+
+
+def as_minutes(duration: timedelta) -> float:
+    """Seconds / 60."""
+    return duration.total_seconds() / 60.0

@@ -1,0 +1,159 @@
+"""Naive oracle, part 5: every feature of provider_performance_1d, of any provider at any cut."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
+from support.oracle_records import Landed, business_date, business_day_start, parse_time
+from support.oracle_states import Assignment, Lifecycle
+from support.oracle_ticks import (
+    DAY,
+    Features,
+    Silver,
+    Window,
+    accept_ratio,
+    before,
+    bucket_quantile,
+    known,
+    ratio,
+    response_p50,
+)
+
+ARRIVAL_MINUTES = (*range(5, 185, 5), 240, 300, 360)
+PROMISE_MINUTES = (-60, -45, -30, -20, -15, -10, -5, 0, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180)
+EVIDENCE_METRES = 300
+EVIDENCE_TIME = timedelta(minutes=10)
+EARTH_METRES = 6_371_007.18  # mean radius, as H3 uses it
+
+
+def provider_performance_1d(silver: Silver, provider_id: str, cut: datetime) -> Features | None:
+    """Every feature of the provider at the business-day cut; None when it is not live."""
+    state = silver.at(cut)
+    offers = [each for each in state.offers.values() if each.provider_id == provider_id]
+    assignments = [each for each in state.assignments.values() if each.provider_id == provider_id]
+    week, month = business_days(7, cut), business_days(28, cut)
+    if not any(month.holds(each.offered_at) for each in offers):
+        return None
+    accepted = [each for each in assignments if month.holds(each.accepted_at)]
+    lost = [each for each in accepted if ended(each, month) in ("provider_gave_back", "agent_reassigned")]
+    kept = [each for each in accepted if ended(each, month) != "member_cancelled"]
+    finished = [
+        each for each in kept if before(each.completed_at, month) or before(each.gone_on_arrival_at, month)
+    ]
+    arrived = [each for each in assignments if month.holds(each.arrived_at)]
+    gone = [each for each in arrived if before(each.gone_on_arrival_at, month)]
+    evidenced = [each for each in arrived if ping_near_arrival(silver, state, each, cut)]
+    arrival_minutes, promise_minutes = [], []
+    for each in arrived:
+        assert each.arrived_at is not None
+        arrival_minutes.append(minutes(each.arrived_at - each.accepted_at))
+        if each.first_promised_arrival_at is not None:
+            promise_minutes.append(minutes(each.arrived_at - each.first_promised_arrival_at))
+    return {
+        "offers_7d_count": sum(week.holds(each.offered_at) for each in offers),
+        "offers_28d_count": sum(month.holds(each.offered_at) for each in offers),
+        "offer_accept_ratio_7d": accept_ratio(offers, week),
+        "offer_accept_ratio_28d": accept_ratio(offers, month),
+        "response_seconds_p50_28d": response_p50(offers, month),
+        "accepted_28d_count": len(accepted),
+        "reassign_ratio_28d": ratio(len(lost), len(accepted)),
+        "completion_ratio_28d": ratio(len(finished), len(kept)),
+        "arrivals_28d_count": len(arrived),
+        "arrival_minutes_p50_28d": bucket_quantile(arrival_minutes, 50, ARRIVAL_MINUTES, 720),
+        "arrival_minutes_p90_28d": bucket_quantile(arrival_minutes, 90, ARRIVAL_MINUTES, 720),
+        "arrival_minus_promise_minutes_p50_28d": bucket_quantile(promise_minutes, 50, PROMISE_MINUTES, 360),
+        "arrival_minus_promise_minutes_p90_28d": bucket_quantile(promise_minutes, 90, PROMISE_MINUTES, 360),
+        "on_time_ratio_28d": ratio(sum(value <= 0 for value in promise_minutes), len(promise_minutes)),
+        "goa_ratio_28d": ratio(len(gone), len(arrived)),
+        "gps_evidenced_arrival_ratio_28d": ratio(len(evidenced), len(arrived)),
+        **claims_features(silver, state, provider_id, cut),
+    }
+
+
+def ended(assignment: Assignment, window: Window) -> str:
+    """How the assignment had ended before the window's end."""
+    return assignment.end_reason if before(assignment.ended_at, window) else "open"
+
+
+def minutes(duration: timedelta) -> Fraction:
+    """A duration in minutes, exactly."""
+    return Fraction(duration // timedelta(microseconds=1), 60_000_000)
+
+
+def ping_near_arrival(silver: Silver, state: Lifecycle, assignment: Assignment, by: datetime) -> bool:
+    """Whether a ping of the provider known by then is within 300 m of the job, 10 minutes of the arrival."""
+    if assignment.arrived_at is None:
+        return False
+    place = state.jobs[assignment.job_id].place(assignment.arrived_at)
+    if place is None:
+        return False
+    for ping in known(silver.pings_of_provider.get(assignment.provider_id or "", []), by):
+        if abs(ping.event_timestamp - assignment.arrived_at) > EVIDENCE_TIME:
+            continue
+        if metres_between(place, (ping.data["latitude"], ping.data["longitude"])) <= EVIDENCE_METRES:
+            return True
+    return False
+
+
+def metres_between(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Great-circle distance (haversine)."""
+    north1, east1, north2, east2 = (math.radians(degrees) for degrees in (*one, *other))
+    half = (
+        math.sin((north2 - north1) / 2) ** 2
+        + math.cos(north1) * math.cos(north2) * math.sin((east2 - east1) / 2) ** 2
+    )
+    return 2 * EARTH_METRES * math.asin(math.sqrt(half))
+
+
+def business_days(count: int, cut: datetime) -> Window:
+    """The last business days before a cut at 03:00 ET, 23- and 25-hour days included."""
+    return Window(business_day_start(business_date(cut) - count * DAY), cut)
+
+
+def claims_features(silver: Silver, state: Lifecycle, provider_id: str, cut: datetime) -> Features:
+    """The features over claims submitted in the last 90 business days, in their current versions."""
+    window = business_days(90, cut)
+    claims = [each for each in current_claims(silver, cut) if window.holds(parse_time(each["submitted_at"]))]
+    own = [each for each in claims if each["provider_id"] == provider_id]
+    scores = [each["nps"] for each in own if each.get("nps") is not None]
+    bills = [cents(each) for each in own if each.get("billed_usd") is not None]
+    return {
+        "nps_mean_90d": ratio(sum(scores), len(scores)),
+        "nps_90d_count": len(scores),
+        "billed_usd_mean_90d": ratio(sum(bills), 100 * len(bills)),
+        "billed_90d_count": len(bills),
+        "billed_vs_area_ratio_90d": billed_vs_area(state, claims, provider_id),
+    }
+
+
+def current_claims(silver: Silver, tick: datetime) -> list[dict]:
+    """Of each claim, the version with the greatest source time among those known."""
+    current: dict[str, Landed] = {}
+    for version in sorted(known(silver.service_outcomes, tick), key=lambda each: each.event_timestamp):
+        current[version.data["claim_id"]] = version
+    return [version.data for version in current.values()]
+
+
+def cents(claim: dict) -> int:
+    """The billed amount in whole cents, halves up."""
+    return int((Decimal(str(claim["billed_usd"])) * 100).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def billed_vs_area(state: Lifecycle, claims: list[dict], provider_id: str) -> float | None:
+    """What the provider billed, over what its claims would cost at their areas' mean."""
+    bills_of_area: dict[str, list[int]] = {}
+    own: list[tuple[str, int]] = []
+    for claim in claims:
+        job = state.jobs.get(claim["job_id"])
+        if claim.get("billed_usd") is None or job is None or job.area_id is None:
+            continue
+        bills_of_area.setdefault(job.area_id, []).append(cents(claim))
+        if claim["provider_id"] == provider_id:
+            own.append((job.area_id, cents(claim)))
+    expected = 0  # in 1/10000 cent
+    for area_id, _ in own:
+        expected += sum(bills_of_area[area_id]) * 10_000 // len(bills_of_area[area_id])
+    return ratio(10_000 * sum(bill for _, bill in own), expected)

@@ -1,0 +1,147 @@
+"""Naive oracle, part 2: offers, assignments and jobs as values, and the events they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import h3
+
+from support.oracle_records import Landed, parse_time
+
+ANSWER_DUE = timedelta(minutes=15)
+BACKDATED = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One dispatch event; position is its place in the order of its job."""
+
+    position: int
+    at: datetime
+    type: str
+    landed: Landed
+
+    def get(self, name: str) -> Any:
+        """A field of the record; None if absent."""
+        return self.landed.data.get(name)
+
+    def moment(self, name: str) -> datetime | None:
+        """A field of the record that is a time."""
+        text = self.get(name)
+        return None if text is None else parse_time(text)
+
+
+@dataclass
+class Offer:
+    """One question to one provider at one moment, as known."""
+
+    offer_id: str
+    job_id: str
+    provider_id: str | None
+    offered_at: datetime
+    position: int
+    given_channel: str | None
+    outcome: str = "open"
+    responded_at: datetime | None = None
+    accepted_at: datetime | None = None
+    is_answered_in_time: bool = False
+
+    @property
+    def dispatch_channel(self) -> str:
+        """As given; else phone when nobody answered within 15 minutes, else digital."""
+        return self.given_channel or ("digital" if self.is_answered_in_time else "phone")
+
+    @property
+    def response_seconds(self) -> int | None:
+        """Whole seconds from offer to answer, where the provider itself answered."""
+        if self.responded_at is None or self.outcome not in ("accepted", "declined", "eta_rejected"):
+            return None
+        return (self.responded_at - self.offered_at) // timedelta(seconds=1)
+
+
+@dataclass
+class Assignment:
+    """An accepted offer until arrival, give-back or cancel, as known."""
+
+    assignment_id: str
+    offer_id: str | None
+    job_id: str
+    provider_id: str | None
+    accepted_at: datetime
+    accepted_landed_at: datetime
+    position: int
+    first_promised_arrival_at: datetime | None = None
+    promised_arrival_at: datetime | None = None
+    promise_extension_count: int = 0
+    en_route_at: datetime | None = None
+    on_scene_at: datetime | None = None
+    gone_on_arrival_at: datetime | None = None
+    completed_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    end_reason: str = "open"
+    ended_at: datetime | None = None
+
+    @property
+    def arrived_at(self) -> datetime | None:
+        """On scene, else gone on arrival."""
+        return self.on_scene_at or self.gone_on_arrival_at
+
+    @property
+    def is_backdated(self) -> bool:
+        """The acceptance landed more than 15 minutes after its own time."""
+        return self.accepted_landed_at - self.accepted_at > BACKDATED
+
+
+@dataclass
+class Job:
+    """One request for service, as known. facts_at tells what was stated by a moment."""
+
+    job_id: str
+    events: list[Event]
+    requested_at: datetime | None = None
+    requested_service_type: str | None = None
+    zone_id: str | None = None
+    area_id: str | None = None
+    waiting_since: datetime | None = None
+    cancelled_at: datetime | None = None
+    cancel_actor: str | None = None
+
+    def fact(self, name: str, at: datetime | None = None) -> Any:
+        """What `requested` and `job_updated` events (up to a moment) last stated; None if nothing."""
+        stated = None
+        for event in self.events:
+            if event.type in ("requested", "job_updated") and (at is None or event.at <= at):
+                value = event.get(name)
+                stated = stated if value is None else value
+        return stated
+
+    def place(self, at: datetime | None = None) -> tuple[float, float] | None:
+        """Coordinates as last stated up to a moment."""
+        latitude, longitude = self.fact("latitude", at), self.fact("longitude", at)
+        return None if latitude is None or longitude is None else (latitude, longitude)
+
+    @property
+    def is_immediate_roadside(self) -> bool:
+        """Demand now: no appointment, and roadside (or nothing said)."""
+        return self.fact("scheduled_for") is None and self.fact("job_kind") in (None, "roadside")
+
+
+@dataclass
+class Lifecycle:
+    """Everything the dispatch events known so far say, by key."""
+
+    offers: dict[str, Offer]
+    assignments: dict[str, Assignment]
+    jobs: dict[str, Job]
+
+
+def zone_of(place: tuple[float, float] | None) -> str | None:
+    """H3 r7 cell of coordinates."""
+    return None if place is None else h3.latlng_to_cell(place[0], place[1], 7)
+
+
+def area_of(zone_id: str | None) -> str | None:
+    """H3 r6 parent of a zone."""
+    return None if zone_id is None else h3.cell_to_parent(zone_id, 6)
