@@ -102,11 +102,12 @@ class PingFeed:
         self.ping_count += pings.size
         _blur(pings, chance)
         self._travel(pings, chance)
-        self._send(pings)
-        again = pings[(pings["dirt"] == RESENT) | (pings["dirt"] == CONFLICTING)].copy()
+        is_twice = np.isin(pings["dirt"], (RESENT, CONFLICTING))
+        again = pings[is_twice]
         again["arrived_at"] += 300 + chance.exponential(3600, again.size).astype(np.int64)
         again["speed_kmh"] += np.where(again["dirt"] == CONFLICTING, 7.0, 0.0)
-        pings["dirt"][(pings["dirt"] == RESENT) | (pings["dirt"] == CONFLICTING)] = CLEAN
+        pings["dirt"][is_twice] = CLEAN
+        self._send(pings)
         self._send(again)
 
     def write_slot(self, slot: int) -> int:

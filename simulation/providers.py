@@ -97,7 +97,7 @@ def _provider(seed: int, number: int, is_tracked: bool, size: int, first_driver:
         services=frozenset(light | set(HEAVY_SERVICES)) if tows else frozenset(light),
         willingness=draws.uniform(0.55, 0.92),
         response_median_seconds=draws.uniform(8, 40),
-        optimism=min(1.2, draws.lognormal(0.88, 0.18)),
+        optimism=min(1.2, draws.lognormal(0.97, 0.15)),
         quality=draws.uniform(),
         rate_index=draws.uniform(0.8, 1.3),
     )

@@ -219,7 +219,7 @@ PHENOMENA = (
     ),
     Phenomenon(
         "cancel_hazard_growth",
-        0.00006,
+        0.00003,
         "per minute of waiting, per minute waited",
         "The hazard of giving up rises with the wait, so dropping cancels biases the mean arrival.",
         "the same sum, late waits against early ones",

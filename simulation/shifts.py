@@ -90,15 +90,21 @@ class Duty:
         self.free_at, self.free_place = trip.done_at, trip.end_place
 
     def release(self, trip: Trip, now: int) -> None:
-        """Take the trip out of the queue, under way or not; a trip queued behind it keeps its time."""
+        """Take the trip out of the queue, whether waiting, under way or done.
+
+        With a trip queued behind it, which keeps its time, the truck goes where that one starts.
+        """
         self.queue_count -= 1
         is_last = self.free_at == trip.done_at
-        if trip.is_under_way:
+        if not trip.is_under_way:
+            if is_last:
+                self.free_at, self.free_place = trip.free_before_at, trip.free_before_place
+        elif is_last or trip.done_at <= now:
             self.stay(now)
-        if is_last and trip.is_under_way:
-            self.free_at, self.free_place = now, self.place
-        elif is_last:
-            self.free_at, self.free_place = trip.free_before_at, trip.free_before_place
+            if is_last:
+                self.free_at, self.free_place = now, self.place
+        else:
+            self.drive(now, trip.done_at, trip.end_place)
 
     def stay(self, now: int) -> None:
         """Stand where the truck is now."""

@@ -366,8 +366,5 @@ def _free(run: JobRun, assignment: Assignment) -> None:
     duty, trip = assignment.duty, assignment.trip
     if duty is None or trip is None:
         return
-    duty.queue_count -= 1
-    duty.stay(run.now)
-    if duty.free_at == trip.done_at:
-        duty.free_at, duty.free_place = run.now, duty.place
+    duty.release(trip, run.now)
     run.world.send_status(duty, "available")

@@ -1,11 +1,12 @@
 """What really happened, kept aside: truth/*.parquet, which no part of the platform reads.
 
-`providers` one row per provider; `shifts` per driver and world day; `jobs` per job; `candidates`
-per job, round and provider that could have been asked; `offers` per offer; `assignments` per
-acceptance, with the true arrival, or the one that would have come; `claims` per claim;
-`planted_identifiers` per job and identifier; `delays` per record of the small JSON sources that
-landed (a resend is not a row); `ping_slots` per 5 minutes of pings; `dirt` per dirty line;
-`objects` per object written.
+`providers` one row per provider; `shifts` per driver and world day; `jobs` per job, to its end even
+when that lies beyond the simulated days; `candidates` per job, round and provider that could have
+been asked; `offers` per offer (one whose ETA was refused is accepted here, and refused in
+`assignments`); `assignments` per acceptance, with the true arrival, or the one that would have
+come; `claims` per claim; `planted_identifiers` per job, identifier and field; `delays` per record
+of the small JSON sources that landed (a resend is not a row); `ping_slots` per 5 minutes of pings;
+`dirt` per dirty line; `objects` per object written.
 """
 
 from __future__ import annotations
