@@ -104,7 +104,7 @@ _STATE = (
     Column("on_scene_at", _T, "First on scene of the assignment.", "UTC"),
     Column("gone_on_arrival_at", _T, "Driver arrived, member gone.", "UTC"),
     Column("arrived_at", _T, "On scene, else gone on arrival.", "UTC"),
-    Column("completed_at", _T, "Job completed (or unsuccessful).", "UTC"),
+    Column("completed_at", _T, "Job completed.", "UTC"),
     Column("cancelled_at", _T, "Job cancelled.", "UTC"),
     Column("ended_at", _T, "When the assignment ended.", "UTC"),
     Column(

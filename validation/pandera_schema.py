@@ -86,7 +86,7 @@ def _counted(broken: pandera.errors.SchemaErrors) -> str:
     cases["column"] = cases["column"].where(~whole_column, cases["failure_case"])
     repeated = cases["check"] == "multiple_fields_uniqueness"
     cases.loc[repeated, ["check", "column"]] = ["unique", "the key"]
-    counts = cases.fillna({"index": -1}).groupby(["check", "column"])["index"].nunique()
+    counts = cases.groupby(["check", "column"])["index"].nunique(dropna=False)
     return "; ".join(f"{check} of {column}: {rows}" for (check, column), rows in counts.items())
 
 

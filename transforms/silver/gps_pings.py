@@ -24,8 +24,7 @@ IDENTITY = identity_of(SOURCE, "event_id", "event_timestamp")
 LOOK_BACK = IDENTITY.horizon + JUMP_MEMORY
 """A fix is compared with one known JUMP_MEMORY earlier, which must itself be a first copy."""
 
-FIX = ("known_at", "event_timestamp", "latitude", "longitude")
-_AS_KNOWN = Window.partitionBy("driver_id").orderBy("known_at", "event_timestamp", "event_id")
+_FIX = ("known_at", "event_timestamp", "latitude", "longitude")
 
 
 def gps_pings(bronze_gps_pings: DataFrame, interval: Interval) -> DataFrame:
@@ -33,10 +32,11 @@ def gps_pings(bronze_gps_pings: DataFrame, interval: Interval) -> DataFrame:
 
     Late, stale, inaccurate and implausible fixes are kept and flagged.
     """
+    as_known = Window.partitionBy("driver_id").orderBy("known_at", "event_timestamp", "event_id")
     remembered = Interval(interval.start - JUMP_MEMORY, interval.end)
     return (
         first_copies(bronze_gps_pings, remembered, IDENTITY)
-        .withColumn("before", F.lag(F.struct(*FIX)).over(_AS_KNOWN))
+        .withColumn("before", F.lag(F.struct(*_FIX)).over(as_known))
         .withColumn("is_implausible_jump", _is_implausible_jump(F.col("before")))
         .where(known_within(interval))
         .withColumns(

@@ -35,7 +35,7 @@ OFFERS = Table(
         "selection_score",
         "selection_propensity",
     ),
-    required=("job_id", "offer_outcome"),
+    required=("job_id", "offered_at", "offer_outcome"),
     order=("provider_id", "offer_id"),
     checks=(
         OneOf(

@@ -1,0 +1,293 @@
+"""Runs steps over intervals: read, transform, write to a branch, check, publish, record.
+
+A run is looked up before it is done again: the same code over the same interval is skipped
+unless forced. A step that fails stops only the steps that read it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from time import monotonic
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+
+from ingestion.bronze import bronze_rows, ingest_frame, object_outcomes, quarantine_rows
+from ingestion.register import register_landed
+from lakehouse.landing_ledger import LandingLedger
+from lakehouse.leases import Leases
+from lakehouse.locations import location_opener
+from lakehouse.ops import Ops
+from lakehouse.releases import ReleaseKind, Releases
+from lakehouse.run_ledger import RunLedger
+from lakehouse.settings import Settings
+from lakehouse.tables import Lakehouse, Published
+from lakehouse.vault import handle_of
+from roadside.graph import STEPS, Edge, Step, downstream
+from validation.clocks import TICK_DELAY, Interval, daily_available_at
+from validation.errors import CheckFailed, RoadsideError
+from validation.sources import source_named
+
+_CODE = ("validation", "ingestion", "transforms", "roadside.graph")
+
+
+def wall_clock() -> datetime:
+    """Now, UTC. Runs are stamped with it; no row of any table is."""
+    return datetime.now(UTC)
+
+
+@cache
+def code_version() -> str:
+    """Digest of the source files that decide what a table holds."""
+    digest = hashlib.sha256()
+    for package in _CODE:
+        spec = find_spec(package)
+        assert spec is not None and spec.origin is not None
+        origin = Path(spec.origin)
+        files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+        for file in files:
+            digest.update(file.relative_to(origin.parent).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What became of one step over one interval."""
+
+    step: str
+    interval: Interval
+    status: str  # published | skipped | failed | blocked | not due
+    rows: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    warnings: dict[str, int] = field(default_factory=dict)
+    error: RoadsideError | None = None
+
+
+Progress = Callable[[StepResult], None]
+
+
+def _silent(_result: StepResult) -> None:
+    return None
+
+
+class Runner:
+    """Carries data along the road. One per process; owns the Spark session's tables."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        spark: SparkSession,
+        progress: Progress = _silent,
+        now: Callable[[], datetime] = wall_clock,
+    ) -> None:
+        self.settings = settings
+        self.lakehouse = Lakehouse(spark)
+        self.ops = Ops(settings.ops_url)
+        self.ledger = LandingLedger(self.ops)
+        self.runs = RunLedger(self.ops, now)
+        self.releases = Releases(self.ops, now)
+        self._leases = Leases(self.ops, now)
+        self._progress = progress
+        self._edge = Edge(location_of=location_opener(handle_of(settings)))
+        self._prepared = False
+
+    def prepare(self) -> None:
+        """Create every table that a step writes, or bring it up to its contract."""
+        if not self._prepared:
+            for step in STEPS:
+                for table in step.tables:
+                    self.lakehouse.create(table)
+            self._prepared = True
+
+    def run(
+        self, interval: Interval, steps: Sequence[Step] = STEPS, *, force: bool = False, release: bool = True
+    ) -> list[StepResult]:
+        """Every step over the interval, in the order of the road, then a release of what it published.
+
+        A failed step blocks those that read it; the others run. Done already with this code, a
+        step is skipped unless `force`.
+        """
+        self.prepare()
+        results = []
+        broken: set[str] = set()
+        for step in steps:
+            if any(name in broken for name in step.reads):
+                result = StepResult(step.name, interval, "blocked")
+            else:
+                result = self._run_step(step, interval, force=force)
+            if result.status in {"failed", "blocked"}:
+                broken |= set(step.writes)
+            results.append(result)
+            self._progress(result)
+        if release and not broken:
+            self._release(interval, steps)
+        return results
+
+    def backfill(
+        self, chunks: Iterable[Interval], steps: Sequence[Step] = STEPS, *, force: bool = False
+    ) -> list[StepResult]:
+        """Every step over all chunks (in any order), step by step, so that no chunk reads a gap."""
+        self.prepare()
+        listed = list(chunks)
+        results: list[StepResult] = []
+        broken: set[str] = set()
+        for step in steps:
+            for chunk in listed:
+                if any(name in broken for name in step.reads):
+                    result = StepResult(step.name, chunk, "blocked")
+                else:
+                    result = self._run_step(step, chunk, force=force)
+                if result.status in {"failed", "blocked"}:
+                    broken |= set(step.writes)
+                results.append(result)
+                self._progress(result)
+        if listed and not broken:
+            self._release(max(listed, key=lambda chunk: chunk.end), steps)
+        return results
+
+    def _run_step(self, step: Step, interval: Interval, *, force: bool) -> StepResult:
+        if not step.due(interval):
+            return StepResult(step.name, interval, "not due")
+        if step.build is None:
+            self._register(step, interval)
+        version = code_version()
+        done = [self.runs.published(name, interval, version) for name in step.writes]
+        if not force and all(run is not None for run in done):
+            return StepResult(
+                step.name, interval, "skipped", {run.table: run.rows or 0 for run in done if run is not None}
+            )
+        started = monotonic()
+        try:
+            rows, warnings = self._publish(step, interval, version)
+        except RoadsideError as error:
+            return StepResult(
+                step.name, interval, "failed", seconds=monotonic() - started, error=error
+            )
+        for later, reach in downstream(step):
+            beyond = Interval(interval.start, interval.end + _whole_ticks(reach))
+            for name in later.writes:
+                self.runs.supersede(name, beyond)
+        return StepResult(step.name, interval, "published", rows, monotonic() - started, warnings)
+
+    def _register(self, step: Step, interval: Interval) -> None:
+        source = source_named(step.name.partition(".")[2])
+        register_landed(self.settings, source, interval.end, self.ledger)
+
+    def _publish(self, step: Step, interval: Interval, version: str) -> tuple[dict[str, int], dict[str, int]]:
+        rows: dict[str, int] = {}
+        warnings: dict[str, int] = {}
+        for name, published in self._frames_published(step, interval, version):
+            rows[name] = published.rows
+            warnings |= {f"{name}.{check}": count for check, count in published.warnings.items()}
+        return rows, warnings
+
+    def _frames_published(
+        self, step: Step, interval: Interval, version: str
+    ) -> Iterator[tuple[str, Published]]:
+        if step.build is None:
+            yield from self._ingest(step, interval, version)
+            return
+        inputs = {
+            table.name: self.lakehouse.read_known(table, interval.widened(step.reads[table.name]))
+            for table in _tables(step.reads)
+        }
+        shared: DataFrame | None = None
+        if step.share is not None:
+            shared = step.share(inputs, interval).persist(StorageLevel.MEMORY_AND_DISK)
+            inputs["shared"] = shared
+        try:
+            frames = step.build(inputs, interval, self._edge)
+            for table in step.tables:
+                yield table.name, self._replace(table.name, interval, frames[table.name], version)
+        finally:
+            if shared is not None:
+                shared.unpersist()
+
+    def _ingest(self, step: Step, interval: Interval, version: str) -> Iterator[tuple[str, Published]]:
+        source = source_named(step.name.partition(".")[2])
+        entries = self.ledger.objects(source.name, interval)
+        frame = ingest_frame(
+            self.lakehouse.spark, source, entries, self.settings.landing_uri, handle_of(self.settings)
+        ).persist(StorageLevel.MEMORY_AND_DISK)
+        try:
+            bronze, quarantine = (table.name for table in step.tables)
+            outcomes = object_outcomes(frame, source)
+            unbalanced = [outcome for outcome in outcomes if not outcome.is_balanced]
+            if unbalanced or len(outcomes) != len(entries):
+                raise CheckFailed(
+                    f"{step.name}: {len(unbalanced)} of {len(entries)} objects have lines that are neither in "
+                    f"bronze nor in quarantine, interval {interval}.",
+                    "Nothing was published. Run again with --force; if it stays, it is ours to mend.",
+                )
+            yield bronze, self._replace(bronze, interval, bronze_rows(frame, source), version)
+            yield quarantine, self._replace(quarantine, interval, quarantine_rows(frame, source), version)
+            self.ledger.record_outcome(*outcomes)
+            self.ledger.close(source.name, interval.end)
+        finally:
+            frame.unpersist()
+
+    def _replace(self, name: str, interval: Interval, frame: DataFrame, version: str) -> Published:
+        table = next(table for step in STEPS for table in step.tables if table.name == name)
+        with self._leases.publishing(name) as lease:
+            run = self.runs.begin(name, interval, version)
+            try:
+                published = self.lakehouse.replace(table, interval, frame, run.run_id)
+                self._leases.renew(lease)
+            except BaseException as error:
+                self.runs.fail(run.run_id, type(error).__name__)
+                raise
+            self.runs.finish(run.run_id, published.snapshot_id, published.rows, published.warnings)
+        return published
+
+    def _release(self, interval: Interval, steps: Sequence[Step]) -> None:
+        features = [table for step in steps for table in step.tables if table.layer == "features"]
+        for kind, tick, promised in _due_releases(interval):
+            wanted = [table for table in features if table.name.endswith("_1d") == (kind is ReleaseKind.DAILY)]
+            heads = {table.name: self.lakehouse.head(table) for table in wanted}
+            tables = {name: head for name, head in heads.items() if head is not None}
+            if tables:
+                self.releases.publish(kind, tick, promised, tables)
+
+
+def _due_releases(interval: Interval) -> Iterator[tuple[ReleaseKind, datetime, datetime]]:
+    yield ReleaseKind.TICK, interval.end, interval.end + TICK_DELAY
+    cuts = interval.cuts()
+    if cuts:
+        yield ReleaseKind.DAILY, cuts[-1], daily_available_at(cuts[-1])
+
+
+def _tables(names: Iterable[str]):  # type: ignore[no-untyped-def]
+    by_name = {table.name: table for step in STEPS for table in step.tables}
+    return [by_name[name] for name in names]
+
+
+def _whole_ticks(span: timedelta) -> timedelta:
+    tick = timedelta(minutes=15)
+    return -(-span // tick) * tick
+
+
+def as_json(results: Sequence[StepResult]) -> str:
+    """The results as one JSON array."""
+    return json.dumps(
+        [
+            {
+                "step": result.step,
+                "start": result.interval.start.isoformat(),
+                "end": result.interval.end.isoformat(),
+                "status": result.status,
+                "rows": result.rows,
+                "seconds": round(result.seconds, 2),
+                "warnings": result.warnings,
+                "error": None if result.error is None else str(result.error),
+            }
+            for result in results
+        ],
+        indent=2,
+    )

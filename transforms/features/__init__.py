@@ -1,0 +1,1 @@
+"""Feature views: windows that expire, on the 15-minute grid and on business days."""
