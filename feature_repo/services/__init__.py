@@ -1,0 +1,1 @@
+"""Feature services, a module a version. A released one is never edited: the next is added."""

@@ -1,0 +1,321 @@
+"""The one module that calls Feast: apply, materialize, read historically and online.
+
+Feast's own commands and `feast.FeatureStore` work on `feature_repo/` as its documentation says;
+what stands here adds the platform's settings, its errors, and the guarantees stock Feast lacks
+(row order and count, integers that stay integers, a Spark session left as it was found).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import pandas as pd
+import redis
+import sqlalchemy.exc
+import yaml
+from feast import FeatureService, FeatureStore, FeatureView, RepoConfig
+from feast.types import Bool, Float64, Int32, Int64, UnixTimestamp
+from pyspark.sql import SparkSession
+
+from lakehouse.redis_server import RedisAddress
+from lakehouse.settings import UNSTARTED_REDIS, Settings, masked
+from validation.clocks import require_utc
+from validation.errors import Defect, InputMissing, SettingError, UnknownName, Unreachable, UserError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+FEATURE_REPO = PROJECT_ROOT / "feature_repo"
+SPINE_TIME = "event_timestamp"
+
+_ROW = "spine_row"
+_REGEX_COLUMNS = "spark.sql.parser.quotedRegexColumnNames"
+_PANDAS_TYPES = {
+    Int64: pd.Int64Dtype(),
+    Int32: pd.Int32Dtype(),
+    Float64: "float64",
+    Bool: pd.BooleanDtype(),
+    UnixTimestamp: pd.DatetimeTZDtype("us", "UTC"),
+}
+_one_retrieval = threading.Lock()  # Feast's Spark store reuses fixed view names on the shared session
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Feast's prints, and its notices that the Spark store is experimental, out of our output."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.filterwarnings("ignore", category=RuntimeWarning, message="The spark .* is an experimental")
+        yield
+
+
+@_quiet()
+def feature_store(settings: Settings) -> FeatureStore:
+    """Feast over `feature_repo/feature_store.yaml`, its variables taken from the settings.
+
+    Nothing is started: Spark at the first historical read or materialization (an active session
+    is used), Redis must already run when it is read or written.
+
+    Raises:
+        SettingError: the file names a variable that the settings leave empty or do not have.
+        Unreachable: the registry's database cannot be opened.
+    """
+    config = _repo_config(settings)
+    if settings.is_embedded:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    try:
+        store = FeatureStore(config=config)
+        _ = store.registry  # opened on first use: open it here, where the error can say which it is
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        raise Unreachable(
+            f"Feast's registry {masked(settings.registry_url)} cannot be opened ({type(error).__name__}).",
+            "Check ROADSIDE_REGISTRY_URL and that the server runs or the folder can be written.",
+        ) from error
+    return store
+
+
+def apply(settings: Settings) -> str:
+    """Register everything of `feature_repo/`, and return what changed, as Feast tells it.
+
+    Runs `feast apply` in a process of its own (it changes the working directory and imports the
+    definitions by path). Starts no Spark: the definitions state every field, and tests hold them
+    to the contracts. Idempotent.
+
+    Raises:
+        Defect: the definitions do not apply; the message ends with Feast's.
+    """
+    _repo_config(settings)
+    if settings.is_embedded:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [*feast_command(), "apply", "--skip-source-validation", "--no-progress"],
+        env=feast_environment(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Defect("feast apply failed.", "\n".join(done.stderr.strip().splitlines()[-15:]))
+    return done.stdout
+
+
+def feast_command() -> list[str]:
+    """`feast -c feature_repo`, by this environment's Python."""
+    return [sys.executable, "-W", "ignore", "-m", "feast.cli.cli", "-c", str(FEATURE_REPO)]
+
+
+def feast_environment(settings: Settings) -> dict[str, str]:
+    """The environment in which Feast's own commands find everything the settings say."""
+    path = os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH"))))
+    python = {"PYTHONPATH": path, "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    return os.environ | settings.environment() | python | {"TZ": "UTC"}
+
+
+@_quiet()
+def historical_features(store: FeatureStore, spine: pd.DataFrame, service_name: str) -> pd.DataFrame:
+    """The spine, as given, with the service's features as they could be read at `event_timestamp`.
+
+    One row per row of the spine, in its order and with its index; every column of the spine, then
+    every `view__feature` of the service in the service's order. Integers and booleans are nullable
+    types, moments UTC in microseconds. A null key gives null features.
+
+    Raises:
+        UnknownName: no such service.
+        UserError: the spine lacks a key or a time, or its time has no zone.
+        Defect: Feast returned other rows than it was given.
+    """
+    service = _service(store, service_name)
+    keys = join_keys(store, service)
+    _check_spine(spine, keys, service)
+    columns = feature_types(service)
+    asked = spine[[*keys, SPINE_TIME]].reset_index(drop=True)
+    asked[_ROW] = range(len(asked))
+    if asked.empty:
+        answered = asked.reindex(columns=[_ROW, *columns])
+    else:
+        with _one_retrieval, _spark_left_as_found():
+            job = store.get_historical_features(entity_df=asked, features=service, full_feature_names=True)
+            answered = job.to_df().sort_values(_ROW, ignore_index=True)
+    if answered[_ROW].tolist() != list(range(len(spine))):
+        raise Defect(
+            f"{service_name}: {len(spine)} rows were asked for and {len(answered)} came back.",
+            "A feature table holds two rows of one key, time and revision: see its unique_key check.",
+        )
+    features = {name: _typed(answered[name], dtype) for name, dtype in columns.items()}
+    return pd.concat([spine, pd.DataFrame(features).set_axis(spine.index)], axis="columns")
+
+
+@_quiet()
+def online_features(
+    store: FeatureStore, service_name: str, rows: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """What Redis holds now: one dict per row, in order, the keys and every `view__feature`.
+
+    An unknown key reads null throughout. Moments are UTC datetimes.
+
+    Raises:
+        UnknownName: no such service.
+        UserError: a row lacks a key.
+        Unreachable: Redis does not answer.
+    """
+    service = _service(store, service_name)
+    keys = join_keys(store, service)
+    lacking = sorted({key for row in rows for key in keys if row.get(key) is None})
+    if lacking:
+        raise UserError(f"{service_name} is read by {', '.join(keys)}; a row lacks {', '.join(lacking)}.")
+    if not rows:
+        return []
+    with _redis_errors(store):
+        response = store.get_online_features(
+            features=service,
+            entity_rows=[{key: row[key] for key in keys} for row in rows],
+            full_feature_names=True,
+        )
+    by_column = response.to_dict()
+    names = [*keys, *feature_types(service)]
+    return [{name: by_column[name][position] for name in names} for position in range(len(rows))]
+
+
+@_quiet()
+def materialize(store: FeatureStore, view_name: str, start: datetime, end: datetime) -> None:
+    """Write the newest row per key with start <= available_at <= end to Redis. Idempotent.
+
+    Raises:
+        UnknownName: no such view.
+        UserError: a bound has no zone, or end < start.
+        Unreachable: Redis does not answer.
+    """
+    known = [view.name for view in store.list_feature_views()]
+    if view_name not in known:
+        raise _unknown("feature view", view_name, known)
+    start, end = require_utc(start, "start"), require_utc(end, "end")
+    if end < start:
+        raise UserError(f"The range [{start}, {end}] to materialize ends before it starts.")
+    with _one_retrieval, _spark_left_as_found(), _redis_errors(store):
+        store.materialize(start_date=start, end_date=end, feature_views=[view_name])
+
+
+def join_keys(store: FeatureStore, service: FeatureService) -> list[str]:
+    """The columns a spine or an online row needs for the service, in order of first use."""
+    keys: dict[str, None] = {}
+    for projection in service.feature_view_projections:
+        view: FeatureView = store.get_feature_view(projection.name, allow_registry_cache=True)
+        keys |= dict.fromkeys(projection.join_key_map.get(key, key) for key in view.join_keys)
+    return list(keys)
+
+
+def feature_types(service: FeatureService) -> dict[str, Any]:
+    """Feast type by `view__feature`, in the service's order."""
+    return {
+        f"{projection.name_alias or projection.name}__{feature.name}": feature.dtype
+        for projection in service.feature_view_projections
+        for feature in projection.features
+    }
+
+
+def _repo_config(settings: Settings) -> RepoConfig:
+    """`feature_store.yaml` as Feast reads it, save that a variable left unset is an error.
+
+    Feast would leave `${VARIABLE}` standing and take it for a path or a host.
+    """
+    path = FEATURE_REPO / "feature_store.yaml"
+    given = {name: value for name, value in settings.environment().items() if value}
+    try:
+        text = Template(path.read_text()).substitute(given)
+    except FileNotFoundError:
+        raise InputMissing(f"{path} is missing.", "Run from a checkout of the project.") from None
+    except KeyError as unset:
+        raise SettingError(f"{path.name} needs {unset.args[0]}, which is not set.") from None
+    config = RepoConfig(**yaml.safe_load(text))
+    config.repo_path = FEATURE_REPO
+    return config
+
+
+def _service(store: FeatureStore, name: str) -> FeatureService:
+    known = {service.name: service for service in store.list_feature_services()}
+    if name not in known:
+        raise _unknown("feature service", name, known)
+    return known[name]
+
+
+def _unknown(kind: str, name: str, known: Sequence[str] | Mapping[str, Any]) -> UserError:
+    if known:
+        return UnknownName(kind, name, known)
+    return InputMissing(f"Feast's registry holds no {kind} yet.", "Run `feast -c feature_repo apply`.")
+
+
+def _check_spine(spine: pd.DataFrame, keys: Sequence[str], service: FeatureService) -> None:
+    lacking = [name for name in (*keys, SPINE_TIME) if name not in spine.columns]
+    if lacking:
+        raise UserError(f"{service.name} needs {', '.join(lacking)}, which the spine does not have.")
+    if not isinstance(spine[SPINE_TIME].dtype, pd.DatetimeTZDtype):
+        raise UserError(f"{SPINE_TIME} has no time zone; say which (UTC?).")
+    if spine[SPINE_TIME].isna().any():
+        raise UserError(f"{SPINE_TIME} is null in {spine[SPINE_TIME].isna().sum()} rows of the spine.")
+    taken = sorted(set(spine.columns) & ({_ROW} | set(feature_types(service))))
+    if taken:
+        raise UserError(f"The spine already has {', '.join(taken)}, which the answer would add.")
+
+
+def _typed(values: Any, dtype: Any) -> Any:
+    """The column in its own type; Spark hands moments over without their zone, UTC."""
+    if dtype == UnixTimestamp:
+        values = pd.to_datetime(values, utc=True)
+    return values.astype(_PANDAS_TYPES.get(dtype, object))
+
+
+@contextlib.contextmanager
+def _spark_left_as_found() -> Iterator[None]:
+    """Undo what Feast's Spark store does to the session it shares with everything else.
+
+    It lets back-quoted names be regular expressions for good, and leaves its views behind.
+    """
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    found = SparkSession.getActiveSession()
+    option = found.conf.get(_REGEX_COLUMNS, None) if found else None
+    views = _temporary_views(found) if found else set()
+    try:
+        yield
+    finally:
+        session = SparkSession.getActiveSession()
+        if session is not None:
+            if option is None:
+                session.conf.unset(_REGEX_COLUMNS)
+            else:
+                session.conf.set(_REGEX_COLUMNS, option)
+            for view in _temporary_views(session) - views:
+                session.catalog.dropTempView(view)
+
+
+def _temporary_views(session: SparkSession) -> set[str]:
+    return {row["viewName"] for row in session.sql("SHOW VIEWS").collect() if row["isTemporary"]}
+
+
+@contextlib.contextmanager
+def _redis_errors(store: FeatureStore) -> Iterator[None]:
+    """One error for a Redis that is down, slow, full or refuses us, and at once: Feast would retry."""
+    connection = store.config.online_store.connection_string
+    if connection == UNSTARTED_REDIS:
+        raise Unreachable("The private Redis was never started.", "Run `roadside run`, which starts it.")
+    try:
+        _redis_client(connection).ping()
+        yield
+    except redis.exceptions.RedisError as error:
+        raise Unreachable(
+            f"Redis at {RedisAddress.parse(connection)} does not answer ({type(error).__name__}).",
+            "Start it or mend ROADSIDE_REDIS; what was published before is served again when it is back.",
+        ) from error
+
+
+@lru_cache(maxsize=4)
+def _redis_client(connection: str) -> redis.Redis:
+    return RedisAddress.parse(connection).client()
