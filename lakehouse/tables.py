@@ -6,13 +6,13 @@ of `main` see the last published version, whatever happens meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import reduce
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakehouse.spark import CATALOG
@@ -42,6 +42,15 @@ class Published:
     snapshot_id: int | None
     rows: int
     warnings: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Span:
+    """The rows a run replaces: a predicate, how it is told, whether it is made of whole partitions."""
+
+    holds: str
+    name: str
+    is_whole_partitions: bool
 
 
 class Lakehouse:
@@ -106,7 +115,7 @@ class Lakehouse:
 
     def read_known(self, table: Table, interval: Interval) -> DataFrame:
         """The published rows of an interval of known time; only its partitions are read."""
-        return self.read(table).where(self._inside(table, interval))
+        return self.read(table).where(F.expr(_inside_sql(table, interval)))
 
     def replace(self, table: Table, interval: Interval, frame: DataFrame, run_id: str) -> Published:
         """Replace the interval's rows by the frame's: written to a branch, checked, published.
@@ -120,27 +129,47 @@ class Lakehouse:
             Busy: another process published meanwhile.
             Defect: the frame has rows outside the interval, or not the contract's columns.
         """
+        span = _Span(_inside_sql(table, interval), str(interval), interval.is_whole_days())
+        return self._replace(table, span, frame, run_id)
+
+    def replace_days(
+        self,
+        table: Table,
+        days: Sequence[date],
+        frame: DataFrame,
+        run_id: str,
+        only: Mapping[str, str] | None = None,
+    ) -> Published:
+        """Replace whole partitions by the frame's rows; with the guarantees of `replace`.
+
+        For tables that are not replaced by known time, such as datasets. With `only` (column to
+        value), just the rows of those values are replaced: datasets that share a table keep theirs.
+
+        Raises:
+            CheckFailed, Busy, Defect: as `replace`.
+        """
+        return self._replace(table, _days_span(table, days, only or {}), frame, run_id)
+
+    def _replace(self, table: Table, span: _Span, frame: DataFrame, run_id: str) -> Published:
         rows = conform(frame, table)
         branch = f"run_{run_id}"
         self.drop_branches(table)
         base = self.head(table)
         self._fork(table, branch)
-        swap = interval.is_whole_days()
+        swap = span.is_whole_partitions
         if swap:
-            self._writer(rows, table, branch, run_id, interval).overwritePartitions()
+            self._writer(rows, table, branch, run_id, span).overwritePartitions()
             written = self._written(table, branch, base)
-            swap = written == self._count(table, interval, branch)
+            swap = written == self._count(table, span, branch)
             if not swap:  # a day that lost all its rows keeps its old ones: take the other way
                 self._fork(table, branch)
         if not swap:
-            if base is not None and not self.read_known(table, interval).isEmpty():
-                self.spark.sql(
-                    f"DELETE FROM {self.identifier(table, branch)} WHERE {_inside_sql(table, interval)}"
-                )
+            if base is not None and not self.read(table).where(F.expr(span.holds)).isEmpty():
+                self.spark.sql(f"DELETE FROM {self.identifier(table, branch)} WHERE {span.holds}")
             kept = self.head(table, branch)
-            self._writer(rows, table, branch, run_id, interval).append()
+            self._writer(rows, table, branch, run_id, span).append()
             written = self._written(table, branch, kept)
-        warnings = self._check(table, interval, branch, written, run_id)
+        warnings = self._check(table, span, branch, written, run_id)
         snapshot = self._publish(table, branch, base, swap)
         return Published(snapshot, written, warnings)
 
@@ -186,12 +215,12 @@ class Lakehouse:
         return int(counted[0][0] or 0)
 
     def _writer(  # type: ignore[no-untyped-def]
-        self, rows: DataFrame, table: Table, branch: str, run_id: str, interval: Interval
+        self, rows: DataFrame, table: Table, branch: str, run_id: str, span: _Span
     ):
         return (
             rows.writeTo(self.identifier(table, branch))
             .option(f"snapshot-property.{RUN_PROPERTY}", run_id)
-            .option("snapshot-property.roadside.interval", str(interval))
+            .option("snapshot-property.roadside.interval", span.name)
         )
 
     def _iceberg(self, table: Table) -> Any:
@@ -220,18 +249,13 @@ class Lakehouse:
             return 0
         return int(iceberg.snapshot(ref.snapshotId()).summary().get("added-records") or 0)
 
-    def _inside(self, table: Table, interval: Interval) -> Column:
-        return F.expr(_inside_sql(table, interval))
-
-    def _count(self, table: Table, interval: Interval, branch: str) -> int:
-        return self._branch(table, branch).where(self._inside(table, interval)).count()
+    def _count(self, table: Table, span: _Span, branch: str) -> int:
+        return self._branch(table, branch).where(F.expr(span.holds)).count()
 
     def _branch(self, table: Table, branch: str) -> DataFrame:
         return self.spark.read.option("branch", branch).table(self.identifier(table))
 
-    def _check(
-        self, table: Table, interval: Interval, branch: str, written: int, run_id: str
-    ) -> dict[str, int]:
+    def _check(self, table: Table, span: _Span, branch: str, written: int, run_id: str) -> dict[str, int]:
         """Run every check of the contract over the branch in one pass; return the warnings."""
         violations = {f"{name}_not_null": F.col(name).isNull() for name in table.not_null}
         violations |= {
@@ -240,7 +264,7 @@ class Lakehouse:
         severity = {check.name: check.severity for check in table.checks}
         per_key = (
             self._branch(table, branch)
-            .where(self._inside(table, interval))
+            .where(F.expr(span.holds))
             .groupBy(*table.key)
             .agg(
                 F.count(F.lit(1)).alias("rows"),
@@ -254,7 +278,7 @@ class Lakehouse:
         ).collect()[0]
         if (found := totals["rows"] or 0) != written:
             raise Defect(
-                f"{table.name}: {written} rows were written for {interval} but {found} lie inside it.",
+                f"{table.name}: {written} rows were written for {span.name} but {found} lie inside it.",
                 "The transform made rows outside its interval.",
             )
         broken = {name: int(totals[name] or 0) for name in ("unique_key", *violations)}
@@ -262,7 +286,7 @@ class Lakehouse:
         if failed:
             listed = "; ".join(f"{name}: {count} of {written} rows" for name, count in failed.items())
             raise CheckFailed(
-                f"{table.name}: {listed}, interval {interval}, run {run_id}.",
+                f"{table.name}: {listed}, interval {span.name}, run {run_id}.",
                 f"Nothing was published. The rows are on branch run_{run_id}; the contract is "
                 f"validation/contracts/{table.name.replace('.', '/')}.py.",
             )
@@ -334,6 +358,18 @@ def _inside_sql(table: Table, interval: Interval) -> str:
         f"{table.partition} BETWEEN DATE '{first}' AND DATE '{last}' "
         f"AND {table.clock} > {_literal(interval.start)} AND {table.clock} <= {_literal(interval.end)}"
     )
+
+
+def _days_span(table: Table, days: Sequence[date], only: Mapping[str, str]) -> _Span:
+    """Whole partitions, or the rows in them that have the values of `only`."""
+    listed = sorted(set(days))
+    if not listed:
+        raise Defect(f"{table.name}: no day was named to replace.")
+    dates = ", ".join(f"DATE '{day}'" for day in listed)
+    rules = [f"{table.partition} IN ({dates})"]
+    rules += [f"{table.column(name).name} = '{_quoted(value)}'" for name, value in only.items()]
+    name = str(listed[0]) if len(listed) == 1 else f"{listed[0]}..{listed[-1]}"
+    return _Span(" AND ".join(rules), name, is_whole_partitions=not only)
 
 
 def _literal(moment: datetime) -> str:

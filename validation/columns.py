@@ -255,6 +255,7 @@ _PROVIDER_PERFORMANCE = (
 )
 
 _DATASET = (
+    Column("dataset", _S, "Dataset the row belongs to, `eta_v1` say."),
     Column("meta_row_id", _S, "Identifier of the row in its dataset; no key of the lake."),
     Column("meta_decision_at", _T, "Instant of the decision.", "UTC"),
     Column("meta_decision_date_et", Type.DATE, "Business day of the decision; the partition."),

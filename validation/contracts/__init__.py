@@ -21,6 +21,7 @@ from validation.contracts.silver.provider_status import PROVIDER_STATUS
 from validation.contracts.silver.service_outcomes import SERVICE_OUTCOMES
 from validation.contracts.silver.traffic_speeds import TRAFFIC_SPEEDS
 from validation.contracts.training.eta_v1 import ETA_V1
+from validation.contracts.training.row_index import ROW_INDEX
 from validation.errors import UnknownName
 
 BRONZE = (
@@ -44,7 +45,7 @@ SILVER = (
     TRAFFIC_SPEEDS,
 )
 FEATURES = (PROVIDER_ACTIVITY_15M, ZONE_DEMAND_15M, PROVIDER_PERFORMANCE_1D)
-TRAINING = (ETA_V1,)
+TRAINING = (ETA_V1, ROW_INDEX)
 TABLES: tuple[Table, ...] = (*BRONZE, *QUARANTINE, *SILVER, *FEATURES, *TRAINING)
 
 
