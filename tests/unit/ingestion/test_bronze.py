@@ -1,5 +1,6 @@
 import gzip
 
+import pytest
 from pyspark.sql import SparkSession
 
 from ingestion.bronze import bronze_rows, ingest_frame, object_outcomes, quarantine_rows
@@ -8,6 +9,9 @@ from support.landed import Landing, a_ping, a_request, json_lines
 from validation.contracts import table_named
 from validation.sources import DISPATCH_EVENTS, GPS_PINGS
 from validation.spark_schema import struct_of
+
+# PySpark leaves the socket of a collect to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 
 def test_objects_become_bronze_rows_quarantine_rows_and_outcomes(
