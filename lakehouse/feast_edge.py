@@ -66,7 +66,7 @@ def feature_store(settings: Settings) -> FeatureStore:
     is used), Redis must already run when it is read or written.
 
     Raises:
-        SettingError: the file names a variable that the settings leave empty or do not have.
+        SettingError: the file names a variable that the settings leave empty, or another catalog is set.
         Unreachable: the registry's database cannot be opened.
     """
     config = _repo_config(settings)
@@ -228,6 +228,11 @@ def _repo_config(settings: Settings) -> RepoConfig:
     Feast would leave `${VARIABLE}` standing and take it for a path or a host.
     """
     path = FEATURE_REPO / "feature_store.yaml"
+    if settings.catalog != "sqlite":
+        raise SettingError(
+            f"{path.name} describes the SQLite catalog; ROADSIDE_CATALOG is {settings.catalog}.",
+            "Use the embedded profile, or add the environment's own file.",
+        )
     given = {name: value for name, value in settings.environment().items() if value}
     try:
         text = Template(path.read_text()).substitute(given)

@@ -23,9 +23,13 @@ _ENVELOPE = (
     Column("known_at", _T, "End of the 15-minute tick that first saw the landed object.", "UTC"),
     Column("known_date", Type.DATE, "UTC date of the start of that tick; the partition."),
     Column("contract_version", _I, "Version of the source contract under which validity was decided."),
-    Column("schema_version", _I, "Schema version the producer declared on the record; 1 if it declared none."),
     Column(
-        "content_digest", _S, "Keyed digest of the record's canonical content; tells a resend from a conflict."
+        "schema_version", _I, "Schema version the producer declared on the record; 1 if it declared none."
+    ),
+    Column(
+        "content_digest",
+        _S,
+        "Keyed digest of the record's canonical content; tells a resend from a conflict.",
     ),
     Column("has_unknown_value", _B, "A vocabulary field holds a value the contract does not list."),
     Column("unknown_fields", Type.STRINGS, "Names of the record's fields that the contract does not have."),
@@ -36,7 +40,9 @@ _ENVELOPE = (
         "as JSON, encrypted under the subject's own key.",
         sensitivity=_SEALED,
     ),
-    Column("is_late", _B, "The event is older than its source's late horizon; it enters no state and no feature."),
+    Column(
+        "is_late", _B, "The event is older than its source's late horizon; it enters no state and no feature."
+    ),
 )
 
 _QUARANTINE = (
@@ -281,7 +287,9 @@ _DATASET = (
     Column("label_is_on_time", _B, "Arrived by the first promise."),
     Column("label_is_on_time_grace15", _B, "Arrived by the first promise plus 15 minutes."),
     Column("label_is_goa", _B, "The arrival found nobody."),
-    Column("label_arrival_evidence", _S, "status_and_gps, status_only, gps_only or goa; null without arrival."),
+    Column(
+        "label_arrival_evidence", _S, "status_and_gps, status_only, gps_only or goa; null without arrival."
+    ),
 )
 
 COLUMNS: dict[str, Column] = {

@@ -74,12 +74,14 @@ def table_page(table: Table) -> str:
         ("Replaced by", f"`{table.clock}`"),
         ("Partition", f"`{table.partition}`"),
         ("Sorted by", _codes(table.order) or "nothing"),
-        ("Kept", table.notes or f"{table.retention_months} months"),
+        ("Kept", _kept(table)),
         (
             "Access",
             "restricted: readers need a purpose" if table.is_restricted else "open within the platform",
         ),
     ]
+    if table.notes:
+        facts.append(("Note", table.notes))
     return _page(
         f"# {table.name}",
         _rows(("", ""), ((f"**{name}**", value) for name, value in facts)),
@@ -141,9 +143,12 @@ def _index(tables: Sequence[Table]) -> str:
 
 
 def _index_cells(table: Table) -> tuple[str, ...]:
-    kept = table.notes.removeprefix("Kept ").rstrip(".") or f"{table.retention_months} months"
     access = "restricted" if table.is_restricted else "open"
-    return (f"[{table.name}]({table.name}.md)", table.grain, str(len(table.columns)), kept, access)
+    return (f"[{table.name}]({table.name}.md)", table.grain, str(len(table.columns)), _kept(table), access)
+
+
+def _kept(table: Table) -> str:
+    return f"{table.retention_months} month{'s' if table.retention_months > 1 else ''}"
 
 
 def _sources_page(sources: Sequence[Source]) -> str:

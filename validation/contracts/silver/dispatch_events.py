@@ -56,7 +56,9 @@ DISPATCH_EVENTS_PRECISE = Table(
     name="silver.dispatch_events_precise",
     grain="One row per event of silver.dispatch_events that carries identifiers or a location.",
     key=("event_id", "event_timestamp"),
-    columns=pick("event_id", "event_timestamp", "event_type", "job_id", "known_at", "known_date", "sealed_payload"),
+    columns=pick(
+        "event_id", "event_timestamp", "event_type", "job_id", "known_at", "known_date", "sealed_payload"
+    ),
     required=("job_id", "sealed_payload"),
     order=("job_id", "event_timestamp"),
     is_restricted=True,

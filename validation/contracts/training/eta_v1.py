@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from validation.columns import pick
 from validation.contract import Check, Column, OneOf, Table
-from validation.contracts.features.feature_table import feature_columns
 from validation.contracts.features.provider_activity_15m import PROVIDER_ACTIVITY_15M
 from validation.contracts.features.provider_performance_1d import PROVIDER_PERFORMANCE_1D
 from validation.contracts.features.zone_demand_15m import ZONE_DEMAND_15M
@@ -51,10 +50,9 @@ _TABLE_OF = {
 
 def _service_columns() -> tuple[Column, ...]:
     return tuple(
-        replace(column, name=f"{role}__{column.name}")
+        replace(_TABLE_OF[role].column(name), name=f"{role}__{name}")
         for role, names in SERVICE_FEATURES.items()
-        for column in feature_columns(_TABLE_OF[role])
-        if column.name in names
+        for name in names
     )
 
 
@@ -98,7 +96,8 @@ ETA_V1 = Table(
     checks=(
         Check(
             "arrival_in_range",
-            "coalesce(label_arrival_minutes > 0 AND label_arrival_minutes <= 360, label_status <> 'observed')",
+            "coalesce(label_arrival_minutes > 0 AND label_arrival_minutes <= 360, "
+            "label_status <> 'observed')",
         ),
         OneOf("label_status", ("observed", "censored", "missing_milestone", "invalid_arrival")),
         Check("one_label_or_none", "(label_arrival_minutes IS NOT NULL) = (label_status = 'observed')"),
