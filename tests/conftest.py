@@ -16,6 +16,11 @@ from lakehouse.tables import Lakehouse
 PROJECT = Path(__file__).resolve().parent.parent
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let PySpark leave the sockets it collected rows through to the garbage collector."""
+    config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
+
+
 @pytest.fixture(scope="session")
 def spark_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings of the session: a temporary home, two cores, two shuffle partitions."""
