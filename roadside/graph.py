@@ -16,15 +16,12 @@ from transforms.silver import (
     arrival_evidence,
     dispatch_events,
     gps_pings,
-    histories,
+    lifecycle,
     provider_status,
     service_outcomes,
     traffic_speeds,
 )
-from transforms.silver.assignments import assignments
-from transforms.silver.job_milestones import job_milestones, with_stage
-from transforms.silver.jobs import jobs
-from transforms.silver.offers import offers
+from transforms.silver.histories import rows_of
 from validation.clocks import Interval
 from validation.contract import Table
 from validation.contracts import table_named
@@ -88,18 +85,12 @@ def _dispatch_events(inputs: Frames, interval: Interval, _edge: Edge) -> Frames:
     }
 
 
-def _staged_histories(inputs: Frames, interval: Interval) -> DataFrame:
-    return with_stage(histories.job_histories(inputs["silver.dispatch_events"], interval))
+def _lifecycle_changes(inputs: Frames, interval: Interval) -> DataFrame:
+    return lifecycle.lifecycle(inputs["silver.dispatch_events"], interval)
 
 
 def _lifecycle(inputs: Frames, _interval: Interval, _edge: Edge) -> Frames:
-    staged = inputs["shared"]
-    return {
-        "silver.offers": offers(staged),
-        "silver.assignments": assignments(staged),
-        "silver.job_milestones": job_milestones(staged),
-        "silver.jobs": jobs(staged),
-    }
+    return {table.name: rows_of(inputs["shared"], table) for table in lifecycle.FOLDS}
 
 
 def _arrival_evidence(inputs: Frames, interval: Interval, edge: Edge) -> Frames:
@@ -132,9 +123,9 @@ STEPS: tuple[Step, ...] = (
     Step(
         "silver.lifecycle",
         ("silver.offers", "silver.assignments", "silver.job_milestones", "silver.jobs"),
-        {"silver.dispatch_events": histories.LOOK_BACK},
+        {"silver.dispatch_events": lifecycle.LOOK_BACK},
         _lifecycle,
-        share=_staged_histories,
+        share=_lifecycle_changes,
     ),
     *(
         Step(

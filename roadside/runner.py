@@ -23,14 +23,15 @@ from ingestion.bronze import bronze_rows, ingest_frame, object_outcomes, quarant
 from ingestion.register import register_landed
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.leases import Leases
-from lakehouse.locations import location_opener
 from lakehouse.ops import Ops
 from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
+from lakehouse.table_notes import TableNotes
 from lakehouse.tables import Lakehouse, Published
 from lakehouse.vault import handle_of
 from roadside.graph import STEPS, Edge, Step, downstream
+from roadside.locations import location_opener
 from validation.clocks import TICK_DELAY, Interval, daily_available_at
 from validation.errors import CheckFailed, RoadsideError
 from validation.sources import source_named
@@ -93,6 +94,7 @@ class Runner:
         self.ledger = LandingLedger(self.ops)
         self.runs = RunLedger(self.ops, now)
         self.releases = Releases(self.ops, now)
+        self.notes = TableNotes(self.ops, now)
         self._leases = Leases(self.ops, now)
         self._progress = progress
         self._edge = Edge(location_of=location_opener(handle_of(settings)))
@@ -178,7 +180,10 @@ class Runner:
 
     def _register(self, step: Step, interval: Interval) -> None:
         source = source_named(step.name.partition(".")[2])
-        register_landed(self.settings, source, interval.end, self.ledger)
+        found = register_landed(self.settings, source, interval.end)
+        self.ledger.close(source.name, interval.end)
+        for each in found.misnamed:
+            self.notes.note(f"bronze.{source.name}", "misnamed object", f"{each.key}: {each.reason}")
 
     def _publish(self, step: Step, interval: Interval, version: str) -> tuple[dict[str, int], dict[str, int]]:
         rows: dict[str, int] = {}
@@ -218,7 +223,7 @@ class Runner:
         ).persist(StorageLevel.MEMORY_AND_DISK)
         try:
             bronze, quarantine = (table.name for table in step.tables)
-            outcomes = object_outcomes(frame, source)
+            outcomes = object_outcomes(frame)
             unbalanced = [outcome for outcome in outcomes if not outcome.is_balanced]
             if unbalanced or len(outcomes) != len(entries):
                 raise CheckFailed(
@@ -227,9 +232,8 @@ class Runner:
                     "Nothing was published. Run again with --force; if it stays, it is ours to mend.",
                 )
             yield bronze, self._replace(bronze, interval, bronze_rows(frame, source), version)
-            yield quarantine, self._replace(quarantine, interval, quarantine_rows(frame, source), version)
             self.ledger.record_outcome(*outcomes)
-            self.ledger.close(source.name, interval.end)
+            yield quarantine, self._replace(quarantine, interval, quarantine_rows(frame, source), version)
         finally:
             frame.unpersist()
 
@@ -243,7 +247,12 @@ class Runner:
             except BaseException as error:
                 self.runs.fail(run.run_id, type(error).__name__)
                 raise
-            self.runs.finish(run.run_id, published.snapshot_id, published.rows, published.warnings)
+            self.runs.finish(
+                run.run_id,
+                snapshot_id=published.snapshot_id,
+                rows=published.rows,
+                counts=published.warnings,
+            )
         return published
 
     def _release(self, interval: Interval, steps: Sequence[Step]) -> None:

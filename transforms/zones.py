@@ -1,4 +1,4 @@
-"""H3 cells in Spark: parents by bits, disks by h3."""
+"""H3 cells: areas of zones, and the zones around a zone."""
 
 from __future__ import annotations
 
@@ -6,24 +6,18 @@ from collections.abc import Iterator
 
 import h3
 import pandas as pd
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame
 
-ZONE_RESOLUTION = 7
 AREA_RESOLUTION = 6
 
 
-def area_of(zone: Column) -> Column:
+def area_of(zone_id: str | None) -> str | None:
     """The r6 parent of an r7 cell, both as H3's hexadecimal text.
 
-    By H3's bit layout: resolution stands in bits 52-55, the digit of resolution r in three bits
-    from 3 * (15 - r); a parent has its resolution there and all finer digits 7 (h3geo.org, "H3 index").
+    >>> area_of("87288439cffffff")
+    '86288439fffffff'
     """
-    bits = F.conv(zone, 16, 10).cast("bigint")
-    resolution = F.lit(15 << 52).cast("bigint")
-    parent = bits.bitwiseAND(F.bitwise_not(resolution)).bitwiseOR(F.lit(AREA_RESOLUTION << 52).cast("bigint"))
-    digit = F.lit(7 << (3 * (15 - ZONE_RESOLUTION))).cast("bigint")
-    return F.lower(F.hex(parent.bitwiseOR(digit)))
+    return None if zone_id is None else str(h3.cell_to_parent(zone_id, AREA_RESOLUTION))
 
 
 def with_disk(zones: DataFrame, k: int) -> DataFrame:

@@ -1,9 +1,9 @@
-"""Exact windows that expire: signed contributions, running sums, rows where a value changed.
+"""Exact windows that expire: facts that hold over spans of a grid, summed, and where sums change.
 
 A fact known of a key counts from one instant of the grid until another: from when it happened
-and was known, until its window has passed, something newer is known of it, or it ended. Each
-such span adds +1 where it starts and -1 where it ends; the running sum is the value at every
-instant between. Integers throughout, so any order of rows and tasks gives the same result.
+and was known, until its window has passed, something newer is known of it, or it ended. Spark
+finds those spans; `transforms.features.sums` adds them up key by key. Integers throughout, so any
+order of rows and tasks gives the same result.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from transforms.features.grid import Grid
+from transforms.features.sums import Measures, Summing
 from validation.contract import Table
 from validation.contracts.features.feature_table import feature_columns
+from validation.spark_schema import struct_of
 
 _FOREVER = 1 << 40
 
@@ -31,7 +33,8 @@ class Fact:
         window: instants after `happened[0]` for which it counts.
         when: condition on the row.
         ended: moment that must not lie before T, if there is one.
-        amount: integer it adds.
+        amount: integer it adds; 1 unless said.
+        bucket: for a histogram, the number of the bucket it adds to.
     """
 
     measure: str
@@ -40,6 +43,7 @@ class Fact:
     when: Column
     ended: Column | None = None
     amount: Column | None = None
+    bucket: Column | None = None
 
 
 def latest_versions(changelog: DataFrame, key: str, columns: Sequence[str]) -> DataFrame:
@@ -58,178 +62,84 @@ def latest_versions(changelog: DataFrame, key: str, columns: Sequence[str]) -> D
     )
 
 
-def spans(versions: DataFrame, key: Sequence[str], facts: Sequence[Fact], grid: Grid) -> DataFrame:
-    """One row per version and fact that holds for at least one instant.
+def bucket_of(value: Column, edges: Sequence[int]) -> Column:
+    """Number of the bucket (lower, upper] that holds the value; the last has no upper bound."""
+    listed = F.array(*(F.lit(edge) for edge in edges[:-1]))
+    return F.size(F.filter(listed, lambda edge: value > edge))
 
-    Columns: the key, measure, amount, moment (`happened[0]`), enter and leave: the fact counts at
-    instants enter <= T < leave.
+
+def spans(
+    versions: DataFrame,
+    key: Sequence[str],
+    facts: Sequence[Fact],
+    measures: Measures,
+    grid: Grid,
+    bounds: tuple[int, int],
+) -> DataFrame:
+    """One row per version and fact that holds at an instant in [a, b] of the bounds.
+
+    Columns: the key, measure (its number), amount, moment (`happened[0]`), enter and leave: the
+    fact counts at instants enter <= T < leave.
     """
     known_from = grid.known(F.col("known_at"))
     known_until = F.coalesce(grid.known(F.col("known_until")), F.lit(_FOREVER))
-    listed = F.array(
-        *(
-            F.when(
-                fact.when,
-                F.struct(
-                    F.lit(fact.measure).alias("measure"),
-                    (F.lit(1) if fact.amount is None else fact.amount).cast("bigint").alias("amount"),
-                    fact.happened[0].alias("moment"),
-                    F.greatest(known_from, *(grid.after(moment) for moment in fact.happened)).alias("enter"),
-                    F.least(
-                        known_until,
-                        grid.after(fact.happened[0]) + fact.window,
-                        *(() if fact.ended is None else (grid.after(fact.ended),)),
-                    ).alias("leave"),
-                    F.array(*(moment.isNotNull() for moment in fact.happened)).alias("happened"),
-                ),
-            )
-            for fact in facts
-        )
-    )
+    listed = F.array(*(_span(fact, measures, known_from, known_until, grid) for fact in facts))
+    first, last = bounds
     return (
         versions.select(*key, F.explode(F.array_compact(listed)).alias("span"))
         .select(*key, "span.*")
-        .where((F.col("enter") < F.col("leave")) & ~F.array_contains("happened", F.lit(False)))
-        .drop("happened")
-    )
-
-
-def deltas(held: DataFrame, key: Sequence[str]) -> DataFrame:
-    """One row per key, instant `number` and measure: by how much the running sum moves there."""
-    steps = F.array(
-        F.struct(F.col("enter").alias("number"), F.col("amount").alias("delta")),
-        F.struct(F.col("leave").alias("number"), (-F.col("amount")).alias("delta")),
-    )
-    return (
-        held.select(*key, "measure", F.explode(steps).alias("step"))
-        .groupBy(*key, "measure", F.col("step.number").alias("number"))
-        .agg(F.sum("step.delta").alias("delta"))
-    )
-
-
-def running(
-    moves: DataFrame, key: Sequence[str], measures: Sequence[str], bounds: tuple[int, int], beat: int
-) -> DataFrame:
-    """The running sums where they may change, and at each key's daily beat.
-
-    One row per key and instant `number` in (a, b] at which a sum moves or the key's beat falls
-    (`is_beat`), and the last such row before, to compare with (`is_before`). `beat` is the period
-    of the beat in instants; its phase is a hash of the key.
-    """
-    first, last = bounds
-    phase = F.pmod(F.crc32(F.concat_ws("|", *key).cast("binary")), F.lit(beat)).cast("bigint")
-    known_keys = moves.select(*key).distinct()
-    beats = (
-        known_keys.withColumn("phase", phase)
-        .withColumn("start", F.lit(first) + 1 + F.pmod(F.col("phase") - (first + 1), F.lit(beat)))
-        .where(F.col("start") <= last)
-        .select(*key, F.explode(F.expr(f"sequence(start, bigint({last}), bigint({beat}))")).alias("number"))
-        .withColumn("is_beat", F.lit(True))
-    )
-    moved = (
-        moves.where(F.col("number") <= last)
-        .groupBy(*key, "number")
-        .agg(*(F.sum(F.when(F.col("measure") == name, F.col("delta"))).alias(name) for name in measures))
-        .withColumn("is_beat", F.lit(False))
-    )
-    ordered = Window.partitionBy(*key).orderBy("number")
-    so_far = ordered.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    return (
-        moved.unionByName(beats, allowMissingColumns=True)
-        .groupBy(*key, "number")
-        .agg(F.max("is_beat").alias("is_beat"), *(F.sum(name).alias(name) for name in measures))
-        .select(
-            *key,
-            "number",
-            "is_beat",
-            *(F.coalesce(F.sum(name).over(so_far), F.lit(0)).alias(name) for name in measures),
-            F.lead("number").over(ordered).alias("next_number"),
-        )
-        .withColumn("is_before", F.col("number") <= first)
-        .where(~F.col("is_before") | (F.col("next_number") > first))
-        .drop("next_number")
-    )
-
-
-def latest_moments(rows: DataFrame, held: DataFrame, key: Sequence[str], names: dict[str, str]) -> DataFrame:
-    """The rows with, per measure, the latest moment among the facts that hold at the instant.
-
-    `names` maps a measure to the column that holds its latest moment.
-    """
-    facts = held.where(F.col("measure").isin(*names)).select(
-        *key, "measure", "moment", "enter", "leave"
-    )
-    latest = (
-        rows.select(*key, "number")
-        .join(facts, list(key))
-        .where((F.col("enter") <= F.col("number")) & (F.col("number") < F.col("leave")))
-        .groupBy(*key, "number")
-        .agg(
-            *(F.max(F.when(F.col("measure") == m, F.col("moment"))).alias(name) for m, name in names.items())
+        .where(
+            (F.col("enter") < F.col("leave")) & (F.col("enter") <= last) & (F.col("leave") > first)
         )
     )
-    return rows.join(latest, [*key, "number"], "left")
 
 
-def feature_rows(
-    values: DataFrame, table: Table, key: Sequence[str], is_live: Column, grid: Grid
+def feature_values(
+    held: DataFrame, table: Table, key: str, summing: Summing, bounds: tuple[int, int]
 ) -> DataFrame:
-    """The rows to write: changed values, the beats of live keys, and closing rows.
+    """The features where a row is due: key, instant `number`, and what `summing` makes of the spans.
 
-    A key that is not live has every feature null.
+    Due are the instants of (a, b] at which a value differs from the instant before, the key's daily
+    beat while it is live, and the instant at which it dies (every feature null).
     """
-    names = [column.name for column in feature_columns(table)]
-    compared = [name for name in names if name != "tick_at"]
-    shown = values.withColumn("is_live", is_live)
-    for name in compared:
-        shown = shown.withColumn(name, F.when(F.col("is_live"), F.col(name)))
-    if "tick_at" in names:
-        shown = shown.withColumn("tick_at", F.when(F.col("is_live"), grid.instant(F.col("number"))))
-    content = F.struct("is_live", *compared)
-    before = F.lag(content).over(Window.partitionBy(*key).orderBy("number"))
-    was_live = F.coalesce(F.col("before.is_live"), F.lit(False))
-    changed = ~content.eqNullSafe(F.col("before")) & (F.col("is_live") | was_live)
+    names = [feature.name for feature in summing.features]
+    schema = struct_of(table)
+    by_name = {field.name: field.dataType.simpleString() for field in schema.fields}
+    returned = ", ".join([f"`{key}` string", "number bigint", *(f"{n} {by_name[n]}" for n in names)])
+    columns = (F.col(key), "measure", "amount", F.unix_micros("moment").alias("moment"), "enter", "leave")
+    return held.select(*columns).repartition(F.col(key)).mapInArrow(summing.rows(key, bounds), returned)
+
+
+def with_clocks(values: DataFrame, table: Table, grid: Grid, is_live: Column) -> DataFrame:
+    """The values as rows of the feature table: instants become times; revision 0."""
     instant = grid.instant(F.col("number"))
-    return (
-        shown.withColumn("before", before)
-        .where(~F.col("is_before") & (changed | (F.col("is_beat") & F.col("is_live"))))
-        .withColumn("event_timestamp", instant)
+    rows = (
+        values.withColumn("event_timestamp", instant)
         .withColumn("available_at", grid.available(F.col("number")))
         .withColumn("revision", F.lit(0))
         .withColumn("revised_at", F.col("available_at"))
         .withColumn("known_date", F.to_date(instant - F.expr("INTERVAL 15 MINUTES")))
-        .select(*table.column_names)
     )
+    if any(column.name == "tick_at" for column in feature_columns(table)):
+        rows = rows.withColumn("tick_at", F.when(is_live, instant))
+    return rows.select(*table.column_names)
 
 
-def bucket_measures(name: str, edges: Sequence[int]) -> list[str]:
-    """Names of a histogram's running sums, one a bucket."""
-    return [f"{name}_{n}" for n in range(len(edges))]
-
-
-def bucket_facts(name: str, edges: Sequence[int], value: Column, fact: Fact) -> list[Fact]:
-    """One fact per bucket (lower, upper]; the last bucket has no upper bound."""
-    number = sum(((value > edge).cast("int") for edge in edges[:-1]), F.lit(0))
-    return [
-        Fact(measure, fact.happened, fact.window, fact.when & (number == n), fact.ended, fact.amount)
-        for n, measure in enumerate(bucket_measures(name, edges))
-    ]
-
-
-def quantile(name: str, edges: Sequence[int], percent: int) -> Column:
-    """Upper edge of the bucket that holds rank ceil(percent/100 * n); null without support."""
-    counts = [F.col(measure) for measure in bucket_measures(name, edges)]
-    support = sum(counts[1:], counts[0])
-    rank = F.floor((support * percent + 99) / 100)
-    value = F.lit(None).cast("bigint")
-    reached = support
-    for edge, count in reversed(list(zip(edges, counts, strict=True))):
-        value = F.when(reached >= rank, F.lit(edge).cast("bigint")).otherwise(value)
-        reached = reached - count
-    return F.when(support > 0, value)
-
-
-def ratio(part: Column, whole: Column) -> Column:
-    """part / whole as a double; null without support."""
-    return F.when(whole > 0, part.cast("double") / whole.cast("double"))
-
+def _span(
+    fact: Fact, measures: Measures, known_from: Column, known_until: Column, grid: Grid
+) -> Column:
+    number = F.lit(measures.number(fact.measure))
+    ended = () if fact.ended is None else (grid.after(fact.ended),)
+    happened = fact.when
+    for moment in fact.happened:
+        happened = happened & moment.isNotNull()
+    return F.when(
+        happened,
+        F.struct(
+            (number if fact.bucket is None else number + fact.bucket).cast("int").alias("measure"),
+            (F.lit(1) if fact.amount is None else fact.amount).cast("bigint").alias("amount"),
+            fact.happened[0].alias("moment"),
+            F.greatest(known_from, *(grid.after(moment) for moment in fact.happened)).alias("enter"),
+            F.least(known_until, grid.after(fact.happened[0]) + fact.window, *ended).alias("leave"),
+        ),
+    )

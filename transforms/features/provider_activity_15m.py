@@ -7,20 +7,9 @@ from datetime import timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from transforms.features.expiring import (
-    Fact,
-    bucket_facts,
-    bucket_measures,
-    deltas,
-    feature_rows,
-    latest_moments,
-    latest_versions,
-    quantile,
-    ratio,
-    running,
-    spans,
-)
+from transforms.features.expiring import Fact, bucket_of, feature_values, latest_versions, spans, with_clocks
 from transforms.features.grid import TICKS
+from transforms.features.sums import Count, Latest, Measures, Quantile, Ratio, Summing
 from validation.clocks import TICK, Interval
 from validation.contracts.features.provider_activity_15m import PROVIDER_ACTIVITY_15M
 
@@ -32,7 +21,41 @@ RESPONSE_SECONDS = (5, 10, 15, 20, 30, 45, 60, 75, 90, 120, 180, 300, 600, 900, 
 """Upper edges; the last bucket is open and reported as 7200."""
 
 _WINDOWS = {"60m": 4, "4h": 16, "24h": 96}
-_LAST = {"live": "last_offered_at", "accepts_28d": "last_accepted_at", "declines_28d": "last_declined_at"}
+_COUNTS = (
+    "offers_60m",
+    "offers_4h",
+    "offers_24h",
+    "accepts_60m",
+    "accepts_4h",
+    "declines_60m",
+    "declines_4h",
+    "expired_4h",
+    "no_contact_4h",
+    "gave_back_24h",
+    "open_assignment",
+    "open_tow",
+    "overdue_assignment",
+)
+_COHORTS = ("cohort_accepted_4h", "cohort_accepted_24h", "cohort_withdrawn_4h", "cohort_withdrawn_24h")
+MEASURES = Measures(
+    (*_COUNTS, *_COHORTS, "offers_28d", "accepts_28d", "declines_28d"), {"response_24h": RESPONSE_SECONDS}
+)
+SUMMING = Summing(
+    MEASURES,
+    (
+        *(Count(f"{name}_count", name) for name in _COUNTS),
+        *(
+            Ratio(f"offer_accept_ratio_{w}", f"cohort_accepted_{w}", f"offers_{w}", f"cohort_withdrawn_{w}")
+            for w in ("4h", "24h")
+        ),
+        Quantile("response_seconds_p50_24h", "response_24h", 50),
+        Latest("last_offered_at", "offers_28d"),
+        Latest("last_accepted_at", "accepts_28d"),
+        Latest("last_declined_at", "declines_28d"),
+    ),
+    live="offers_28d",
+    beat=96,
+)
 _OFFER_COLUMNS = (
     "offer_id",
     "provider_id",
@@ -56,66 +79,26 @@ _ASSIGNMENT_COLUMNS = (
 
 def provider_activity_15m(offers: DataFrame, assignments: DataFrame, interval: Interval) -> DataFrame:
     """One row per provider and tick at which a value changed, plus one a day and a closing row."""
+    bounds = TICKS.bounds(interval)
+    key = ["provider_id"]
     asked = latest_versions(offers, "offer_id", _OFFER_COLUMNS).where(F.col("provider_id").isNotNull())
-    held_jobs = latest_versions(assignments, "assignment_id", _ASSIGNMENT_COLUMNS).where(
+    taken = latest_versions(assignments, "assignment_id", _ASSIGNMENT_COLUMNS).where(
         F.col("provider_id").isNotNull()
     )
-    held = spans(asked, ["provider_id"], _offer_facts(), TICKS).unionByName(
-        spans(held_jobs, ["provider_id"], _assignment_facts(), TICKS)
+    held = spans(asked, key, _offer_facts(), MEASURES, TICKS, bounds).unionByName(
+        spans(taken, key, _assignment_facts(), MEASURES, TICKS, bounds)
     )
-    rows = running(
-        deltas(held, ["provider_id"]), ["provider_id"], _measures(), TICKS.bounds(interval), beat=96
-    )
-    values = latest_moments(rows, held, ["provider_id"], _LAST).select(
-        "*",
-        *(F.col(name).alias(f"{name}_count") for name in _COUNTS),
-        *(
-            ratio(
-                F.col(f"cohort_accepted_{window}"),
-                F.col(f"offers_{window}") - F.col(f"cohort_withdrawn_{window}"),
-            ).alias(f"offer_accept_ratio_{window}")
-            for window in ("4h", "24h")
-        ),
-        quantile("response_24h", RESPONSE_SECONDS, 50).alias("response_seconds_p50_24h"),
-    )
-    return feature_rows(values, PROVIDER_ACTIVITY_15M, ["provider_id"], F.col("live") > 0, TICKS)
-
-
-_COUNTS = (
-    "offers_60m",
-    "offers_4h",
-    "offers_24h",
-    "accepts_60m",
-    "accepts_4h",
-    "declines_60m",
-    "declines_4h",
-    "expired_4h",
-    "no_contact_4h",
-    "gave_back_24h",
-    "open_assignment",
-    "open_tow",
-    "overdue_assignment",
-)
-
-
-def _measures() -> list[str]:
-    cohorts = [f"cohort_{what}_{window}" for what in ("accepted", "withdrawn") for window in ("4h", "24h")]
-    return [*_COUNTS, *_LAST, *cohorts, *bucket_measures("response_24h", RESPONSE_SECONDS)]
+    values = feature_values(held, PROVIDER_ACTIVITY_15M, "provider_id", SUMMING, bounds)
+    return with_clocks(values, PROVIDER_ACTIVITY_15M, TICKS, F.col("offers_60m_count").isNotNull())
 
 
 def _offer_facts() -> list[Fact]:
     offered, responded, accepted = F.col("offered_at"), F.col("responded_at"), F.col("accepted_at")
     said_yes = accepted.isNotNull()
     withdrawn = _outcome("withdrawn")
-    answer = Fact(
-        "",
-        (responded,),
-        96,
-        (F.col("dispatch_channel") == "digital") & F.col("response_seconds").isNotNull(),
-    )
     return [
         *(Fact(f"offers_{w}", (offered,), n, offered.isNotNull()) for w, n in _WINDOWS.items()),
-        Fact("live", (offered,), LIVE_TICKS, offered.isNotNull()),
+        Fact("offers_28d", (offered,), LIVE_TICKS, offered.isNotNull()),
         *(Fact(f"accepts_{w}", (accepted,), _WINDOWS[w], said_yes) for w in ("60m", "4h")),
         Fact("accepts_28d", (accepted,), LIVE_TICKS, said_yes),
         *(Fact(f"declines_{w}", (responded,), _WINDOWS[w], _outcome("declined")) for w in ("60m", "4h")),
@@ -124,7 +107,13 @@ def _offer_facts() -> list[Fact]:
         Fact("no_contact_4h", (responded,), 16, _outcome("no_contact")),
         *(Fact(f"cohort_accepted_{w}", (offered, accepted), _WINDOWS[w], said_yes) for w in ("4h", "24h")),
         *(Fact(f"cohort_withdrawn_{w}", (offered, responded), _WINDOWS[w], withdrawn) for w in ("4h", "24h")),
-        *bucket_facts("response_24h", RESPONSE_SECONDS, F.col("response_seconds"), answer),
+        Fact(
+            "response_24h",
+            (responded,),
+            96,
+            (F.col("dispatch_channel") == "digital") & F.col("response_seconds").isNotNull(),
+            bucket=bucket_of(F.col("response_seconds"), RESPONSE_SECONDS),
+        ),
     ]
 
 

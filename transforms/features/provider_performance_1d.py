@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import reduce
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from transforms.features.expiring import (
-    Fact,
-    bucket_facts,
-    bucket_measures,
-    deltas,
-    feature_rows,
-    latest_versions,
-    quantile,
-    ratio,
-    running,
-    spans,
-)
+from transforms.features.expiring import Fact, bucket_of, feature_values, latest_versions, spans, with_clocks
 from transforms.features.grid import BUSINESS_DAYS
 from transforms.features.provider_activity_15m import RESPONSE_SECONDS
+from transforms.features.sums import Count, Measures, Quantile, Ratio, Summing
 from validation.clocks import TICK, Interval
 from validation.contracts.features.provider_performance_1d import PROVIDER_PERFORMANCE_1D
 
@@ -55,6 +46,34 @@ _OTHERS = (
     "evidenced_28d",
     "nps_sum_90d",
     "billed_cents_90d",
+)
+MEASURES = Measures(
+    (*_COUNTS, *_OTHERS),
+    {"response_28d": RESPONSE_SECONDS, "arrival_28d": ARRIVAL_MINUTES, "promise_28d": PROMISE_MINUTES},
+)
+SUMMING = Summing(
+    MEASURES,
+    (
+        *(Count(f"{name}_count", name) for name in _COUNTS),
+        *(
+            Ratio(f"offer_accept_ratio_{w}", f"cohort_accepted_{w}", f"offers_{w}", f"cohort_withdrawn_{w}")
+            for w in ("7d", "28d")
+        ),
+        Quantile("response_seconds_p50_28d", "response_28d", 50),
+        Quantile("arrival_minutes_p50_28d", "arrival_28d", 50),
+        Quantile("arrival_minutes_p90_28d", "arrival_28d", 90),
+        Quantile("arrival_minus_promise_minutes_p50_28d", "promise_28d", 50),
+        Quantile("arrival_minus_promise_minutes_p90_28d", "promise_28d", 90),
+        Ratio("reassign_ratio_28d", "reassigned_28d", "accepted_28d"),
+        Ratio("completion_ratio_28d", "done_28d", "accepted_28d", "member_cancelled_28d"),
+        Ratio("on_time_ratio_28d", "on_time_28d", "promised_arrivals_28d"),
+        Ratio("goa_ratio_28d", "goa_28d", "arrivals_28d"),
+        Ratio("gps_evidenced_arrival_ratio_28d", "evidenced_28d", "arrivals_28d"),
+        Ratio("nps_mean_90d", "nps_sum_90d", "nps_90d"),
+        Ratio("billed_usd_mean_90d", "billed_cents_90d", "billed_90d", divisor=100),
+    ),
+    live="offers_28d",
+    beat=1,
 )
 _OFFER_COLUMNS = (
     "offer_id",
@@ -93,43 +112,24 @@ def provider_performance_1d(
     asked = latest_versions(offers, "offer_id", _OFFER_COLUMNS)
     taken = latest_versions(assignments, "assignment_id", _ASSIGNMENT_COLUMNS)
     claims = current_claims(service_outcomes)
-    held = [
-        spans(asked.where(F.col("provider_id").isNotNull()), key, _offer_facts(), BUSINESS_DAYS),
-        spans(taken.where(F.col("provider_id").isNotNull()), key, _assignment_facts(), BUSINESS_DAYS),
-        spans(_borne_out(arrival_evidence, taken), key, _evidence_facts(), BUSINESS_DAYS),
-        spans(claims.where(F.col("provider_id").isNotNull()), key, _claim_facts(), BUSINESS_DAYS),
-    ]
-    union = held[0]
-    for frame in held[1:]:
-        union = union.unionByName(frame)
-    rows = running(deltas(union, key), key, _measures(), bounds, beat=1)
-    values = rows.join(_area_bill(claims, jobs, bounds), [*key, "number"], "left").select(
-        "*",
-        *(F.col(name).alias(f"{name}_count") for name in _COUNTS),
-        *(
-            ratio(
-                F.col(f"cohort_accepted_{window}"),
-                F.col(f"offers_{window}") - F.col(f"cohort_withdrawn_{window}"),
-            ).alias(f"offer_accept_ratio_{window}")
-            for window in ("7d", "28d")
-        ),
-        quantile("response_28d", RESPONSE_SECONDS, 50).alias("response_seconds_p50_28d"),
-        quantile("arrival_28d", ARRIVAL_MINUTES, 50).alias("arrival_minutes_p50_28d"),
-        quantile("arrival_28d", ARRIVAL_MINUTES, 90).alias("arrival_minutes_p90_28d"),
-        quantile("promise_28d", PROMISE_MINUTES, 50).alias("arrival_minus_promise_minutes_p50_28d"),
-        quantile("promise_28d", PROMISE_MINUTES, 90).alias("arrival_minus_promise_minutes_p90_28d"),
-        ratio(F.col("reassigned_28d"), F.col("accepted_28d")).alias("reassign_ratio_28d"),
-        ratio(F.col("done_28d"), F.col("accepted_28d") - F.col("member_cancelled_28d")).alias(
-            "completion_ratio_28d"
-        ),
-        ratio(F.col("on_time_28d"), F.col("promised_arrivals_28d")).alias("on_time_ratio_28d"),
-        ratio(F.col("goa_28d"), F.col("arrivals_28d")).alias("goa_ratio_28d"),
-        ratio(F.col("evidenced_28d"), F.col("arrivals_28d")).alias("gps_evidenced_arrival_ratio_28d"),
-        ratio(F.col("nps_sum_90d"), F.col("nps_90d")).alias("nps_mean_90d"),
-        ratio(F.col("billed_cents_90d"), F.col("billed_90d") * 100).alias("billed_usd_mean_90d"),
-        ratio(F.col("billed_cents_90d") * 10_000, F.col("area_bill")).alias("billed_vs_area_ratio_90d"),
+    parts = (
+        (asked, _offer_facts()),
+        (taken, _assignment_facts()),
+        (_borne_out(arrival_evidence, taken), _evidence_facts()),
+        (claims, _claim_facts()),
     )
-    return feature_rows(values, PROVIDER_PERFORMANCE_1D, key, F.col("offers_28d") > 0, BUSINESS_DAYS)
+    held = [
+        spans(part.where(F.col("provider_id").isNotNull()), key, facts, MEASURES, BUSINESS_DAYS, bounds)
+        for part, facts in parts
+    ]
+    values = feature_values(
+        reduce(DataFrame.unionByName, held), PROVIDER_PERFORMANCE_1D, "provider_id", SUMMING, bounds
+    )
+    is_live = F.col("offers_28d_count").isNotNull()
+    billed = values.join(billed_vs_area(claims, jobs, bounds), ["provider_id", "number"], "left").withColumn(
+        "billed_vs_area_ratio_90d", F.when(is_live, F.col("billed_vs_area_ratio_90d"))
+    )
+    return with_clocks(billed, PROVIDER_PERFORMANCE_1D, BUSINESS_DAYS, is_live)
 
 
 def current_claims(service_outcomes: DataFrame) -> DataFrame:
@@ -149,16 +149,6 @@ def current_claims(service_outcomes: DataFrame) -> DataFrame:
     )
 
 
-def _measures() -> list[str]:
-    return [
-        *_COUNTS,
-        *_OTHERS,
-        *bucket_measures("response_28d", RESPONSE_SECONDS),
-        *bucket_measures("arrival_28d", ARRIVAL_MINUTES),
-        *bucket_measures("promise_28d", PROMISE_MINUTES),
-    ]
-
-
 def _offer_facts() -> list[Fact]:
     offered, responded, accepted = F.col("offered_at"), F.col("responded_at"), F.col("accepted_at")
     said_yes = accepted.isNotNull()
@@ -170,8 +160,12 @@ def _offer_facts() -> list[Fact]:
         *(Fact(f"cohort_accepted_{w}", (offered, accepted), n, said_yes) for w, n in windows.items()),
         *(Fact(f"cohort_withdrawn_{w}", (offered, responded), n, withdrawn) for w, n in windows.items()),
         Fact("accepted_28d", (accepted,), 28, said_yes),
-        *bucket_facts(
-            "response_28d", RESPONSE_SECONDS, F.col("response_seconds"), Fact("", (responded,), 28, digital)
+        Fact(
+            "response_28d",
+            (responded,),
+            28,
+            digital,
+            bucket=bucket_of(F.col("response_seconds"), RESPONSE_SECONDS),
         ),
     ]
 
@@ -184,8 +178,8 @@ def _assignment_facts() -> list[Fact]:
     taken_away = F.col("end_reason").isin("provider_gave_back", "agent_reassigned")
     done = F.col("completed_at").isNotNull() | F.col("is_gone_on_arrival")
     done_at = F.coalesce("completed_at", "arrived_at")
-    travel = (F.unix_micros(arrived) - F.unix_micros(accepted)) / 60_000_000
-    past_promise = (F.unix_micros(arrived) - F.unix_micros(promised)) / 60_000_000
+    travel = _minutes_between(accepted, arrived)
+    past_promise = _minutes_between(promised, arrived)
     return [
         Fact("reassigned_28d", (accepted, ended), 28, taken_away),
         Fact("done_28d", (accepted, done_at), 28, done),
@@ -194,8 +188,8 @@ def _assignment_facts() -> list[Fact]:
         Fact("promised_arrivals_28d", (arrived,), 28, has_promise),
         Fact("on_time_28d", (arrived,), 28, has_promise & (arrived <= promised)),
         Fact("goa_28d", (arrived,), 28, has_arrived & F.col("is_gone_on_arrival")),
-        *bucket_facts("arrival_28d", ARRIVAL_MINUTES, travel, Fact("", (arrived,), 28, has_arrived)),
-        *bucket_facts("promise_28d", PROMISE_MINUTES, past_promise, Fact("", (arrived,), 28, has_promise)),
+        Fact("arrival_28d", (arrived,), 28, has_arrived, bucket=bucket_of(travel, ARRIVAL_MINUTES)),
+        Fact("promise_28d", (arrived,), 28, has_promise, bucket=bucket_of(past_promise, PROMISE_MINUTES)),
     ]
 
 
@@ -224,13 +218,13 @@ def _claim_facts() -> list[Fact]:
     ]
 
 
-def _area_bill(claims: DataFrame, jobs: DataFrame, bounds: tuple[int, int]) -> DataFrame:
-    """Per provider and cut: what its billed claims would have cost at their areas' mean, in 1/10000 cent.
+def billed_vs_area(claims: DataFrame, jobs: DataFrame, bounds: tuple[int, int]) -> DataFrame:
+    """Per provider and cut: billed, over what the claims would cost at their areas' mean.
 
-    The area is the job's as known when the claim version was. The mean is floored to 1/10000 cent,
-    so that the sum stays an integer.
+    The area is the job's as known when the claim version was; claims without one are left out of
+    both sides. The area's mean is floored to 1/10000 cent, so that the sums stay integers.
     """
-    billed = claims.where(F.col("billed_cents").isNotNull() & F.col("provider_id").isNotNull())
+    billed = claims.where(F.col("billed_cents").isNotNull())
     areas = (
         billed.select("claim_id", "source_updated_at", "job_id", F.col("known_at").alias("claim_known_at"))
         .join(jobs.where(F.col("area_id").isNotNull()).select("job_id", "known_at", "area_id"), "job_id")
@@ -241,28 +235,42 @@ def _area_bill(claims: DataFrame, jobs: DataFrame, bounds: tuple[int, int]) -> D
         .groupBy("claim_id", "source_updated_at")
         .agg(F.max(F.struct("known_at", "area_id"))["area_id"].alias("area_id"))
     )
-    placed = billed.join(areas, ["claim_id", "source_updated_at"])
-    facts = [
-        Fact("bills", (F.col("submitted_at"),), 90, F.lit(True)),
-        Fact("cents", (F.col("submitted_at"),), 90, F.lit(True), amount=F.col("billed_cents")),
-    ]
-    by_area = _daily(placed, ["area_id"], facts, bounds)
-    by_provider = _daily(placed, ["provider_id", "area_id"], facts[:1], bounds)
-    mean = F.expr("area_cents * 10000 div area_bills")
+    first, last = bounds
+    bill = Fact("bill", (F.col("submitted_at"),), 90, F.lit(True), amount=F.col("billed_cents"))
+    held = spans(
+        billed.join(areas, ["claim_id", "source_updated_at"]),
+        ["provider_id", "area_id"],
+        [bill],
+        Measures(("bill",), {}),
+        BUSINESS_DAYS,
+        bounds,
+    )
+    cuts = F.sequence(F.greatest("enter", F.lit(first + 1)), F.least(F.col("leave") - 1, F.lit(last)))
+    daily = (
+        held.where((F.col("leave") > first + 1) & (F.lit(last) > first))
+        .select("provider_id", "area_id", "amount", F.explode(cuts).alias("number"))
+        .groupBy("provider_id", "area_id", "number")
+        .agg(F.sum("amount").alias("cents"), F.count("amount").alias("bills"))
+    )
+    by_area = daily.groupBy("area_id", "number").agg(
+        F.sum("cents").alias("area_cents"), F.sum("bills").alias("area_bills")
+    )
+    expected = F.sum(F.expr("bills * (area_cents * 10000 div area_bills)"))
     return (
-        by_provider.where(F.col("bills") > 0)
-        .join(
-            by_area.select(
-                "area_id", "number", F.col("bills").alias("area_bills"), F.col("cents").alias("area_cents")
-            ),
-            ["area_id", "number"],
-        )
+        daily.join(by_area, ["area_id", "number"])
+        .where(F.col("provider_id").isNotNull())
         .groupBy("provider_id", "number")
-        .agg(F.sum(F.col("bills") * mean).alias("area_bill"))
+        .agg(F.sum("cents").alias("cents"), expected.alias("expected"))
+        .select(
+            "provider_id",
+            "number",
+            F.when(
+                F.col("expected") > 0,
+                (F.col("cents") * 10_000).cast("double") / F.col("expected").cast("double"),
+            ).alias("billed_vs_area_ratio_90d"),
+        )
     )
 
 
-def _daily(claims: DataFrame, key: list[str], facts: list[Fact], bounds: tuple[int, int]) -> DataFrame:
-    """Running sums at every cut of the interval, and the cut before."""
-    moves = deltas(spans(claims, key, facts, BUSINESS_DAYS), key)
-    return running(moves, key, [fact.measure for fact in facts], (bounds[0] - 1, bounds[1]), beat=1)
+def _minutes_between(start: Column, end: Column) -> Column:
+    return (F.unix_micros(end) - F.unix_micros(start)) / 60_000_000

@@ -7,8 +7,9 @@ from datetime import timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from transforms.features.expiring import Fact, deltas, feature_rows, latest_versions, running, spans
+from transforms.features.expiring import Fact, feature_values, latest_versions, spans, with_clocks
 from transforms.features.grid import TICKS
+from transforms.features.sums import Count, Measures, Summing
 from transforms.zones import with_disk
 from validation.clocks import TICK, Interval
 from validation.contracts.features.zone_demand_15m import ZONE_DEMAND_15M
@@ -29,8 +30,15 @@ _RINGS = {
     "ring1_requests_60m": ("requests_60m", 1),
     "ring4_requests_60m": ("requests_60m", 4),
     "ring4_open_unassigned": ("open_unassigned", 4),
-    "ring4_live": ("live", 4),
+    "ring4_requests_28d": ("requests_28d", 4),
 }
+MEASURES = Measures((*_OWN, "requests_28d", *_RINGS), {})
+SUMMING = Summing(
+    MEASURES,
+    tuple(Count(f"{name}_count", name) for name in (*_OWN, *_RINGS) if name != "ring4_requests_28d"),
+    live="ring4_requests_28d",
+    beat=96,
+)
 _JOB_COLUMNS = (
     "job_id",
     "zone_id",
@@ -54,14 +62,10 @@ def zone_demand_15m(jobs: DataFrame, interval: Interval) -> DataFrame:
         & (F.coalesce("job_kind", F.lit("roadside")) == "roadside")
         & F.col("zone_id").isNotNull()
     )
-    moves = deltas(spans(demand, ["zone_id"], _facts(), TICKS), ["zone_id"])
-    rows = running(
-        _with_rings(moves), ["zone_id"], [*_OWN, *_RINGS], TICKS.bounds(interval), beat=96
-    )
-    counts = [F.col(name).alias(f"{name}_count") for name in (*_OWN, *_RINGS)]
-    return feature_rows(
-        rows.select("*", *counts), ZONE_DEMAND_15M, ["zone_id"], F.col("ring4_live") > 0, TICKS
-    )
+    bounds = TICKS.bounds(interval)
+    held = spans(demand, ["zone_id"], _facts(), MEASURES, TICKS, bounds).transform(_with_rings)
+    values = feature_values(held, ZONE_DEMAND_15M, "zone_id", SUMMING, bounds)
+    return with_clocks(values, ZONE_DEMAND_15M, TICKS, F.col("requests_60m_count").isNotNull())
 
 
 def _facts() -> list[Fact]:
@@ -71,24 +75,27 @@ def _facts() -> list[Fact]:
         Fact("requests_15m", (requested,), 1, always),
         Fact("requests_60m", (requested,), 4, always),
         Fact("requests_4h", (requested,), 16, always),
-        Fact("live", (requested,), LIVE_TICKS, always),
+        Fact("requests_28d", (requested,), LIVE_TICKS, always),
         Fact("tow_requests_60m", (requested,), 4, F.col("requested_service_type") == "tow"),
         Fact("member_cancels_60m", (F.col("cancelled_at"),), 4, F.col("cancel_actor") == "member"),
         Fact("open_unassigned", (F.col("unassigned_from"),), 96, F.col("unassigned_from").isNotNull()),
     ]
 
 
-def _with_rings(moves: DataFrame) -> DataFrame:
-    """The zones' own moves, and what they add to every zone at most one or four cells away."""
-    disks = with_disk(moves.select("zone_id"), 4)
-    around = moves.join(disks, "zone_id")
-    spread = [
-        around.where((F.col("measure") == measure) & (F.col("distance") <= distance)).select(
-            F.col("ring_zone_id").alias("zone_id"), F.lit(ring).alias("measure"), "number", "delta"
+def _with_rings(held: DataFrame) -> DataFrame:
+    """The zones' own spans, and the same for every zone at most one or four cells away."""
+    rings = F.array(
+        *(
+            F.when(
+                (F.col("measure") == MEASURES.number(own)) & (F.col("distance") <= distance),
+                F.lit(MEASURES.number(ring)),
+            )
+            for ring, (own, distance) in _RINGS.items()
         )
-        for ring, (measure, distance) in _RINGS.items()
-    ]
-    own = moves.where(F.col("measure").isin(*_OWN)).select("zone_id", "measure", "number", "delta")
-    for frame in spread:
-        own = own.unionByName(frame)
-    return own
+    )
+    around = (
+        held.join(with_disk(held.select("zone_id"), 4), "zone_id")
+        .withColumn("zone_id", F.col("ring_zone_id"))
+        .withColumn("measure", F.explode(F.array_compact(rings)))
+    )
+    return held.unionByName(around.select(*held.columns))

@@ -2,105 +2,100 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
+from collections.abc import Iterator
 
-from transforms.silver.histories import (
-    ARRIVALS,
-    HISTORY,
-    changed_rows,
-    first_of,
-    is_type,
-    last_of,
-    latest_so_far,
-)
+from transforms.silver.histories import ARRIVALS, SECOND, Event, History, Row
 from transforms.zones import area_of
-from validation.contracts.silver.assignments import ASSIGNMENTS
 
-_END_REASON = (
-    F.when(is_type(*ARRIVALS), "arrived")
-    .when(is_type("unassigned", "cancelled") & (F.col("actor") == "provider"), "provider_gave_back")
-    .when(is_type("unassigned"), "agent_reassigned")
-    .when(is_type("eta_rejected"), "eta_rejected")
-    .when(is_type("cancelled"), "member_cancelled")
-    .when(is_type("completed", "unsuccessful"), "missing_milestone")
-)
+BACKDATED = 15 * 60 * SECOND
+"""An acceptance that lands later than this was keyed after the fact (DOMAIN 2.4, T17)."""
 
-
-def assignments(histories: DataFrame) -> DataFrame:
-    """One row per assignment and tick in which what was known of it changed."""
-    return histories.transform(_assignment_states).transform(changed_rows, ASSIGNMENTS)
+_FIRSTS = {
+    "en_route_at": "en_route",
+    "on_scene_at": "on_scene",
+    "gone_on_arrival_at": "gone_on_arrival",
+    "completed_at": "completed",
+    "cancelled_at": "cancelled",
+}
 
 
-def _assignment_states(histories: DataFrame) -> DataFrame:
-    """One row per assignment and history; the first ending in order is its end."""
-    before = (
-        Window.partitionBy(*HISTORY, "assignment_key")
-        .orderBy("position")
-        .rowsBetween(Window.unboundedPreceding, -1)
+def assignments(history: History) -> Iterator[Row]:
+    """One row per assignment; the first ending in order is its end."""
+    followed: dict[str, list[Event]] = {}
+    for event in history.events:
+        if event.assignment_key is not None:
+            followed.setdefault(event.assignment_key, []).append(event)
+    for assignment_id, events in followed.items():
+        accepted = next((event for event in events if event.event_type == "accepted"), None)
+        if accepted is not None:
+            yield {"assignment_id": assignment_id, **_assignment(history, accepted, events)}
+
+
+def end_reason(event: Event) -> str | None:
+    """How the event ends its assignment; None if it does not."""
+    by_provider = event.actor == "provider"
+    if event.event_type in ARRIVALS:
+        return "arrived"
+    return {
+        "unassigned": "provider_gave_back" if by_provider else "agent_reassigned",
+        "eta_rejected": "eta_rejected",
+        "cancelled": "provider_gave_back" if by_provider else "member_cancelled",
+        "completed": "missing_milestone",
+        "unsuccessful": "missing_milestone",
+    }.get(event.event_type)
+
+
+def _assignment(history: History, accepted: Event, events: list[Event]) -> Row:
+    firsts: dict[str, int | None] = dict.fromkeys(_FIRSTS)
+    for name, event_type in _FIRSTS.items():
+        firsts[name] = next((e.event_timestamp for e in events if e.event_type == event_type), None)
+    arrived_at = firsts["on_scene_at"]
+    if arrived_at is None:
+        arrived_at = firsts["gone_on_arrival_at"]
+    end = next((event for event in events if end_reason(event)), None)
+    requested = history.first("requested")
+    offered = next(
+        (e for e in history.events if e.event_type == "offered" and e.offer_key == accepted.offer_key), None
     )
-    has_promise = F.col("promised_arrival_at").isNotNull()
-    is_extension = is_type("eta_updated") & (
-        F.col("promised_arrival_at") > latest_so_far(F.col("promised_arrival_at"), before)
-    )
-    events = (
-        histories.where(F.col("assignment_key").isNotNull())
-        .withColumn("is_extension", F.coalesce(is_extension, F.lit(False)))
-        .withColumn("ending", _END_REASON)
-    )
-    is_accepted = is_type("accepted")
-    at = F.col("event_timestamp")
-    folded = (
-        events.groupBy(*HISTORY, "assignment_key", "is_new", "previous_as_of")
-        .agg(
-            first_of(at, is_accepted).alias("accepted_at"),
-            first_of(F.col("landed_at"), is_accepted).alias("accepted_landed_at"),
-            first_of(F.col("offer_key"), is_accepted).alias("offer_id"),
-            first_of(F.col("provider_id"), F.col("provider_id").isNotNull()).alias("provider_id"),
-            first_of(F.col("dispatch_channel"), is_accepted).alias("accepted_channel"),
-            last_of(F.col("driver_id"), F.col("driver_id").isNotNull()).alias("driver_id"),
-            first_of(F.col("requested_at"), is_accepted).alias("requested_at"),
-            F.coalesce(
-                first_of(F.col("promised_arrival_at"), is_accepted & has_promise),
-                first_of(F.col("promised_arrival_at"), has_promise),
-            ).alias("first_promised_arrival_at"),
-            last_of(F.col("promised_arrival_at"), has_promise).alias("promised_arrival_at"),
-            F.sum(F.col("is_extension").cast("bigint")).alias("promise_extension_count"),
-            *(
-                first_of(at, is_type(*types)).alias(name)
-                for name, types in (
-                    ("en_route_at", ("en_route",)),
-                    ("on_scene_at", ("on_scene",)),
-                    ("gone_on_arrival_at", ("gone_on_arrival",)),
-                    ("completed_at", ("completed",)),
-                    ("cancelled_at", ("cancelled",)),
-                )
-            ),
-            F.min(F.when(F.col("ending").isNotNull(), F.struct("position", "ending", "event_timestamp"))).alias("end"),
-            *(
-                first_of(F.col(f"job_{name}"), is_accepted).alias(name)
-                for name in ("service_type", "zone_id", "program_id", "job_kind", "scheduled_for")
-            ),
-        )
-        .where(F.col("accepted_at").isNotNull())
-    )
-    channels = (
-        histories.where(is_type("offered"))
-        .groupBy(*HISTORY, F.col("offer_key").alias("offer_id"))
-        .agg(first_of(F.col("dispatch_channel"), is_type("offered")).alias("offered_channel"))
-    )
-    return (
-        folded.join(channels, [*HISTORY, "offer_id"], "left")
-        .withColumn("assignment_id", F.col("assignment_key"))
-        .withColumn("dispatch_channel", F.coalesce("offered_channel", "accepted_channel"))
-        .withColumn(
-            "is_backdated",
-            F.col("accepted_landed_at") > F.col("accepted_at") + F.expr("INTERVAL 15 MINUTES"),
-        )
-        .withColumn("arrived_at", F.coalesce("on_scene_at", "gone_on_arrival_at"))
-        .withColumn("is_gone_on_arrival", F.col("gone_on_arrival_at").isNotNull())
-        .withColumn("end_reason", F.coalesce("end.ending", F.lit("open")))
-        .withColumn("ended_at", F.col("end.event_timestamp"))
-        .withColumn("is_immediate", F.col("scheduled_for").isNull())
-        .withColumn("area_id", area_of(F.col("zone_id")))
-    )
+    zone_id = history.stated("zone_id", accepted)
+    return {
+        "job_id": history.job_id,
+        "offer_id": accepted.offer_key,
+        "provider_id": next((e.provider_id for e in [accepted, *events] if e.provider_id), None)
+        or (offered.provider_id if offered else None),
+        "driver_id": next((e.driver_id for e in reversed(events) if e.driver_id), None),
+        "requested_at": requested.event_timestamp if requested else None,
+        "accepted_at": accepted.event_timestamp,
+        "accepted_landed_at": accepted.landed_at,
+        "is_backdated": accepted.landed_at - accepted.event_timestamp > BACKDATED,
+        **_promises(accepted, events),
+        **firsts,
+        "arrived_at": arrived_at,
+        "is_gone_on_arrival": firsts["gone_on_arrival_at"] is not None,
+        "ended_at": end.event_timestamp if end else None,
+        "end_reason": (end_reason(end) if end else None) or "open",
+        "dispatch_channel": (offered.dispatch_channel if offered else None) or accepted.dispatch_channel,
+        "is_immediate": history.stated("scheduled_for", accepted) is None,
+        "job_kind": history.stated("job_kind", accepted),
+        "service_type": history.stated("service_type", accepted),
+        "program_id": history.stated("program_id", accepted),
+        "zone_id": zone_id,
+        "area_id": area_of(zone_id),
+    }
+
+
+def _promises(accepted: Event, events: list[Event]) -> Row:
+    """First and latest promise, and how often it was moved later."""
+    first, latest, extensions = accepted.promised_arrival_at, None, 0
+    for event in events:
+        promise = event.promised_arrival_at
+        if promise is None:
+            continue
+        if event.event_type == "eta_updated" and latest is not None and promise > latest:
+            extensions += 1
+        first, latest = promise if first is None else first, promise
+    return {
+        "first_promised_arrival_at": first,
+        "promised_arrival_at": latest,
+        "promise_extension_count": extensions,
+    }

@@ -1,19 +1,28 @@
 """What was known of each job at each tick that taught us something about it.
 
-The lifecycle tables are folds over these histories. One tick of one job depends on the job's
-events known in (T - LOOK_BACK, T] and on nothing else, so any chunking gives the same rows.
+The lifecycle tables (offers, assignments, job_milestones, jobs) are folds over a job's events in
+the automaton's order. One tick of one job depends on its events known in (T - STATE_LOOK_BACK, T]
+and on nothing else, so any chunking gives the same rows. The folds are plain functions of a list
+of events; this module brings them their lists and keeps what changed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
 
-from pyspark.sql import Column, DataFrame, Window, WindowSpec
+import pyarrow as pa
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from validation.clocks import TICK, Interval
-from validation.contract import Table
+from validation.contract import Table, Type
 from validation.sources.dispatch_events import LIFECYCLE_ORDER
+from validation.spark_schema import struct_of
 
 STATE_LOOK_BACK = timedelta(days=10)
 """A job's state at T folds its events known in (T - 10 days, T]: 8 days of lateness and a job of two."""
@@ -21,175 +30,251 @@ STATE_LOOK_BACK = timedelta(days=10)
 LOOK_BACK = 2 * STATE_LOOK_BACK + TICK
 """Reading this far back suffices: a row is compared with a state at most STATE_LOOK_BACK older."""
 
+SECOND = 1_000_000
+"""Moments are whole microseconds since 1970 inside the folds."""
+
 ANSWERS = ("no_contact", "declined", "offer_expired", "offer_withdrawn", "accepted")
 RETRACTIONS = ("unassigned", "eta_rejected")
 ARRIVALS = ("on_scene", "gone_on_arrival")
-_ASSIGNMENT_EVENTS = (
-    "driver_assigned",
-    "en_route",
-    "eta_updated",
-    "on_scene",
-    "towing",
-    "gone_on_arrival",
-    "unsuccessful",
-    "unassigned",
-    "completed",
-    "cancelled",
-    "eta_rejected",
-)
+CLOSINGS = ("gone_on_arrival", "unsuccessful", "completed", "cancelled")
+_RANK = {name: rank for rank, name in enumerate(LIFECYCLE_ORDER)}
+_ASSIGNMENT_EVENTS = frozenset(LIFECYCLE_ORDER[LIFECYCLE_ORDER.index("eta_rejected") :])
+_STATE_LOOK_BACK = STATE_LOOK_BACK // timedelta(microseconds=1)
+_TICK = TICK // timedelta(microseconds=1)
 
-HISTORY = ("job_id", "as_of")
-"""The key of one history."""
+Row = dict[str, Any]
+Fold = Callable[["History"], Iterable[Row]]
 
 
-def is_type(*event_types: str) -> Column:
-    """Whether the event is of one of the types."""
-    return F.col("event_type").isin(*event_types)
+@dataclass(slots=True)
+class Event:
+    """One deduplicated dispatch event; the last two say which offer and assignment it belongs to."""
+
+    job_id: str
+    event_id: str
+    event_type: str
+    event_timestamp: int
+    known_at: int
+    landed_at: int
+    offer_id: str | None = None
+    assignment_id: str | None = None
+    provider_id: str | None = None
+    driver_id: str | None = None
+    dispatch_channel: str | None = None
+    actor: str | None = None
+    reason_code: str | None = None
+    service_type: str | None = None
+    zone_id: str | None = None
+    destination_zone_id: str | None = None
+    promised_arrival_at: int | None = None
+    offer_expires_at: int | None = None
+    vehicle_year: int | None = None
+    vehicle_make: str | None = None
+    vehicle_model: str | None = None
+    vehicle_token: str | None = None
+    member_token: str | None = None
+    program_id: str | None = None
+    scheduled_for: int | None = None
+    job_kind: str | None = None
+    selection_policy_version: str | None = None
+    selection_rank: int | None = None
+    selection_score: float | None = None
+    selection_propensity: float | None = None
+    offer_key: str | None = None
+    assignment_key: str | None = None
 
 
-def so_far(*partition: str) -> WindowSpec:
-    """The history's events up to and including this one, in the automaton's order."""
-    return (
-        Window.partitionBy(*HISTORY, *partition)
-        .orderBy("position")
-        .rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    )
+_COLUMNS = tuple(field.name for field in fields(Event))[:-2]
 
 
-def latest_so_far(value: Column, window: WindowSpec) -> Column:
-    """The value of the last event of the window that has one."""
-    return F.max(F.when(value.isNotNull(), F.struct("position", value.alias("value")))).over(window)["value"]
+@dataclass(frozen=True)
+class History:
+    """A job's events known at a tick, in order: event time, lifecycle rank, event id.
 
-
-def first_of(value: Column, when: Column) -> Column:
-    """Aggregate: the value of the first event (in order) that meets the condition."""
-    return F.min(F.when(when, F.struct("position", value.alias("value"))))["value"]
-
-
-def last_of(value: Column, when: Column) -> Column:
-    """Aggregate: the value of the last event (in order) that meets the condition."""
-    return F.max(F.when(when, F.struct("position", value.alias("value"))))["value"]
-
-
-def job_histories(dispatch_events: DataFrame, interval: Interval) -> DataFrame:
-    """One row per job, tick `as_of` at which an event of it became known, and event known by then.
-
-    Beside the ticks of the interval each job has the last tick before it (`is_new` false), to
-    compare with. `position` orders the events of a history: event time, lifecycle rank, event id.
-    Late events are left out. `offer_key` and `assignment_key` say which offer and assignment an
-    event belongs to; job facts carry the last value stated so far.
+    Each knows its offer and its assignment (`linked`).
     """
-    events = dispatch_events.where(~F.col("is_late"))
-    ticks = events.select("job_id", F.col("known_at").alias("as_of")).distinct()
-    inside = (F.col("as_of") > F.lit(interval.start)) & (F.col("as_of") <= F.lit(interval.end))
-    touched = ticks.where(inside).select("job_id").distinct()
-    by_job = Window.partitionBy("job_id").orderBy("as_of")
-    as_of = (
-        ticks.where(F.col("as_of") <= F.lit(interval.end))
-        .join(touched, "job_id", "left_semi")
-        .withColumn("is_new", inside)
-        .withColumn("previous", F.lag("as_of").over(by_job))
-        .withColumn("next_is_new", F.coalesce(F.lead("is_new").over(by_job), F.lit(False)))
-        .where(F.col("is_new") | F.col("next_is_new"))
-        .withColumn(
-            "previous_as_of",
-            F.when(F.col("previous") > F.col("as_of") - _days(STATE_LOOK_BACK), F.col("previous")),
-        )
-        .select("job_id", "as_of", "is_new", "previous_as_of")
-    )
-    histories = as_of.join(events.drop("known_date"), "job_id").where(
-        (F.col("known_at") <= F.col("as_of")) & (F.col("known_at") > F.col("as_of") - _days(STATE_LOOK_BACK))
-    )
-    return histories.transform(_in_order).transform(_with_offer_key).transform(_with_assignment_key).transform(
-        _with_job_facts
-    )
+
+    job_id: str
+    events: tuple[Event, ...]
+
+    def first(self, *event_types: str) -> Event | None:
+        """The first event of these types."""
+        return next((event for event in self.events if event.event_type in event_types), None)
+
+    def stated(self, name: str, upto: Event | None = None) -> Any:
+        """The fact as last stated, at or before an event if one is given; None if never."""
+        value = None
+        for event in self.events:
+            stated = getattr(event, name)
+            value = value if stated is None else stated
+            if event is upto:
+                break
+        return value
 
 
-def changed_rows(states: DataFrame, table: Table) -> DataFrame:
-    """The states of the interval that differ from what was known at the job's tick before.
+def history_of(job_id: str, events: Iterable[Event]) -> History:
+    """The events in order, linked to their offers and assignments."""
+    return History(job_id, linked(job_id, sorted(events, key=_order)))
 
-    `states` has one row per key and `as_of`, with is_new and previous_as_of.
+
+def _order(event: Event) -> tuple[int, int, str]:
+    return event.event_timestamp, _RANK.get(event.event_type, len(_RANK)), event.event_id
+
+
+def linked(job_id: str, events: list[Event]) -> tuple[Event, ...]:
+    """The events, each with its offer_key and assignment_key.
+
+    An offer's key is given, else made from its `offered` event; an answer without an id goes to the
+    last offer before it, of its provider if it names one. An assignment's key is given, else its
+    offer's; an event without an id goes to the last acceptance before it, likewise. A rejected ETA
+    goes by assignment id, then offer id, then the last acceptance. An acceptance of nothing known
+    is no assignment.
     """
-    key = [name for name in table.key if name != "known_at"]
-    values = [name for name in table.column_names if name not in {*key, "known_at", "known_date"}]
-    state = F.struct(*values)
-    by_key = Window.partitionBy("job_id", *key).orderBy("as_of")
+    offers: dict[str | None, str] = {}  # the last one by provider; None: of the job
+    accepted: dict[str | None, Event] = {}
+    by_assignment: dict[str, Event] = {}
+    by_offer: dict[str, Event] = {}
+    for event in events:
+        kind, provider = event.event_type, event.provider_id
+        event.offer_key = event.assignment_key = None
+        if kind == "offered":
+            event.offer_key = event.offer_id or f"{job_id}:{event.event_id}"
+            offers[None] = event.offer_key
+            if provider is not None:
+                offers[provider] = event.offer_key
+        elif kind in ANSWERS:
+            event.offer_key = event.offer_id or offers.get(provider)
+        if kind == "accepted":
+            event.assignment_key = event.assignment_id or event.offer_key
+            if event.assignment_key is not None:
+                by_assignment[event.assignment_key] = accepted[None] = event
+                if provider is not None:
+                    accepted[provider] = event
+                if event.offer_key is not None:
+                    by_offer[event.offer_key] = event
+        elif kind in _ASSIGNMENT_EVENTS:
+            of = by_assignment.get(event.assignment_id or "")
+            if of is None and kind == "eta_rejected" and event.offer_id is not None:
+                of = by_offer.get(event.offer_id)
+            if of is None and event.assignment_id is None:
+                of = accepted.get(provider)
+            event.assignment_key = event.assignment_id or (of.assignment_key if of else None)
+            if kind == "eta_rejected":
+                event.offer_key = event.offer_id or (of.offer_key if of else None)
+    return tuple(events)
+
+
+def changes(dispatch_events: DataFrame, interval: Interval, folds: Mapping[Table, Fold]) -> DataFrame:
+    """One row per key, table and tick of the interval in which what was known of it changed.
+
+    A column a table, of which one is set; `rows_of` picks a table's rows. All tables come from one
+    pass: persist it before using more than one.
+    """
+    inside = (F.col("known_at") > F.lit(interval.start)) & (F.col("known_at") <= F.lit(interval.end))
+    events = dispatch_events.where(~F.col("is_late") & (F.col("known_at") <= F.lit(interval.end)))
+    touched = events.where(inside).select("job_id").distinct()
+    schema = ", ".join(f"`{table.short_name}` {struct_of(table).simpleString()}" for table in folds)
     return (
-        states.withColumn("state_before", F.lag(state).over(by_key))
-        .withColumn("as_of_before", F.lag("as_of").over(by_key))
-        .where(
-            F.col("is_new")
-            & ~(F.col("as_of_before").eqNullSafe(F.col("previous_as_of")) & state.eqNullSafe(F.col("state_before")))
-        )
-        .withColumn("known_at", F.col("as_of"))
-        .withColumn("known_date", F.to_date(F.col("as_of") - F.expr("INTERVAL 15 MINUTES")))
-        .select(*table.column_names)
+        events.join(touched, "job_id", "left_semi")
+        .select(*_COLUMNS)
+        .repartition("job_id")
+        .mapInArrow(_folding(interval, folds), schema)
     )
 
 
-def _in_order(histories: DataFrame) -> DataFrame:
-    rank = F.coalesce(
-        *(F.when(F.col("event_type") == name, F.lit(n)) for n, name in enumerate(LIFECYCLE_ORDER)),
-        F.lit(len(LIFECYCLE_ORDER)),
-    )
-    order = Window.partitionBy(*HISTORY).orderBy("event_timestamp", rank, "event_id")
-    return histories.withColumn("position", F.row_number().over(order))
+def rows_of(changed_rows: DataFrame, table: Table) -> DataFrame:
+    """The table's rows of `changes`."""
+    return changed_rows.where(F.col(table.short_name).isNotNull()).select(f"{table.short_name}.*")
 
 
-def _with_offer_key(histories: DataFrame) -> DataFrame:
-    """offer_key: given, else derived from the offered event; answers find the last offer so far
-    (of their provider, if they name one), a rejected ETA the offer that was accepted."""
-    offered = F.when(is_type("offered"), F.coalesce("offer_id", F.concat_ws(":", "job_id", "event_id")))
-    return (
-        histories.withColumn("offer_key", F.when(is_type("offered"), offered))
-        .withColumn("offer_key", F.when(is_type(*ANSWERS), _given_or_last("offer_id", "offer_key")).otherwise(F.col("offer_key")))
-        .withColumn("accepted_offer", F.when(is_type("accepted"), F.col("offer_key")))
-        .withColumn(
-            "offer_key",
-            F.when(
-                is_type("eta_rejected"),
-                F.when(
-                    F.col("offer_id").isNull() & F.col("assignment_id").isNotNull(),
-                    latest_so_far(F.col("accepted_offer"), so_far("assignment_id")),
-                ).otherwise(_given_or_last("offer_id", "accepted_offer")),
-            ).otherwise(F.col("offer_key")),
-        )
-        .drop("accepted_offer")
-    )
+def states(events: Iterable[Event], start: int, end: int) -> Iterator[tuple[int, History | None, History]]:
+    """(T, what was known at the job's tick before, what was known at T) for ticks with start < T <= end.
+
+    The state before is None where that tick lies STATE_LOOK_BACK or more before T, or never was.
+    """
+    listed = list(events)
+    job_id = listed[0].job_id
+    ticks = sorted({event.known_at for event in listed})
+    before: tuple[int, History] | None = None
+    for previous, tick in zip([None, *ticks], ticks, strict=False):
+        if not start < tick <= end:
+            continue
+        if previous is None or previous <= tick - _STATE_LOOK_BACK:
+            before = None
+        elif before is None or before[0] != previous:
+            before = (previous, _known(job_id, listed, previous))
+        now = _known(job_id, listed, tick)
+        yield tick, before[1] if before else None, now
+        before = (tick, now)
 
 
-def _with_assignment_key(histories: DataFrame) -> DataFrame:
-    """assignment_key: given, else the offer's on acceptance; later events find the last acceptance
-    so far (of their provider, if they name one). An acceptance of nothing known is no assignment."""
-    accepted = F.when(is_type("accepted"), F.coalesce("assignment_id", "offer_key"))
-    keyed = histories.withColumn("accepted_key", accepted)
-    of_offer = latest_so_far(F.col("accepted_key"), so_far("offer_key"))
-    return keyed.withColumn("last_assignment", latest_so_far(F.col("accepted_key"), so_far())).withColumn(
-        "assignment_key",
-        F.when(is_type("accepted"), F.col("accepted_key"))
-        .when(is_type("eta_rejected") & F.col("offer_key").isNotNull(), F.coalesce("assignment_id", of_offer))
-        .when(is_type(*_ASSIGNMENT_EVENTS), _given_or_last("assignment_id", "accepted_key")),
+def changed(fold: Fold, key: tuple[str, ...], before: History | None, now: History) -> Iterator[Row]:
+    """The fold's rows that differ from what the fold made of the history before."""
+    earlier = {} if before is None else {tuple(row[name] for name in key): row for row in fold(before)}
+    for row in fold(now):
+        if earlier.get(tuple(row[name] for name in key)) != row:
+            yield row
+
+
+def _known(job_id: str, events: list[Event], tick: int) -> History:
+    return history_of(
+        job_id,
+        [replace(event) for event in events if tick - _STATE_LOOK_BACK < event.known_at <= tick],
     )
 
 
-def _given_or_last(given: str, key: str) -> Column:
-    """The given id, else the last key so far, among the event's provider's if it names one."""
-    of_job = latest_so_far(F.col(key), so_far())
-    of_provider = latest_so_far(F.col(key), so_far("provider_id"))
-    return F.coalesce(given, F.when(F.col("provider_id").isNull(), of_job).otherwise(of_provider))
+def _folding(
+    interval: Interval, folds: Mapping[Table, Fold]
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """From all events of some jobs to the changed rows of every table."""
+    start, end = (round(moment.timestamp()) * SECOND for moment in (interval.start, interval.end))
+    keys = {table: tuple(name for name in table.key if name != "known_at") for table in folds}
+    structs = {table: _arrow_struct(table) for table in folds}
+
+    def folded(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        listed = list(batches)
+        if not listed:
+            return
+        table = pa.Table.from_batches(listed).sort_by([("job_id", "ascending")])
+        rows: dict[Table, list[Row]] = {table: [] for table in folds}
+        for _, events in groupby(_events(table), key=attrgetter("job_id")):
+            for tick, before, now in states(events, start, end):
+                for target, fold in folds.items():
+                    for row in changed(fold, keys[target], before, now):
+                        row["known_at"] = tick
+                        row["known_date"] = (tick - _TICK) // (86_400 * SECOND)
+                        rows[target].append(row)
+        for target, made in rows.items():
+            columns = {
+                other.short_name: pa.array(made, structs[other])
+                if other is target
+                else pa.nulls(len(made), structs[other])
+                for other in folds
+            }
+            yield pa.RecordBatch.from_pydict(columns)
+
+    return folded
 
 
-def _with_job_facts(histories: DataFrame) -> DataFrame:
-    """Job facts as last stated at or before each event."""
-    facts = ("service_type", "zone_id", "program_id", "job_kind", "scheduled_for")
-    return histories.select(
-        "*",
-        *(latest_so_far(F.col(name), so_far()).alias(f"job_{name}") for name in facts),
-        F.min(F.when(is_type("requested"), F.col("event_timestamp"))).over(Window.partitionBy(*HISTORY)).alias(
-            "requested_at"
-        ),
-    )
+def _events(table: pa.Table) -> Iterator[Event]:
+    columns = []
+    for name in _COLUMNS:
+        column = table.column(name)
+        if pa.types.is_timestamp(column.type):
+            column = column.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+        columns.append(column.to_pylist())
+    for values in zip(*columns, strict=True):
+        yield Event(*values)
 
 
-def _days(span: timedelta) -> Column:
-    return F.expr(f"INTERVAL {span.days} DAYS")
+def _arrow_struct(table: Table) -> pa.StructType:
+    types = {
+        Type.STRING: pa.string(),
+        Type.LONG: pa.int64(),
+        Type.INT: pa.int32(),
+        Type.DOUBLE: pa.float64(),
+        Type.BOOLEAN: pa.bool_(),
+        Type.TIMESTAMP: pa.timestamp("us", "UTC"),
+        Type.DATE: pa.date32(),
+    }
+    return pa.struct([(column.name, types[column.type]) for column in table.columns])

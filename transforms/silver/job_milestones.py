@@ -2,72 +2,75 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from collections.abc import Iterator
 
-from transforms.silver.histories import ANSWERS, ARRIVALS, RETRACTIONS, changed_rows, is_type, latest_so_far, so_far
-from validation.contracts.silver.job_milestones import JOB_MILESTONES
+from transforms.silver.histories import ANSWERS, ARRIVALS, CLOSINGS, RETRACTIONS, Event, History, Row
 
 NEVER_OFFERED = "accepted by a provider that was never offered the job"
 BEFORE_ACCEPTANCE = "on scene before any acceptance"
 ALREADY_UNASSIGNED = "arrival for an assignment that was taken back before"
 
 
-def with_stage(histories: DataFrame) -> DataFrame:
-    """Each event with the stage the job is in after it, since when, and whether it is illegal.
+def job_milestones(history: History) -> Iterator[Row]:
+    """One row per lifecycle event: the stage it leaves the job in, and whether it may stand there."""
+    for event, (stage, _since, illegal) in zip(history.events, staged(history), strict=True):
+        yield {
+            "event_id": event.event_id,
+            "event_timestamp": event.event_timestamp,
+            "job_id": history.job_id,
+            "event_type": event.event_type,
+            "provider_id": event.provider_id,
+            "offer_id": event.offer_key,
+            "assignment_id": event.assignment_key,
+            "stage": stage,
+            "is_illegal": illegal is not None,
+            "illegal_reason": illegal,
+        }
+
+
+def staged(history: History) -> Iterator[tuple[str, int | None, str | None]]:
+    """Per event, in order: the stage after it, since when, and why it is illegal (None if it is not).
 
     Stages: unassigned, offered, assigned, en_route, on_scene, towing, closed. An answer to an
     offer, or a give-back of an assignment that was already replaced, moves no active job back.
+    Incomplete is not illegal (DOMAIN 2.3).
     """
-    concerns_active = F.col("assignment_key").eqNullSafe(F.col("last_assignment"))
-    activity = F.when(is_type("accepted"), F.lit(True)).when(
-        is_type(*RETRACTIONS) & concerns_active, F.lit(False)
-    )
-    active = F.coalesce(latest_so_far(F.col("activity"), so_far()), F.lit(False))
-    moved_to = (
-        F.when(is_type("requested"), "unassigned")
-        .when(is_type("offered") & ~F.col("is_active"), "offered")
-        .when(is_type(*(name for name in ANSWERS if name != "accepted")) & ~F.col("is_active"), "unassigned")
-        .when(is_type("accepted"), "assigned")
-        .when(is_type(*RETRACTIONS) & concerns_active, "unassigned")
-        .when(is_type("en_route", "on_scene", "towing"), F.col("event_type"))
-        .when(is_type("gone_on_arrival", "unsuccessful", "completed", "cancelled"), "closed")
-    )
-    staged = (
-        histories.withColumn("activity", activity)
-        .withColumn("is_active", active)
-        .withColumn("moved_to", moved_to)
-        .withColumn("stage", F.coalesce(latest_so_far(F.col("moved_to"), so_far()), F.lit("unassigned")))
-        .withColumn(
-            "stage_since_at",
-            latest_so_far(F.when(F.col("moved_to").isNotNull(), F.col("event_timestamp")), so_far()),
-        )
-    )
-    return staged.transform(_with_legality)
+    stage, since, active = "unassigned", None, None
+    for position, event in enumerate(history.events):
+        moved, active = _move(event, active)
+        if moved is not None:
+            stage, since = moved, event.event_timestamp
+        yield stage, since, _illegal(event, history.events[:position])
 
 
-def job_milestones(staged: DataFrame) -> DataFrame:
-    """One row per lifecycle event and tick in which its place in the job changed."""
-    states = (
-        staged.withColumn("offer_id", F.col("offer_key"))
-        .withColumn("assignment_id", F.col("assignment_key"))
-        .drop("known_at")
-    )
-    return changed_rows(states, JOB_MILESTONES)
+def _move(event: Event, active: str | None) -> tuple[str | None, str | None]:
+    """The stage the event moves the job to, and the assignment that is active after it."""
+    kind = event.event_type
+    if kind == "accepted":
+        return "assigned", event.assignment_key or active
+    if kind in RETRACTIONS:
+        return ("unassigned", None) if event.assignment_key == active else (None, active)
+    if kind == "offered":
+        return (None if active else "offered"), active
+    if kind == "requested" or kind in ANSWERS:
+        return (None if active else "unassigned"), active
+    if kind in ("en_route", "on_scene", "towing"):
+        return kind, active
+    return ("closed" if kind in CLOSINGS else None), active
 
 
-def _with_legality(staged: DataFrame) -> DataFrame:
-    """The three illegal transitions of DOMAIN 2.3; incomplete is not illegal."""
-    offered = F.when(is_type("offered"), F.lit(1))
-    asked_provider = F.count(offered).over(so_far("provider_id"))
-    asked_offer = F.count(offered).over(so_far("offer_key"))
-    accepted_before = F.count(F.when(is_type("accepted"), F.lit(1))).over(so_far())
-    taken_back = F.count(F.when(is_type("unassigned"), F.lit(1))).over(so_far("assignment_key"))
-    reason = (
-        F.when(is_type("accepted") & (asked_provider == 0) & (asked_offer == 0), NEVER_OFFERED)
-        .when(is_type("on_scene") & (accepted_before == 0), BEFORE_ACCEPTANCE)
-        .when(is_type(*ARRIVALS) & F.col("assignment_key").isNotNull() & (taken_back > 0), ALREADY_UNASSIGNED)
-    )
-    return staged.withColumn("illegal_reason", reason).withColumn(
-        "is_illegal", F.col("illegal_reason").isNotNull()
-    )
+def _illegal(event: Event, before: tuple[Event, ...]) -> str | None:
+    if event.event_type == "accepted" and not any(
+        earlier.event_type == "offered"
+        and (earlier.provider_id == event.provider_id or earlier.offer_key == event.offer_key)
+        for earlier in before
+    ):
+        return NEVER_OFFERED
+    if event.event_type == "on_scene" and not any(e.event_type == "accepted" for e in before):
+        return BEFORE_ACCEPTANCE
+    if event.event_type in ARRIVALS and any(
+        earlier.event_type == "unassigned" and earlier.assignment_key == event.assignment_key is not None
+        for earlier in before
+    ):
+        return ALREADY_UNASSIGNED
+    return None

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from collections.abc import Iterator
 
-from transforms.silver.histories import HISTORY, RETRACTIONS, changed_rows, first_of, is_type, last_of
+from transforms.silver.histories import CLOSINGS, RETRACTIONS, Event, History, Row
+from transforms.silver.job_milestones import staged
 from transforms.zones import area_of
-from validation.contracts.silver.jobs import JOBS
 
-_CLOSING = ("gone_on_arrival", "unsuccessful", "completed", "cancelled")
 _LAST_STATED = (
     "scheduled_for",
     "job_kind",
@@ -24,57 +22,56 @@ _LAST_STATED = (
 )
 
 
-def jobs(staged: DataFrame) -> DataFrame:
-    """One row per job and tick in which what was known of it changed.
+def jobs(history: History) -> Iterator[Row]:
+    """One row: the job as known.
 
     `unassigned_from` is set while the job waits: it was requested, no assignment of it stands
     (accepted, neither unassigned nor its ETA rejected) and it is not over.
     """
-    return staged.transform(_job_states).transform(changed_rows, JOBS)
+    *_, (stage, since, _) = places = list(staged(history))
+    requested = history.first("requested")
+    cancelled = history.first("cancelled")
+    is_over = history.first(*CLOSINGS) is not None
+    standing, since_retraction = _standing(history)
+    waits = requested is not None and standing is None and not is_over
+    zone_id = requested.zone_id if requested else None
+    yield {
+        "job_id": history.job_id,
+        "requested_at": _at(requested),
+        "is_immediate": history.stated("scheduled_for") is None,
+        "requested_service_type": requested.service_type if requested else None,
+        **{name: history.stated(name) for name in _LAST_STATED},
+        "zone_id": zone_id,
+        "area_id": area_of(zone_id),
+        "stage": stage,
+        "stage_since_at": since,
+        "offer_count": sum(event.event_type == "offered" for event in history.events),
+        "decline_count": sum(event.event_type == "declined" for event in history.events),
+        "assigned_provider_id": standing.provider_id if standing and not is_over else None,
+        "unassigned_from": max(_at(requested) or 0, since_retraction or 0) if waits else None,
+        "first_accepted_at": _at(history.first("accepted")),
+        "completed_at": _at(history.first("completed")),
+        "cancelled_at": _at(cancelled),
+        "cancel_actor": cancelled.actor if cancelled else None,
+        "illegal_event_count": sum(illegal is not None for _, _, illegal in places),
+    }
 
 
-def _job_states(staged: DataFrame) -> DataFrame:
-    at = F.col("event_timestamp")
-    is_request = is_type("requested")
-    folded = staged.groupBy(*HISTORY, "is_new", "previous_as_of").agg(
-        first_of(at, is_request).alias("requested_at"),
-        first_of(F.col("service_type"), is_request).alias("requested_service_type"),
-        first_of(F.col("zone_id"), is_request & F.col("zone_id").isNotNull()).alias("zone_id"),
-        *(last_of(F.col(name), F.col(name).isNotNull()).alias(name) for name in _LAST_STATED),
-        last_of(F.col("stage"), F.lit(True)).alias("stage"),
-        last_of(F.col("stage_since_at"), F.lit(True)).alias("stage_since_at"),
-        F.sum(is_type("offered").cast("bigint")).alias("offer_count"),
-        F.sum(is_type("declined").cast("bigint")).alias("decline_count"),
-        first_of(at, is_type("accepted")).alias("first_accepted_at"),
-        first_of(at, is_type("completed")).alias("completed_at"),
-        first_of(at, is_type("cancelled")).alias("cancelled_at"),
-        first_of(F.col("actor"), is_type("cancelled")).alias("cancel_actor"),
-        F.max(is_type(*_CLOSING)).alias("is_over"),
-        F.sum(F.col("is_illegal").cast("bigint")).alias("illegal_event_count"),
-    )
-    standing = (
-        staged.where(F.col("assignment_key").isNotNull())
-        .groupBy(*HISTORY, "assignment_key")
-        .agg(
-            F.min(F.when(is_type("accepted"), F.struct("position", "provider_id"))).alias("accepted"),
-            F.max(F.when(is_type(*RETRACTIONS), F.struct("position", "event_timestamp"))).alias("retracted"),
-        )
-        .where(F.col("accepted").isNotNull())
-        .withColumn(
-            "is_retracted",
-            F.coalesce(F.col("retracted.position") > F.col("accepted.position"), F.lit(False)),
-        )
-        .groupBy(*HISTORY)
-        .agg(
-            F.max(F.when(~F.col("is_retracted"), F.col("accepted"))).alias("standing"),
-            F.max(F.when(F.col("is_retracted"), F.col("retracted.event_timestamp"))).alias("last_retraction_at"),
-        )
-    )
-    waits = F.col("requested_at").isNotNull() & F.col("standing").isNull() & ~F.col("is_over")
-    return (
-        folded.join(standing, list(HISTORY), "left")
-        .withColumn("is_immediate", F.col("scheduled_for").isNull())
-        .withColumn("area_id", area_of(F.col("zone_id")))
-        .withColumn("assigned_provider_id", F.when(~F.col("is_over"), F.col("standing.provider_id")))
-        .withColumn("unassigned_from", F.when(waits, F.greatest("last_retraction_at", "requested_at")))
-    )
+def _standing(history: History) -> tuple[Event | None, int | None]:
+    """The last acceptance that was not taken back, and when the last one was that was."""
+    accepted: dict[str, Event] = {}
+    standing: dict[str, Event] = {}
+    since = None
+    for event in history.events:
+        key = event.assignment_key
+        if key is None:
+            continue
+        if event.event_type == "accepted" and key not in accepted:
+            accepted[key] = standing[key] = event
+        elif event.event_type in RETRACTIONS and standing.pop(key, None) is not None:
+            since = event.event_timestamp
+    return (list(standing.values())[-1] if standing else None), since
+
+
+def _at(event: Event | None) -> int | None:
+    return event.event_timestamp if event else None

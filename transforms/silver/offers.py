@@ -2,109 +2,88 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
+from collections.abc import Iterator
 
-from transforms.silver.histories import ANSWERS, HISTORY, changed_rows, first_of, is_type
+from transforms.silver.histories import ANSWERS, SECOND, Event, History, Row
 from transforms.zones import area_of
-from validation.contracts.silver.offers import OFFERS
 
-_OUTCOMES = {
+OUTCOMES = {
     "no_contact": "no_contact",
     "declined": "declined",
     "offer_expired": "expired",
     "offer_withdrawn": "withdrawn",
+    "cancelled": "withdrawn",
     "accepted": "accepted",
 }
+"""A cancelled job withdraws the offers it finds open."""
+
+ANSWER_DUE = 15 * 60 * SECOND
+"""An offer of unknown channel that nobody answered by then was made by phone (DOMAIN 2.2)."""
 
 
-def offers(histories: DataFrame) -> DataFrame:
-    """One row per offer and tick in which what was known of it changed."""
-    return histories.transform(_offer_states).transform(changed_rows, OFFERS)
+def offers(history: History) -> Iterator[Row]:
+    """One row per offer known to have been made, with its first answer in order."""
+    made: dict[str, Event] = {}
+    for event in history.events:
+        if event.event_type == "offered" and event.offer_key is not None:
+            made.setdefault(event.offer_key, event)
+    for seq, (offer_id, offered) in enumerate(made.items(), start=1):
+        yield {"offer_id": offer_id, "offer_seq": seq, **_offer(history, offered)}
 
 
-def _offer_states(histories: DataFrame) -> DataFrame:
-    """One row per offer and history: its first answer, a cancelled job counting as a withdrawal.
-
-    An answer to a question nobody is known to have asked makes no offer.
-    """
-    after = (
-        Window.partitionBy(*HISTORY)
-        .orderBy("position")
-        .rowsBetween(Window.currentRow + 1, Window.unboundedFollowing)
+def _offer(history: History, offered: Event) -> Row:
+    answer, channel, rejected = _answer(history, offered)
+    outcome = OUTCOMES[answer.event_type] if answer else "open"
+    if outcome == "accepted" and rejected:
+        outcome = "eta_rejected"
+    said_yes = outcome in ("accepted", "eta_rejected")
+    seconds = None
+    if answer and (said_yes or outcome == "declined"):
+        seconds = (answer.event_timestamp - offered.event_timestamp) // SECOND
+    zone_id = history.stated("zone_id", offered)
+    is_prompt = (
+        answer is not None
+        and answer.event_type in ANSWERS
+        and answer.event_timestamp <= offered.event_timestamp + ANSWER_DUE
     )
-    cancel = F.when(is_type("cancelled"), F.struct("position", "event_timestamp"))
-    events = histories.withColumn("next_cancel", F.min(cancel).over(after)).where(
-        F.col("offer_key").isNotNull()
-    )
-    folded = events.groupBy(*HISTORY, "offer_key", "is_new", "previous_as_of").agg(
-        *(
-            first_of(F.col(column), is_type("offered")).alias(name)
-            for name, column in (
-                ("offered_at", "event_timestamp"),
-                ("offer_expires_at", "offer_expires_at"),
-                ("next_cancel", "next_cancel"),
-                ("given_offer_id", "offer_id"),
-                ("selection_policy_version", "selection_policy_version"),
-                ("selection_rank", "selection_rank"),
-                ("selection_score", "selection_score"),
-                ("selection_propensity", "selection_propensity"),
-            )
-        ),
-        *(
-            first_of(F.col(f"job_{name}"), is_type("offered")).alias(name)
-            for name in ("service_type", "zone_id", "program_id", "job_kind", "scheduled_for")
-        ),
-        first_of(F.col("provider_id"), F.col("provider_id").isNotNull()).alias("provider_id"),
-        first_of(F.col("dispatch_channel"), F.col("dispatch_channel").isNotNull()).alias("given_channel"),
-        F.min(F.when(is_type("offered"), F.col("position"))).alias("first_position"),
-        F.min(F.when(is_type(*ANSWERS), F.struct("position", "event_type", "event_timestamp", "reason_code"))).alias(
-            "answer"
-        ),
-        F.max(F.when(is_type("eta_rejected"), F.col("position"))).alias("rejected_position"),
-    ).where(F.col("offered_at").isNotNull())
-    by_job = Window.partitionBy(*HISTORY).orderBy("first_position", "offer_key")
-    is_withdrawn = F.col("next_cancel").isNotNull() & (
-        F.col("answer").isNull() | (F.col("next_cancel.position") < F.col("answer.position"))
-    )
-    outcome = (
-        F.when(is_withdrawn, "withdrawn")
-        .when(F.col("answer").isNull(), "open")
-        .when(
-            (F.col("answer.event_type") == "accepted")
-            & (F.col("rejected_position") > F.col("answer.position")),
-            "eta_rejected",
-        )
-        .otherwise(_outcome_of(F.col("answer.event_type")))
-    )
-    responded_at = F.when(is_withdrawn, F.col("next_cancel.event_timestamp")).otherwise(
-        F.col("answer.event_timestamp")
-    )
-    answered = F.col("offer_outcome").isin("accepted", "declined", "eta_rejected")
-    said_yes = F.col("offer_outcome").isin("accepted", "eta_rejected")
-    answered_soon = F.col("answer.event_timestamp") <= F.col("offered_at") + F.expr("INTERVAL 15 MINUTES")
-    return (
-        folded.withColumn("offer_id", F.col("offer_key"))
-        .withColumn("offer_seq", F.row_number().over(by_job))
-        .withColumn("is_offer_id_derived", F.col("given_offer_id").isNull())
-        .withColumn("offer_outcome", outcome)
-        .withColumn("responded_at", responded_at)
-        .withColumn("response_seconds", F.when(answered, _seconds("responded_at") - _seconds("offered_at")))
-        .withColumn("accepted_at", F.when(said_yes, F.col("responded_at")))
-        .withColumn("reason_code", F.when(~is_withdrawn, F.col("answer.reason_code")))
-        .withColumn("is_channel_derived", F.col("given_channel").isNull())
-        .withColumn(
-            "dispatch_channel",
-            F.coalesce("given_channel", F.when(answered_soon, "digital").otherwise("phone")),
-        )
-        .withColumn("is_immediate", F.col("scheduled_for").isNull())
-        .withColumn("area_id", area_of(F.col("zone_id")))
-    )
+    return {
+        "job_id": history.job_id,
+        "provider_id": offered.provider_id or (answer.provider_id if answer else None),
+        "offered_at": offered.event_timestamp,
+        "offer_expires_at": offered.offer_expires_at,
+        "dispatch_channel": channel or ("digital" if is_prompt else "phone"),
+        "is_channel_derived": channel is None,
+        "is_offer_id_derived": offered.offer_id is None,
+        "offer_outcome": outcome,
+        "responded_at": answer.event_timestamp if answer else None,
+        "response_seconds": seconds,
+        "accepted_at": answer.event_timestamp if answer and said_yes else None,
+        "reason_code": answer.reason_code if answer and answer.event_type in ANSWERS else None,
+        "is_immediate": history.stated("scheduled_for", offered) is None,
+        "job_kind": history.stated("job_kind", offered),
+        "service_type": history.stated("service_type", offered),
+        "program_id": history.stated("program_id", offered),
+        "zone_id": zone_id,
+        "area_id": area_of(zone_id),
+        "selection_policy_version": offered.selection_policy_version,
+        "selection_rank": offered.selection_rank,
+        "selection_score": offered.selection_score,
+        "selection_propensity": offered.selection_propensity,
+    }
 
 
-def _outcome_of(event_type: Column) -> Column:
-    return F.coalesce(*(F.when(event_type == name, F.lit(outcome)) for name, outcome in _OUTCOMES.items()))
-
-
-def _seconds(name: str) -> Column:
-    return F.unix_seconds(F.col(name))
+def _answer(history: History, offered: Event) -> tuple[Event | None, str | None, bool]:
+    """The first answer (or cancel after the offer), the channel given, and whether the ETA was rejected."""
+    answer, channel = None, offered.dispatch_channel
+    is_after, rejected = False, False
+    for event in history.events:
+        is_mine = event.offer_key == offered.offer_key
+        is_answer = is_mine and event.event_type in ANSWERS
+        if answer is None and (is_answer or (is_after and event.event_type == "cancelled")):
+            answer = event
+        elif answer is not None and is_mine and event.event_type == "eta_rejected":
+            rejected = True
+        if is_answer:
+            channel = channel or event.dispatch_channel
+        is_after = is_after or event is offered
+    return answer, channel, rejected

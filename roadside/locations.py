@@ -1,0 +1,37 @@
+"""Where a job is, opened from its sealed payload inside the executor that needs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pandas as pd
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from ingestion.rows import payload_context
+from lakehouse.vault import VaultHandle, vault_of
+from validation.errors import InputMissing
+
+
+def location_opener(handle: VaultHandle) -> Callable[[Column], Column]:
+    """A function from a sealed dispatch payload to struct<latitude, longitude>.
+
+    Null where the payload holds no location, or its subject was erased. The plan holds where the
+    vault is; keys stay in the process that opens them.
+    """
+    context = payload_context("dispatch_events")
+
+    def opened(payloads: pd.Series) -> pd.DataFrame:
+        vault = vault_of(handle)
+        places = []
+        for payload in payloads:
+            try:
+                fields = {} if payload is None else json.loads(vault.open(bytes(payload), context))
+            except InputMissing:
+                fields = {}
+            places.append((fields.get("latitude"), fields.get("longitude")))
+        return pd.DataFrame(places, columns=["latitude", "longitude"], dtype="float64")
+
+    opener: Callable[[Column], Column] = F.pandas_udf(opened, "latitude double, longitude double")
+    return opener

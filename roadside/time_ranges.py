@@ -1,0 +1,86 @@
+"""Moments, days and intervals as the command line gives them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from roadside.rendering import notice
+from validation.clocks import Interval, parse_day, parse_moment, tick_start
+from validation.errors import UserError
+
+
+def interval_of(start: str, end: str) -> Interval:
+    """The interval [start, end) of known time; both on the 15-minute grid.
+
+    Raises:
+        UserError: a bound is no moment or off the grid, or end is not after start.
+    """
+    first, last = parse_moment(start, "--start"), parse_moment(end, "--end")
+    if last <= first:
+        raise UserError(
+            f"--end {end} is not after --start {start}.",
+            "The interval is half-open: --end is the first moment that is not in it.",
+        )
+    return Interval(first, last)
+
+
+def days_of(start: str, end: str) -> tuple[date, date]:
+    """The days [start, end).
+
+    Raises:
+        UserError: a bound is no day, or end is not after start.
+    """
+    first, last = parse_day(start, "--start"), parse_day(end, "--end")
+    if last <= first:
+        raise UserError(
+            f"--end {end} is not after --start {start}.",
+            f"The days are half-open; for {start} alone write --end {first + timedelta(days=1)}.",
+        )
+    return first, last
+
+
+def tick_of(text: str, name: str) -> datetime:
+    """A moment on the 15-minute grid; `now` is the last tick that ended.
+
+    Raises:
+        UserError: the text is no moment, or off the grid.
+    """
+    if text.strip().lower() == "now":
+        return tick_start(datetime.now(UTC))
+    moment = parse_moment(text, name)
+    if tick_start(moment) != moment:
+        raise UserError(
+            f"{name} {text} is not on the 15-minute grid.",
+            f"The tick that holds it starts {tick_start(moment):%Y-%m-%dT%H:%MZ}.",
+        )
+    return moment
+
+
+def chunks_of(interval: Interval, days: int | None) -> list[Interval]:
+    """The interval cut at UTC midnights into chunks of that many days; uncut without a number.
+
+    >>> from datetime import UTC
+    >>> whole = Interval(datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 4, tzinfo=UTC))
+    >>> [str(chunk) for chunk in chunks_of(whole, 2)]
+    ['[2026-03-01T12:00Z, 2026-03-03T00:00Z)', '[2026-03-03T00:00Z, 2026-03-04T00:00Z)']
+    """
+    if days is None:
+        return [interval]
+    midnight = interval.start.replace(hour=0, minute=0)
+    chunks = []
+    start = interval.start
+    while start < interval.end:
+        midnight += timedelta(days=days)
+        chunks.append(Interval(start, min(midnight, interval.end)))
+        start = midnight
+    return chunks
+
+
+def warn_of_future(end: datetime) -> None:
+    """Say that ticks which have not ended yet are about to be closed."""
+    if end > datetime.now(UTC):
+        notice(
+            f"note: {end:%Y-%m-%dT%H:%MZ} lies in the future. Its ticks are closed now: "
+            "what lands in them later becomes known in the first tick after.",
+            "yellow",
+        )
