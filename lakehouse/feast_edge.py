@@ -110,7 +110,7 @@ def apply(settings: Settings) -> str:
 
 def feast_command() -> list[str]:
     """`feast -c feature_repo`, by this environment's Python."""
-    return [sys.executable, "-W", "ignore", "-m", "feast.cli.cli", "-c", str(FEATURE_REPO)]
+    return [sys.executable, "-m", "feast.cli.cli", "-c", str(FEATURE_REPO)]
 
 
 def feast_environment(settings: Settings) -> dict[str, str]:

@@ -242,7 +242,19 @@ def test_moments_come_back_in_utc(platform: Platform) -> None:
     assert read["tick_at"] == [at(19)]
 
 
-def test_feast_lists_and_plans(feast: Callable[..., str]) -> None:
+def test_a_materialization_killed_half_way_is_read_past_and_run_again(
+    platform: Platform, feast: Callable[..., str]
+) -> None:
+    feast("feature-views", "set-state", "provider_activity_15m", "materializing")
+    reader = feast_edge.feature_store(platform.settings)
+    rows = [{"provider_id": "P1", "incident_zone_id": "Z1"}]
+    assert feast_edge.online_features(reader, "eta_v1", rows)[0][OFFERS] == 4
+    feast_edge.materialize(reader, "provider_activity_15m", at(17), at(19, 5))
+    assert "AVAILABLE_ONLINE" in feast("feature-views", "list")
+    assert feast_edge.online_features(reader, "eta_v1", rows)[0][OFFERS] == 4
+
+
+def test_feast_lists_views_and_services(feast: Callable[..., str]) -> None:
     assert "zone_demand_15m" in feast("feature-views", "list")
     assert "eta_v1" in feast("feature-services", "list")
 
