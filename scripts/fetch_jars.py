@@ -9,6 +9,7 @@ Spark resolves them once, with its own Ivy, so that a mirror set in spark-defaul
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -51,12 +52,12 @@ def resolve(jars: list[Jar], ivy: Path) -> str:
         "spark.jars.ivy": str(ivy),
         "spark.master": "local[1]",
         "spark.ui.enabled": "false",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
     }
     session = f"SparkSession.builder.config(map={options}).getOrCreate()"
     program = f"from pyspark.sql import SparkSession\n{session}.stop()"
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    environment = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1"}  # the host's own name may not resolve
+    command = [sys.executable, "-c", program]
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return answer.stdout + answer.stderr
 
 

@@ -118,11 +118,11 @@ def _findings(node: ast.AST, windowed: bool = False, is_sorted: bool = False) ->
                 if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                     yield from banned_sql(argument.value, argument.lineno)
     for child in ast.iter_child_nodes(node):
-        is_argument = isinstance(node, ast.Call) and child is not node.func
+        sorts_child = isinstance(node, ast.Call) and child is not node.func and _name(node.func) in SORTS
         yield from _findings(
             child,
             windowed=isinstance(node, ast.Attribute) and node.attr == "over",
-            is_sorted=is_sorted or (is_argument and _name(node.func) in SORTS),
+            is_sorted=is_sorted or sorts_child,
         )
 
 
