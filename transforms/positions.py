@@ -9,8 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
 from pyspark.sql.types import LongType
 
-from transforms.zones import ZONE_RESOLUTION
-
+ZONE_RESOLUTION = 7
 EARTH_RADIUS_M = 6_371_008.8
 """Mean radius R1 of GRS 80 (Moritz, Geodetic Reference System 1980)."""
 
