@@ -1,1 +1,1 @@
-"""Measures: each one command that sets up its data, runs both sides, checks that they agree, and prints JSON."""
+"""Measures: each one command that makes its data, runs both sides, checks that they agree, prints JSON."""

@@ -59,6 +59,7 @@ REASONS = (
     | dict.fromkeys(UNORDERED_COLLECTION, "collects rows in no order")
     | dict.fromkeys(APPROXIMATE, "depends on how rows are split")
 )
+FUNCTION_MODULES = {"F", "fn", "functions", "sf"}
 SORTS = {"array_sort", "sort_array"}
 SQL_CALLS = {"expr", "filter", "selectExpr", "sql", "where"}
 ALLOWANCE = "# deterministic:"
@@ -111,7 +112,7 @@ def _findings(node: ast.AST, windowed: bool = False, is_sorted: bool = False) ->
         yield from _imports(node)
     if isinstance(node, ast.Call):
         name = _name(node.func)
-        if name in REASONS and not _has_order(name, windowed, is_sorted):
+        if name in REASONS and not (_has_order(name, windowed, is_sorted) or _is_own_method(node)):
             yield Finding(node.lineno, name)
         if name in SQL_CALLS:
             for argument in node.args:
@@ -129,6 +130,19 @@ def _findings(node: ast.AST, windowed: bool = False, is_sorted: bool = False) ->
 def _has_order(name: str, windowed: bool, is_sorted: bool) -> bool:
     return (windowed and name in UNORDERED_PICK | UNORDERED_COLLECTION) or (
         is_sorted and name in UNORDERED_COLLECTION
+    )
+
+
+def _is_own_method(call: ast.Call) -> bool:
+    """Whether `first` or `last` is asked of an object of ours, as in `history.first("requested")`.
+
+    Spark's functions are called on their module; `first` of a frame takes no argument.
+    """
+    return (
+        isinstance(call.func, ast.Attribute)
+        and call.func.attr in {"first", "last"}
+        and _name(call.func.value) not in FUNCTION_MODULES
+        and bool(call.args)
     )
 
 
