@@ -27,10 +27,11 @@ def require_mature(ops: Ops, spec: DatasetSpec, service: ServiceDefinition, days
     Raises:
         NotReady: a day is not mature; the message says when it closes and what is missing.
     """
-    reasons = {day: reason for day in days if (reason := why_not_mature(ops, spec, service, day))}
+    asked = list(days)
+    reasons = {day: reason for day in asked if (reason := why_not_mature(ops, spec, service, day))}
     if reasons:
         first, last = min(reasons), max(reasons)
-        more = f" So are {len(reasons) - 1} more days, through {last}." if len(reasons) > 1 else ""
+        more = f" {len(reasons)} of {len(asked)} days are not mature." if len(asked) > 1 else ""
         raise NotReady(
             f"{spec.name}: {first} is not mature: {reasons[first]}{more}",
             f"Run the road through {_told(spec.close(last))}, then build again; "
