@@ -61,8 +61,7 @@ def _assignment(history: History, accepted: Event, events: list[Event]) -> Row:
     return {
         "job_id": history.job_id,
         "offer_id": accepted.offer_key,
-        "provider_id": next((e.provider_id for e in [accepted, *events] if e.provider_id), None)
-        or (offered.provider_id if offered else None),
+        "provider_id": accepted.provider_id or (offered.provider_id if offered else None),
         "driver_id": next((e.driver_id for e in reversed(events) if e.driver_id), None),
         "requested_at": requested.event_timestamp if requested else None,
         "accepted_at": accepted.event_timestamp,

@@ -128,40 +128,53 @@ def linked(job_id: str, events: list[Event]) -> tuple[Event, ...]:
     last offer before it, of its provider if it names one. An assignment's key is given, else its
     offer's; an event without an id goes to the last acceptance before it, likewise. A rejected ETA
     goes by assignment id, then offer id, then the last acceptance. An acceptance of nothing known
-    is no assignment.
+    is no assignment, nor is a second one of the same offer.
     """
-    offers: dict[str | None, str] = {}  # the last one by provider; None: of the job
-    accepted: dict[str | None, Event] = {}
-    by_assignment: dict[str, Event] = {}
-    by_offer: dict[str, Event] = {}
-    for event in events:
-        kind, provider = event.event_type, event.provider_id
-        event.offer_key = event.assignment_key = None
-        if kind == "offered":
-            event.offer_key = event.offer_id or f"{job_id}:{event.event_id}"
-            offers[None] = event.offer_key
-            if provider is not None:
-                offers[provider] = event.offer_key
-        elif kind in ANSWERS:
-            event.offer_key = event.offer_id or offers.get(provider)
-        if kind == "accepted":
-            event.assignment_key = event.assignment_id or event.offer_key
-            if event.assignment_key is not None:
-                by_assignment[event.assignment_key] = accepted[None] = event
-                if provider is not None:
-                    accepted[provider] = event
-                if event.offer_key is not None:
-                    by_offer[event.offer_key] = event
-        elif kind in _ASSIGNMENT_EVENTS:
-            of = by_assignment.get(event.assignment_id or "")
-            if of is None and kind == "eta_rejected" and event.offer_id is not None:
-                of = by_offer.get(event.offer_id)
-            if of is None and event.assignment_id is None:
-                of = accepted.get(provider)
-            event.assignment_key = event.assignment_id or (of.assignment_key if of else None)
-            if kind == "eta_rejected":
-                event.offer_key = event.offer_id or (of.offer_key if of else None)
+    _link_offers(job_id, events)
+    _link_assignments(events)
     return tuple(events)
+
+
+def _link_offers(job_id: str, events: list[Event]) -> None:
+    last: dict[str | None, str] = {}  # by provider; None: of the job
+    for event in events:
+        event.offer_key = None
+        if event.event_type == "offered":
+            event.offer_key = event.offer_id or f"{job_id}:{event.event_id}"
+            last[None] = last[event.provider_id] = event.offer_key
+        elif event.event_type in ANSWERS:
+            event.offer_key = event.offer_id or last.get(event.provider_id)
+
+
+def _link_assignments(events: list[Event]) -> None:
+    asked: dict[str | None, str | None] = {}  # provider by offer
+    by_id: dict[str | None, Event] = {}
+    by_offer: dict[str | None, Event] = {}
+    for event in events:
+        event.assignment_key = None
+        if event.event_type == "offered":
+            asked.setdefault(event.offer_key, event.provider_id)
+        elif event.event_type == "accepted":
+            key = event.assignment_id or event.offer_key
+            if key is not None and key not in by_id:
+                event.assignment_key = key
+                by_id[key] = event
+                by_offer.setdefault(event.offer_key, event)
+    last: dict[str | None, Event] = {}
+    for event in events:
+        if event.event_type == "accepted":
+            if event.assignment_key is not None:
+                last[None] = last[event.provider_id or asked.get(event.offer_key)] = event
+        elif event.event_type in _ASSIGNMENT_EVENTS:
+            if event.assignment_id is not None:
+                of = by_id.get(event.assignment_id)
+            elif event.event_type == "eta_rejected" and event.offer_id is not None:
+                of = by_offer.get(event.offer_id)
+            else:
+                of = last.get(event.provider_id)
+            event.assignment_key = of.assignment_key if of else None
+            if event.event_type == "eta_rejected":
+                event.offer_key = of.offer_key if of else None
 
 
 def changes(dispatch_events: DataFrame, interval: Interval, folds: Mapping[Table, Fold]) -> DataFrame:

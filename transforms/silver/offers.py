@@ -48,7 +48,7 @@ def _offer(history: History, offered: Event) -> Row:
     )
     return {
         "job_id": history.job_id,
-        "provider_id": offered.provider_id or (answer.provider_id if answer else None),
+        "provider_id": offered.provider_id,
         "offered_at": offered.event_timestamp,
         "offer_expires_at": offered.offer_expires_at,
         "dispatch_channel": channel or ("digital" if is_prompt else "phone"),
