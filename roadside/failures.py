@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def _places(error: BaseException) -> Iterator[str]:
         yield from _places(cause)
 
 
-def _safely(named):  # type: ignore[no-untyped-def]
+def _safely(named: Callable[[], str | None]) -> str | None:
     try:
         return named()
     except Exception:  # a foreign object asked for its name while something else is already wrong

@@ -1,0 +1,70 @@
+"""Which known time each table's standing runs cover, and which of it must be made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from lakehouse.ops import Ops, runs
+from lakehouse.run_ledger import RunStatus
+from validation.clocks import Interval
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a table's standing runs cover: merged intervals in order, and when the newest run ended."""
+
+    intervals: tuple[Interval, ...] = ()
+    finished_at: datetime | None = None
+
+    @property
+    def through(self) -> datetime | None:
+        """The end of the last interval; None if nothing was made."""
+        return self.intervals[-1].end if self.intervals else None
+
+
+def made_by_table(ops: Ops) -> dict[str, Made]:
+    """What is made of every table that ever ran."""
+    query = (
+        select(runs.c.table_name, runs.c.interval_start, runs.c.interval_end, runs.c.finished_at)
+        .where(runs.c.status == RunStatus.PUBLISHED.value)
+        .order_by(runs.c.table_name, runs.c.interval_start)
+    )
+    with ops.read() as connection:
+        rows = connection.execute(query).all()
+    found: dict[str, list[Interval]] = {}
+    finished: dict[str, datetime] = {}
+    for row in rows:
+        found.setdefault(row.table_name, []).append(Interval(row.interval_start, row.interval_end))
+        finished[row.table_name] = max(finished.get(row.table_name, row.finished_at), row.finished_at)
+    return {name: Made(tuple(merged(each)), finished[name]) for name, each in found.items()}
+
+
+def merged(intervals: Iterable[Interval]) -> list[Interval]:
+    """The same known time in as few intervals as possible, in order."""
+    joined: list[Interval] = []
+    for each in sorted(intervals):
+        if joined and each.start <= joined[-1].end:
+            joined[-1] = Interval(joined[-1].start, max(joined[-1].end, each.end))
+        else:
+            joined.append(each)
+    return joined
+
+
+def gaps(wanted: Sequence[Interval], covered: Sequence[Interval]) -> list[Interval]:
+    """The parts of the wanted intervals that no covered one holds; both merged and in order."""
+    missing = []
+    for want in wanted:
+        reached = want.start
+        for each in covered:
+            if each.end <= reached or each.start >= want.end:
+                continue
+            if each.start > reached:
+                missing.append(Interval(reached, each.start))
+            reached = max(reached, each.end)
+        if reached < want.end:
+            missing.append(Interval(reached, want.end))
+    return missing

@@ -1,0 +1,183 @@
+"""`roadside`: everything a user types. Each command imports what it needs when it runs.
+
+Exit codes: 0 done; 1 something due is missing; 2 yours to mend (a name, a date, a setting); 3 a
+check failed; 4 busy; 5 refused; 6 unreachable; 70 ours to fix. The tree is in `validation.errors`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from roadside.commands import datasets, demo, landing, online, road, standing, upkeep
+from roadside.failures import INTERRUPTED, tell, tell_unexpected
+from roadside.rendering import notice
+from validation.errors import RoadsideError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 done, 1 something due is missing, 2 yours to mend, 3 a check failed, 4 busy, "
+    "5 refused, 6 unreachable, 70 ours to fix.",
+)
+_DATASET = typer.Typer(no_args_is_help=True, help="Training datasets: build, list, show.")
+_ONLINE = typer.Typer(no_args_is_help=True, help="Read what Redis serves.")
+_ENV = typer.Typer(no_args_is_help=True, help="Settings and what is installed.")
+_REDIS = typer.Typer(no_args_is_help=True, help="The private Redis of the embedded platform.")
+
+
+@app.callback()
+def roadside(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Print an unforeseen error whole, the values it quotes included.")
+    ] = False,
+) -> None:
+    """Raw roadside feeds in; features that are exactly what was known when they were used, out."""
+
+
+def _examples(*lines: str) -> str:
+    return "\n\n".join(("Examples:" if len(lines) > 1 else "Example:", *(f"  {line}" for line in lines)))
+
+
+_TRY = "Try it"
+_LAND = "Land objects"
+_ROAD = "Carry them along the road"
+_USE = "Use what is made"
+_MIND = "Mind the platform"
+
+app.command("demo", rich_help_panel=_TRY, epilog=_examples("roadside demo"))(demo.demo)
+
+app.command(
+    "simulate",
+    rich_help_panel=_LAND,
+    epilog=_examples(
+        "roadside simulate --start 2026-03-01 --days 12 --pings-days 2 --afternoon",
+        "roadside simulate --days 1 --providers 400 --jobs-per-day 3000 --ping-seconds 15 --to /tmp/city",
+    ),
+)(landing.simulate)
+app.command(
+    "replay",
+    rich_help_panel=_LAND,
+    epilog=_examples(
+        "roadside replay san-francisco --data ~/recorded --start 2018-05-19 --end 2018-05-22",
+        "roadside replay canberra --data ~/recorded --dry-run",
+    ),
+)(landing.replay)
+
+app.command(
+    "run",
+    rich_help_panel=_ROAD,
+    epilog=_examples(
+        "roadside run --start 2026-03-01 --end 2026-03-13",
+        "roadside run --start 2026-03-01 --end 2026-04-01 --chunk-days 7",
+        "roadside run --start 2026-03-10T17:00Z --end 2026-03-10T17:15Z --force",
+    ),
+)(road.run)
+app.command(
+    "tick",
+    rich_help_panel=_ROAD,
+    epilog=_examples("roadside tick --until now", "roadside tick --until 2026-03-10T18:00Z --no-online"),
+)(road.tick)
+app.command(
+    "ingest",
+    rich_help_panel=_ROAD,
+    epilog=_examples(
+        "roadside ingest --start 2026-03-01 --end 2026-03-02",
+        "roadside ingest --start 2026-03-01 --end 2026-03-02 --source gps_pings --dry-run",
+    ),
+)(road.ingest)
+app.command(
+    "build",
+    rich_help_panel=_ROAD,
+    epilog=_examples(
+        "roadside build --start 2026-03-01 --end 2026-03-02",
+        "roadside build --start 2026-03-01 --end 2026-03-08 --table features.zone_demand_15m --force",
+    ),
+)(road.build)
+app.command(
+    "materialize",
+    rich_help_panel=_ROAD,
+    epilog=_examples("roadside materialize", "roadside materialize --until 2026-03-10T18:00Z --dry-run"),
+)(online.materialize)
+
+_DATASET.command(
+    "build",
+    epilog=_examples(
+        "roadside dataset build eta_v1 --start 2026-03-10 --end 2026-03-11",
+        "roadside dataset build eta_v1 --start 2026-03-01 --end 2026-03-08 --force",
+    ),
+)(datasets.build)
+_DATASET.command("list", epilog=_examples("roadside dataset list --json"))(datasets.list_datasets)
+_DATASET.command("show", epilog=_examples("roadside dataset show eta_v1"))(datasets.show)
+app.add_typer(_DATASET, name="dataset", rich_help_panel=_USE)
+_ONLINE.command(
+    "get",
+    epilog=_examples("roadside online get eta_v1 provider_id=P1 incident_zone_id=87288439cffffff --json"),
+)(online.get)
+app.add_typer(_ONLINE, name="online", rich_help_panel=_USE)
+app.command(
+    "feast",
+    rich_help_panel=_USE,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    epilog=_examples("roadside feast feature-views list", "roadside feast plan"),
+)(upkeep.feast)
+
+app.command(
+    "status",
+    rich_help_panel=_MIND,
+    epilog=_examples("roadside status", "roadside status --at now --json"),
+)(standing.status)
+app.command("tables", rich_help_panel=_MIND, epilog=_examples("roadside tables"))(standing.tables)
+app.command(
+    "digest",
+    rich_help_panel=_MIND,
+    epilog=_examples(
+        "roadside digest silver.offers silver.jobs",
+        "roadside digest silver.offers --start 2026-03-10 --end 2026-03-11",
+    ),
+)(standing.digest)
+app.command(
+    "compact",
+    rich_help_panel=_MIND,
+    epilog=_examples("roadside compact", "roadside compact --table silver.offers --before 2026-03-10"),
+)(upkeep.compact)
+_ENV.command("check", epilog=_examples("roadside env check"))(upkeep.env_check)
+_ENV.command("export", epilog=_examples('eval "$(roadside env export)" && feast -c feature_repo plan'))(
+    upkeep.env_export
+)
+app.add_typer(_ENV, name="env", rich_help_panel=_MIND)
+_REDIS.command("start", epilog=_examples("roadside redis start"))(online.start_redis)
+_REDIS.command("stop", epilog=_examples("roadside redis stop"))(online.stop_redis)
+app.add_typer(_REDIS, name="redis", rich_help_panel=_MIND)
+app.command("docs", rich_help_panel=_MIND, epilog=_examples("roadside docs --check"))(upkeep.docs)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit code. Nothing is raised but by --debug."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(args=given, prog_name="roadside")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+    except RoadsideError as error:
+        return tell(error)
+    except KeyboardInterrupt:
+        notice("Interrupted. What was published stays; the same command goes on from there.")
+        return INTERRUPTED
+    except Exception as error:
+        if "--debug" in given[:1]:
+            raise
+        home = os.environ.get("ROADSIDE_HOME", "").strip() or ".roadside"
+        return tell_unexpected(error, Path(home).expanduser().absolute())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""Commands around Redis: write the views, read a service, start and stop the private server."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from roadside.installation import settings_here
+from roadside.rendering import notice, print_json, print_table, say
+from roadside.time_ranges import tick_of
+from validation.errors import InputMissing, UnknownName, UserError
+
+if TYPE_CHECKING:
+    from lakehouse.settings import Settings
+    from roadside.materialization import Written
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def materialize(
+    view: Annotated[list[str] | None, typer.Option(help="One view; repeatable. Default: all.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Last tick to write; or `now`. Default: the last one made.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write a whole time to live again.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written.")] = False,
+) -> None:
+    """Write the feature views to Redis, from where the last writing ended."""
+    settings = settings_here()
+    _require_ledger(settings)
+    end = tick_of(until, "--until") if until else None
+    from roadside.materialization import spans_due, view_names
+
+    names = view_names(view or ())
+    if dry_run:
+        spans = spans_due(settings, names, end, force=force)
+        print_table(
+            ("view", "would write ticks"), [(each, span or "nothing") for each, span in spans.items()]
+        )
+        say("Dry run: nothing was written.")
+        return
+    write_views(settings, until=end, names=names, force=force)
+
+
+def write_views(
+    settings: Settings, until: datetime | None = None, names: list[str] | None = None, *, force: bool = False
+) -> list[Written]:
+    """Start the private Redis if need be, register the definitions once, and write the views."""
+    from lakehouse import feast_edge
+    from lakehouse.redis_server import ensure_redis
+    from roadside.materialization import materialize as write
+    from roadside.materialization import spans_due, view_names
+    from roadside.spark_runner import open_spark
+
+    names = names or view_names()
+    spans_due(settings, names, until, force=force)
+    ensure_redis(settings)
+    store = feast_edge.feature_store(settings)
+    if not store.list_feature_services():
+        notice("registering the definitions of feature_repo/ (feast apply)", "dim")
+        feast_edge.apply(settings)
+        store = feast_edge.feature_store(settings)
+    open_spark(settings)
+    return write(settings, store, names, until, force=force, heard=_tell_written)
+
+
+def _tell_written(written: Written) -> None:
+    through = f"through {written.through:%Y-%m-%dT%H:%MZ}" if written.through else ""
+    notice(f"{'online.' + written.view:<34} {written.status} {through} {written.seconds:7.1f} s")
+
+
+def get(
+    service: Annotated[str, typer.Argument(help="A feature service, eta_v1 say.")],
+    keys: Annotated[list[str], typer.Argument(metavar="KEY=VALUE...", help="The service's keys.")],
+    as_json: AsJson = False,
+) -> None:
+    """Read what Redis serves now of a feature service, for one set of keys."""
+    row = _keys(keys)
+    settings = settings_here()
+    from roadside.redis_standing import require_redis
+
+    require_redis(settings)
+    from lakehouse import feast_edge
+
+    store = feast_edge.feature_store(settings)
+    known = {each.name: each for each in store.list_feature_services()}
+    if service in known:
+        wanted = feast_edge.join_keys(store, known[service])
+        for name in row:
+            if name not in wanted:
+                raise UnknownName(f"key of {service}", name, wanted)
+    (values,) = feast_edge.online_features(store, service, [row])
+    if as_json:
+        print_json(values)
+        return
+    print_features(row, values)
+
+
+def print_features(row: dict[str, str], values: dict[str, Any]) -> None:
+    """One online row as a table: a line per feature, its view beside it."""
+    lines = [(*name.split("__", 1), value) for name, value in values.items() if "__" in name]
+    print_table(("view", "feature", "value"), lines, ", ".join(f"{k}={v}" for k, v in row.items()), ["value"])
+    if all(value is None for *_, value in lines):
+        say("Every feature is null: the keys are unknown, or nothing of them is within its time to live.")
+
+
+def _keys(texts: list[str]) -> dict[str, str]:
+    wrong = [text for text in texts if not text.partition("=")[0] or not text.partition("=")[2]]
+    if wrong:
+        raise UserError(f"'{wrong[0]}' is no KEY=VALUE.", "Write provider_id=P1 incident_zone_id=8728...")
+    return dict(text.split("=", 1) for text in texts)
+
+
+def start_redis() -> None:
+    """Start the private Redis, unless it runs or ROADSIDE_REDIS names another."""
+    from lakehouse.redis_server import ensure_redis
+
+    say(f"Redis answers at {ensure_redis(settings_here())}.")
+
+
+def stop_redis() -> None:
+    """Stop the private Redis; it saves its data first."""
+    from lakehouse.redis_server import stop_redis as stop
+
+    settings = settings_here()
+    if settings.redis is not None:
+        raise UserError("ROADSIDE_REDIS names a Redis that is not ours to stop.", "Stop it where it runs.")
+    say("The private Redis has ended." if stop(settings) else "No private Redis was running.")
+
+
+def _require_ledger(settings: Settings) -> None:
+    from roadside.standing import has_ops
+
+    if not has_ops(settings):
+        raise InputMissing(
+            f"Nothing was made in {settings.home} yet.", "Run `roadside run --start DAY --end DAY` first."
+        )

@@ -1,0 +1,215 @@
+"""Commands that carry data along the road, one interval of known time at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from roadside.installation import settings_here
+from roadside.rendering import notice, print_json, results, say
+from roadside.time_ranges import chunks_of, interval_of, tick_of, warn_of_future
+from validation.clocks import Interval
+from validation.errors import InputMissing
+
+if TYPE_CHECKING:
+    from lakehouse.settings import Settings
+    from roadside.graph import Step
+    from roadside.runner import StepResult
+
+Start = Annotated[str, typer.Option(help="Start of known time: 2026-03-10 (00:00 UTC) or 2026-03-10T17:00Z.")]
+End = Annotated[str, typer.Option(help="End, not included; on the 15-minute grid.")]
+Names = Annotated[
+    list[str] | None,
+    typer.Option("--step", "--steps", "--table", metavar="NAME", help="A step or its table; repeatable."),
+]
+ChunkDays = Annotated[int | None, typer.Option(min=1, help="Cut the interval into chunks of that many days.")]
+Force = Annotated[bool, typer.Option("--force", help="Make it again although it is done already.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run; write nothing.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def ingest(
+    start: Start,
+    end: End,
+    source: Annotated[list[str] | None, typer.Option(help="One source; repeatable. Default: all.")] = None,
+    chunk_days: ChunkDays = None,
+    force: Force = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read what landed into bronze; what cannot enter is quarantined with the reason."""
+    from roadside.road_plan import source_steps
+
+    steps = source_steps(source or ())
+    _carry(interval_of(start, end), chunk_days, steps, force=force, dry_run=dry_run, as_json=as_json)
+
+
+def build(
+    start: Start,
+    end: End,
+    step: Names = None,
+    chunk_days: ChunkDays = None,
+    force: Force = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make silver and features from what is in bronze."""
+    from roadside.road_plan import built_steps
+
+    steps = built_steps(step or ())
+    _carry(interval_of(start, end), chunk_days, steps, force=force, dry_run=dry_run, as_json=as_json)
+
+
+def run(
+    start: Start,
+    end: End,
+    step: Names = None,
+    chunk_days: ChunkDays = None,
+    force: Force = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Carry an interval along the whole road: bronze, silver, features. Any interval, any number of times."""
+    from roadside.road_plan import steps_of
+
+    steps = steps_of(step or ())
+    _carry(interval_of(start, end), chunk_days, steps, force=force, dry_run=dry_run, as_json=as_json)
+
+
+def tick(
+    until: Annotated[str, typer.Option(help="Last tick's end, on the 15-minute grid; or `now`.")],
+    online: Annotated[bool, typer.Option(help="Also write the feature views to Redis.")] = True,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make each 15-minute tick since the last one, of every table, then write the views to Redis."""
+    end = tick_of(until, "--until")
+    settings = settings_here()
+    from lakehouse.ops import Ops
+    from roadside.graph import STEPS
+    from roadside.ticks import ticks_due
+
+    _require_home(settings)
+    due = ticks_due(Ops(settings.ops_url), end)
+    if dry_run:
+        _tell_plan(settings, due, STEPS, force=False, as_json=as_json)
+        return
+    warn_of_future(end)
+    if not due:
+        say(f"Every tick through {until} is made already.")
+        if not online:
+            return
+    from roadside.spark_runner import open_runner
+    from roadside.step_lines import tell_outcome
+    from roadside.ticks import run_ticks
+
+    done = run_ticks(open_runner(settings), due, _tell_tick) if due else []
+    code = _told(done, as_json) if as_json else (tell_outcome(done) if due else 0)
+    if online and not code:
+        from roadside.commands.online import write_views
+
+        write_views(settings, until=end)
+    raise typer.Exit(code)
+
+
+def _carry(
+    interval: Interval,
+    chunk_days: int | None,
+    steps: Sequence[Step],
+    *,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    settings = settings_here()
+    chunks = chunks_of(interval, chunk_days)
+    if dry_run:
+        _tell_plan(settings, chunks, steps, force=force, as_json=as_json)
+        return
+    _require_home(settings)
+    warn_of_future(interval.end)
+    from roadside.spark_runner import open_runner
+    from roadside.step_lines import tell_step
+
+    runner = open_runner(settings, tell_step)
+    if len(chunks) == 1:
+        done = runner.run(interval, steps, force=force)
+    else:
+        done = runner.backfill(chunks, steps, force=force)
+    raise typer.Exit(_told(done, as_json))
+
+
+def _require_home(settings: Settings) -> None:
+    from roadside.landed_backlog import has_landing
+    from roadside.standing import has_ops
+
+    if not has_landing(settings) and not has_ops(settings):
+        raise InputMissing(
+            f"Nothing has landed in {settings.home}: the folder is not there.",
+            "Land something (roadside simulate), or point ROADSIDE_HOME at a folder that holds landing/.",
+        )
+
+
+def _told(done: Sequence[StepResult], as_json: bool) -> int:
+    from roadside.failures import tell
+    from roadside.runner import as_json as results_as_json
+    from roadside.step_lines import tell_outcome
+
+    if not as_json:
+        return tell_outcome(done)
+    results().out(results_as_json(done))
+    return max((tell(each.error) for each in done if each.error is not None), default=0)
+
+
+def _tell_tick(tick: Interval, done: Sequence[StepResult]) -> None:
+    published = [each for each in done if each.status == "published"]
+    rows = sum(sum(each.rows.values()) for each in published)
+    failed = [each.step for each in done if each.status in {"failed", "blocked"}]
+    ending = f"  without {', '.join(failed)}" if failed else ""
+    notice(
+        f"tick {tick.end:%Y-%m-%dT%H:%MZ}  {len(published):>2} steps {rows:>10,} rows "
+        f"{sum(each.seconds for each in done):7.1f} s{ending}",
+        "yellow" if failed else "",
+    )
+
+
+def _tell_plan(
+    settings: Settings, intervals: Sequence[Interval], steps: Sequence[Step], *, force: bool, as_json: bool
+) -> None:
+    from roadside.road_plan import plan
+    from roadside.step_lines import tell_plan
+
+    planned = plan(settings, intervals, steps, force=force)
+    if as_json:
+        print_json(
+            [
+                {
+                    "step": each.step,
+                    "start": each.interval.start,
+                    "end": each.interval.end,
+                    "would": each.outlook,
+                }
+                for each in planned
+            ]
+        )
+        return
+    tell_plan(planned, _waiting(settings, intervals, steps))
+
+
+def _waiting(settings: Settings, intervals: Sequence[Interval], steps: Sequence[Step]) -> int | None:
+    """Landed objects that the source steps among these would register."""
+    from lakehouse.landing_ledger import LandingLedger
+    from lakehouse.ops import Ops
+    from roadside.landed_backlog import unregistered
+    from roadside.standing import has_ops
+    from validation.sources import SOURCES
+
+    names = {name for step in steps if step.build is None for name in step.writes}
+    if not names or not intervals:
+        return None
+    ledger = LandingLedger(Ops(settings.ops_url)) if has_ops(settings) else None
+    end = max(each.end for each in intervals)
+    wanted = [source for source in SOURCES if f"bronze.{source.name}" in names]
+    return sum(len(unregistered(settings, ledger, source, end)) for source in wanted)

@@ -1,0 +1,188 @@
+"""Commands of the workshop: settings, Feast's own line, compaction, documentation."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lakehouse.settings import VARIABLES, load_settings, masked, unknown_variables
+from roadside.installation import completed, java, java_version, settings_here
+from roadside.rendering import counted, notice, print_json, print_table, say
+from validation.contracts import TABLES, table_named
+from validation.errors import SettingError, UserError
+
+if TYPE_CHECKING:
+    from lakehouse.settings import Settings
+
+PACKAGES = ("pyspark", "feast", "pyiceberg", "pyarrow", "pandas", "duckdb", "redis", "h3", "pandera")
+_WRITES_ONLINE = {"materialize", "materialize-incremental", "serve", "get-online-features", "ui"}
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def env_check(as_json: AsJson = False) -> None:
+    """Every setting, what Spark and Redis find, and every problem at once: then exit code 2."""
+    environ = completed(os.environ)
+    problems = [
+        f"{name} is read by nothing." + (f" Did you mean {near}?" if near else "")
+        for name, near in unknown_variables(environ).items()
+    ]
+    settings: Settings | None = None
+    try:
+        settings = load_settings(environ)
+    except SettingError as error:
+        problems += [line.removeprefix("- ") for line in error.what.splitlines()[1:]]
+    found = _found(settings, problems)
+    values = settings.environment() if settings else {}
+    variables = [
+        {
+            "name": variable.name,
+            "value": masked(values.get(variable.name) or environ.get(variable.name, "")),
+            "is_set": bool(os.environ.get(variable.name)),
+            "meaning": variable.meaning,
+        }
+        for variable in VARIABLES
+    ]
+    if as_json:
+        print_json({"variables": variables, "found": found, "problems": problems})
+    else:
+        print_table(
+            ("variable", "value", "from", "meaning"),
+            [
+                (each["name"], each["value"], "environment" if each["is_set"] else "default", each["meaning"])
+                for each in variables
+            ],
+        )
+        print_table(("needs", "found"), found.items())
+        say("No problem found." if not problems else f"{counted(len(problems), 'problem')}:",
+            "bold red" if problems else "green")  # fmt: skip
+        for problem in problems:
+            say(f"  - {problem}")
+    raise typer.Exit(2 if problems else 0)
+
+
+def _found(settings: Settings | None, problems: list[str]) -> dict[str, str]:
+    """What is installed and answers; what is missing is added to the problems."""
+    found = {"python": sys.version.split()[0]}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            problems.append(f"The Python package {package} is not installed: run `make setup`.")
+    program = java()
+    found["java"] = f"{program}: {java_version(program)}" if program else ""
+    if program is None:
+        problems.append("There is no Java; Spark needs 17 or 21. `make setup` installs it or says how.")
+    if settings is None:
+        return found
+    jars = sorted(jar.name for jar in settings.jars_dir.glob("*.jar"))
+    found["jars"] = ", ".join(jars)
+    for wanted in ("iceberg-spark-runtime", "sqlite-jdbc"):
+        if not any(wanted in jar for jar in jars):
+            problems.append(f"ROADSIDE_JARS_DIR {settings.jars_dir} lacks {wanted}: run `make setup`.")
+    found["redis"] = _redis(settings, problems)
+    folder = next((each for each in (settings.home, *settings.home.parents) if each.exists()), settings.home)
+    if not os.access(folder, os.W_OK):
+        problems.append(f"ROADSIDE_HOME {settings.home} cannot be written.")
+    return found
+
+
+def _redis(settings: Settings, problems: list[str]) -> str:
+    from roadside.redis_standing import redis_found
+
+    answer, problem = redis_found(settings)
+    if problem:
+        problems.append(problem)
+    return answer
+
+
+def env_export() -> None:
+    """Shell lines that set the environment for plain `feast` commands; they may hold passwords."""
+    environ = completed(os.environ)
+    lines = {name: value for name, value in load_settings(environ).environment().items() if value}
+    lines |= {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable, "TZ": "UTC"}
+    if environ.get("JAVA_HOME"):
+        lines["JAVA_HOME"] = environ["JAVA_HOME"]
+    for name, value in lines.items():
+        say(f"export {name}={shlex.quote(value)}")
+
+
+def feast(context: typer.Context) -> None:
+    """Feast's own command line over feature_repo/, with the environment set."""
+    settings = settings_here()
+    from lakehouse.feast_edge import feast_command, feast_environment
+
+    if _WRITES_ONLINE & set(context.args):
+        from lakehouse.redis_server import ensure_redis
+
+        ensure_redis(settings)
+    if settings.is_embedded:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    environment = completed(feast_environment(settings))
+    done = subprocess.run([*feast_command(), *context.args], env=environment, check=False)
+    raise typer.Exit(done.returncode)
+
+
+def compact(
+    table: Annotated[list[str] | None, typer.Option(help="One table; repeatable. Default: all.")] = None,
+    before: Annotated[
+        str | None, typer.Option(help="Only days before this one. Default: the last closed tick's day.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be compacted.")] = False,
+) -> None:
+    """Rewrite small files of closed days, and expire old snapshots. Rows and digests stay."""
+    from datetime import UTC, datetime
+
+    from roadside.standing import standing
+    from validation.clocks import known_date, parse_day
+
+    wanted = [table_named(name) for name in table or ()] or list(TABLES)
+    asked = parse_day(before, "--before") if before else None
+    settings = settings_here()
+    closed = standing(settings).closed_through
+    if closed is None:
+        raise UserError("Nothing has been ingested yet.", "Run `roadside run --start DAY --end DAY` first.")
+    open_day = known_date(closed)
+    day = asked or open_day
+    if day > open_day:
+        raise UserError(
+            f"--before {day} would touch {open_day}, a day that is still open.",
+            f"Only closed days are compacted: --before {open_day} at the latest.",
+        )
+    if dry_run:
+        say(f"Dry run: days before {day} of {counted(len(wanted), 'table')} would be compacted.")
+        return
+    from lakehouse.leases import Leases
+    from roadside.spark_runner import open_runner
+
+    runner = open_runner(settings)
+    leases = Leases(runner.ops, lambda: datetime.now(UTC))
+    rewritten = {}
+    for each in wanted:
+        if runner.lakehouse.exists(each):
+            with leases.publishing(each.name):
+                rewritten[each.name] = runner.lakehouse.compact(each, day)
+            notice(f"{each.name:<34} {rewritten[each.name]:>5} files rewritten", "dim")
+    say(f"{counted(sum(rewritten.values()), 'file')} of {counted(len(rewritten), 'table')} rewritten.")
+
+
+def docs(
+    check: Annotated[bool, typer.Option("--check", help="Only say which pages are stale; exit 1.")] = False,
+) -> None:
+    """Write docs/tables/ anew from the contracts."""
+    from validation.table_docs import DOCS, stale_pages, write_pages
+
+    names = stale_pages() if check else write_pages()
+    for name in names:
+        say(f"docs/tables/{name} {'is stale' if check else 'written'}")
+    if not names:
+        say(f"Every page of {DOCS} is current.")
+    if check and names:
+        notice("Run `roadside docs`.")
+        raise typer.Exit(1)

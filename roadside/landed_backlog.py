@@ -1,0 +1,47 @@
+"""Landed objects that the ledger has not seen: what the next run will register."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from lakehouse.landing_ledger import LandingLedger
+from lakehouse.object_store import LandedObject, list_objects
+from lakehouse.settings import Settings
+from validation.clocks import TICK, Interval, tick_start
+from validation.source import Source
+
+STRAGGLER_HORIZON = timedelta(hours=48)  # as ingestion.register, whose package would bring Spark along
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def has_landing(settings: Settings) -> bool:
+    """Whether the landing root is there; of a bucket that is taken for granted."""
+    parts = urlsplit(settings.landing_uri)
+    return parts.scheme != "file" or Path(parts.path).is_dir()
+
+
+def unregistered(
+    settings: Settings, ledger: LandingLedger | None, source: Source, until: datetime = _LAST
+) -> list[LandedObject]:
+    """The source's objects stamped before `until` that the ledger lacks, in order of key.
+
+    Looked for from 48 hours before the last closed tick on, as a run would. Without a ledger, all.
+
+    Raises:
+        Unreachable: the landed objects cannot be listed.
+    """
+    if not has_landing(settings):
+        return []
+    closed = ledger.closed_through(source.name) if ledger else None
+    since = _FIRST if closed is None else tick_start(closed - STRAGGLER_HORIZON)
+    found = [
+        each
+        for each in list_objects(settings.landing_uri, source.name, since, until)
+        if isinstance(each, LandedObject)
+    ]
+    if ledger is None or not found:
+        return found
+    known = {entry.key for entry in ledger.objects(source.name, Interval(since, _LAST + TICK))}
+    return [each for each in found if each.key not in known]

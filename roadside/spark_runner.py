@@ -1,0 +1,65 @@
+"""The runner with its Spark session, opened by the commands that need one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from lakehouse.settings import Settings
+from lakehouse.spark import spark_session
+from roadside.installation import require_spark
+from roadside.runner import Progress, Runner
+from validation.errors import SettingError
+
+if TYPE_CHECKING:
+    from roadside.runner import StepResult
+
+
+def open_spark(settings: Settings) -> SparkSession:
+    """The process's Spark session; what the Java process prints goes to <home>/logs/spark.log.
+
+    Spark logs nothing itself: its messages quote rows.
+
+    Raises:
+        SettingError: there is no Java, or no jars, or Java does not start.
+    """
+    require_spark(settings)
+    log = settings.home / "logs" / "spark.log"
+    try:
+        with _errors_to(log):
+            session = spark_session(settings)
+    except PySparkException as error:
+        raise SettingError("Spark did not start.", f"Its own words are in {log}.") from error
+    session.sparkContext.setLogLevel("OFF")
+    return session
+
+
+def open_runner(settings: Settings, progress: Progress | None = None) -> Runner:
+    """A runner over the settings' tables; `progress` hears of each step that ended."""
+    return Runner(settings, open_spark(settings), progress or _silent)
+
+
+def _silent(_result: StepResult) -> None:
+    return None
+
+
+@contextmanager
+def _errors_to(path: Path) -> Iterator[None]:
+    """Processes started meanwhile write their stderr to the file, for as long as they live."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with path.open("ab") as log:
+            os.dup2(log.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

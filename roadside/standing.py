@@ -1,0 +1,270 @@
+"""Where the platform stands: what landed, what each table holds, and what is due and missing.
+
+Needs neither Spark nor Feast: the ledgers, the landed objects' names and Iceberg's metadata say it
+all, in a second or two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from lakehouse.catalog_reader import CatalogReader, TableState
+from lakehouse.landing_ledger import LandingLedger, Reconciliation
+from lakehouse.ops import Ops
+from lakehouse.processes import is_dead
+from lakehouse.releases import Release, Releases
+from lakehouse.run_history import Made, gaps, made_by_table, merged
+from lakehouse.run_ledger import Run, RunLedger, RunStatus
+from lakehouse.settings import Settings
+from roadside.landed_backlog import unregistered
+from validation.clocks import TICK, Interval
+from validation.contract import Table
+from validation.contracts import BRONZE, FEATURES, TABLES
+from validation.sources import SOURCES
+
+ONLINE = "online"
+"""Layer under which the run ledger keeps materializations: online.<view>."""
+
+
+@dataclass(frozen=True)
+class SourceStanding:
+    """One source: landed = bronze + quarantined, and what has landed but waits.
+
+    Attributes:
+        landed: objects in the ledger.
+        waiting: landed objects that no run has registered yet.
+        unread: objects in the ledger that no run has read to the end.
+        closed_through: the last tick that gains no object any more.
+    """
+
+    source: str
+    landed: int
+    waiting: int
+    unread: int
+    lines: int
+    bronze: int
+    quarantined: int
+    reasons: Mapping[str, int]
+    is_balanced: bool
+    closed_through: datetime | None
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """How a table's last run ended."""
+
+    run_id: str
+    start: datetime
+    end: datetime
+    outcome: str  # published | superseded | running | failed
+    at: datetime
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class TableStanding:
+    """One table: what it holds, through when it was made, its last run and release."""
+
+    table: str
+    rows: int | None
+    newest_known: datetime | date | None
+    newest_event: datetime | None
+    made_through: datetime | None
+    last_run: LastRun | None
+    release: str | None
+    released_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ViewStanding:
+    """One feature view online: through which tick it was written to Redis, and when."""
+
+    view: str
+    written_through: datetime | None
+    last_run: LastRun | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The whole platform at one moment; `missing` has a sentence for each thing that is due."""
+
+    home: Path
+    closed_through: datetime | None
+    sources: tuple[SourceStanding, ...]
+    tables: tuple[TableStanding, ...]
+    views: tuple[ViewStanding, ...]
+    missing: tuple[str, ...] = field(default=())
+
+
+def has_ops(settings: Settings) -> bool:
+    """Whether the operational database exists; asking an absent SQLite file would make it."""
+    url = make_url(settings.ops_url)
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
+
+
+def standing(settings: Settings, due_at: datetime | None = None) -> Standing:
+    """Where the platform stands now; with `due_at`, every source is due through that tick.
+
+    Raises:
+        Unreachable: the ledgers or the landed objects cannot be read.
+    """
+    if not has_ops(settings):
+        return _nothing_ingested(settings)
+    ops = Ops(settings.ops_url)
+    made = made_by_table(ops)
+    ledger = LandingLedger(ops)
+    reconciled = {each.source: each for each in ledger.reconcile([source.name for source in SOURCES])}
+    sources = tuple(
+        _source(
+            reconciled[source.name],
+            len(unregistered(settings, ledger, source)),
+            ledger.closed_through(source.name),
+        )
+        for source in SOURCES
+    )
+    runs, releases, reader = RunLedger(ops, _no_clock), Releases(ops, _no_clock), CatalogReader(settings)
+    tables = tuple(
+        _table(table, reader.state(table), made, runs.last_run(table.name), releases.for_table(table.name))
+        for table in TABLES
+    )
+    views = tuple(
+        ViewStanding(
+            table.short_name,
+            made.get(f"{ONLINE}.{table.short_name}", Made()).through,
+            _last_run(runs.last_run(f"{ONLINE}.{table.short_name}")),
+        )
+        for table in FEATURES
+    )
+    closed = max((each.closed_through for each in sources if each.closed_through), default=None)
+    missing = (
+        *_missing_of_sources(sources, closed, due_at),
+        *_missing_of_runs([*tables, *views]),
+        *_missing_of_tables(made, closed),
+        *_missing_online(views, made),
+    )
+    return Standing(settings.home, closed, sources, tables, views, missing)
+
+
+def _nothing_ingested(settings: Settings) -> Standing:
+    sources = tuple(
+        SourceStanding(source.name, 0, len(unregistered(settings, None, source)), 0, 0, 0, 0, {}, True, None)
+        for source in SOURCES
+    )
+    return Standing(settings.home, None, sources, (), (), ("Nothing has been ingested yet.",))
+
+
+def _source(found: Reconciliation, waiting: int, closed: datetime | None) -> SourceStanding:
+    return SourceStanding(
+        source=found.source,
+        landed=found.objects,
+        waiting=waiting,
+        unread=found.objects_without_outcome,
+        lines=found.lines,
+        bronze=found.bronze_rows,
+        quarantined=found.quarantined_rows,
+        reasons=dict(found.reasons),
+        is_balanced=not found.unbalanced,
+        closed_through=closed,
+    )
+
+
+def _table(
+    table: Table,
+    state: TableState | None,
+    made: Mapping[str, Made],
+    run: Run | None,
+    release: Release | None,
+) -> TableStanding:
+    return TableStanding(
+        table=table.name,
+        rows=None if state is None else state.rows,
+        newest_known=None if state is None else state.newest_known,
+        newest_event=None if state is None else state.newest_event,
+        made_through=made.get(table.name, Made()).through,
+        last_run=_last_run(run),
+        release=None if release is None else release.release_id,
+        released_at=None if release is None else release.published_at,
+    )
+
+
+def _last_run(run: Run | None) -> LastRun | None:
+    if run is None:
+        return None
+    is_lost = run.status is RunStatus.RUNNING and is_dead(run.process)
+    return LastRun(
+        run.run_id,
+        run.interval.start,
+        run.interval.end,
+        RunStatus.FAILED.value if is_lost else run.status.value,
+        run.finished_at or run.started_at,
+        "ProcessDied" if is_lost else run.error_kind,
+    )
+
+
+def _missing_of_sources(
+    sources: Sequence[SourceStanding], closed: datetime | None, due_at: datetime | None
+) -> Iterator[str]:
+    due = max((each for each in (closed, due_at) if each is not None), default=None)
+    for each in sources:
+        if due is not None and (each.closed_through is None or each.closed_through < due):
+            through = "not yet" if each.closed_through is None else f"through {_told(each.closed_through)}"
+            yield f"{each.source}: closed {through}, due through {_told(due)}."
+        if each.waiting:
+            yield f"{each.source}: {each.waiting:,} landed objects are not ingested."
+        if each.unread:
+            yield f"{each.source}: {each.unread:,} of {each.landed:,} objects were not read to the end."
+        if not each.is_balanced:
+            yield f"{each.source}: lines landed are neither in bronze nor in quarantine."
+
+
+def _missing_of_runs(standings: Sequence[TableStanding | ViewStanding]) -> Iterator[str]:
+    for each in standings:
+        run = each.last_run
+        if run is not None and run.outcome == RunStatus.FAILED.value:
+            name = each.table if isinstance(each, TableStanding) else f"{ONLINE}.{each.view}"
+            yield (
+                f"{name}: its last run, {run.run_id} over {Interval(run.start, run.end)}, "
+                f"failed at {_told(run.at)} ({run.error})."
+            )
+
+
+def _missing_of_tables(made: Mapping[str, Made], closed: datetime | None) -> Iterator[str]:
+    """Known time that bronze covers and a table behind it does not."""
+    ingested = merged(each for table in BRONZE for each in made.get(table.name, Made()).intervals)
+    for table in TABLES:
+        if table.layer == "training":
+            continue
+        lacking = gaps(ingested, made.get(table.name, Made()).intervals)
+        if is_daily(table):
+            lacking = [Interval(cut - TICK, cut) for each in lacking for cut in each.cuts()]
+        if lacking:
+            more = f" and {len(lacking) - 1} more intervals" if len(lacking) > 1 else ""
+            yield f"{table.name}: to be made for {lacking[0]}{more}."
+
+
+def _missing_online(views: Sequence[ViewStanding], made: Mapping[str, Made]) -> Iterator[str]:
+    for each in views:
+        ready = made.get(f"features.{each.view}", Made()).through
+        if ready is not None and (each.written_through is None or each.written_through < ready):
+            through = (
+                "nothing" if each.written_through is None else f"ticks through {_told(each.written_through)}"
+            )
+            yield f"{ONLINE}.{each.view}: Redis holds {through}, features are made through {_told(ready)}."
+
+
+def is_daily(table: Table) -> bool:
+    """Whether the table gains rows at business-day cuts only."""
+    return table.layer == "features" and table.name.endswith("_1d")
+
+
+def _told(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%MZ}"
+
+
+def _no_clock() -> datetime:
+    return datetime.now(UTC)
