@@ -1,0 +1,269 @@
+"""A dataset built over hand-made silver and features: the afternoon's rows, twice, held, changed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from feast import FeatureStore
+from pyspark.sql import SparkSession
+
+from lakehouse import feast_edge
+from lakehouse.landing_ledger import LandingLedger
+from lakehouse.ops import Ops
+from lakehouse.releases import ReleaseKind, Releases
+from lakehouse.run_ledger import RunLedger
+from lakehouse.settings import Settings
+from lakehouse.tables import Lakehouse
+from support.afternoon import AFTERNOON, expected, oracle_records, zone_ids
+from support.frames import frame_of
+from support.oracle import Silver
+from support.oracle_tables import assignment_rows
+from training_datasets.build import BuildResult, DayResult, build, features_at
+from training_datasets.maturity import SOURCES
+from training_datasets.specs.eta_v1 import ETA_V1
+from validation.clocks import Interval
+from validation.contract import Type
+from validation.contracts import FEATURES, table_named
+from validation.contracts.features.feature_table import feature_columns
+from validation.contracts.silver.arrival_evidence import ARRIVAL_EVIDENCE
+from validation.contracts.silver.assignments import ASSIGNMENTS
+from validation.contracts.training.row_index import ROW_INDEX
+from validation.errors import CheckFailed, NotReady, UserError
+from validation.spark_schema import struct_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Feast's and pyspark's own
+
+DAY = timedelta(days=1)
+KNOWN = Interval(datetime(2026, 3, 8, tzinfo=UTC), datetime(2026, 3, 14, tzinfo=UTC))
+CLOSED = datetime(2026, 3, 13, 7, tzinfo=UTC)  # the 11th's close
+NOW = datetime(2026, 3, 13, 9, tzinfo=UTC)
+OFFERS, REQUESTS = "provider_activity_15m__offers_60m_count", "incident_zone_demand_15m__requests_15m_count"
+
+
+@dataclass
+class Platform:
+    settings: Settings
+    lakehouse: Lakehouse
+    store: FeatureStore
+    ops: Ops
+
+    def build(self, start: date = AFTERNOON, end: date = AFTERNOON + DAY, **options: Any) -> BuildResult:
+        return build(
+            self.settings, self.lakehouse, self.store, ETA_V1, start, end, now=lambda: NOW, **options
+        )
+
+    def files(self) -> dict[str, bytes]:
+        """Every file of the dataset by its path."""
+        folder = self.settings.datasets_dir / "eta_v1"
+        return {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+
+    def put(self, table_name: str, rows: list[dict[str, Any]]) -> None:
+        """Replace a table's rows, and say that they were made over all of the days."""
+        table = table_named(table_name)
+        self.lakehouse.create(table)
+        runs = RunLedger(self.ops, lambda: NOW)
+        run = runs.begin(table_name, KNOWN, "handmade")
+        if "known_at" in table.column_names:
+            frame = frame_of(self.lakehouse.spark, table, rows)
+        else:
+            complete = [tuple(row.get(name) for name in table.column_names) for row in rows]
+            frame = self.lakehouse.spark.createDataFrame(complete, struct_of(table))
+        published = self.lakehouse.replace(table, KNOWN, frame, run.run_id)
+        runs.finish(run.run_id, snapshot_id=published.snapshot_id, rows=published.rows)
+
+
+def feature_row(view: str, key: str, tick: datetime, delay: timedelta, **values: Any) -> dict[str, Any]:
+    """A row whose counts are 0 unless given."""
+    table = table_named(f"features.{view}")
+    counts = {column.name: 0 for column in feature_columns(table) if column.type is Type.LONG}
+    known_date = (tick - timedelta(minutes=15)).date()
+    clocks = {"event_timestamp": tick, "available_at": tick + delay, "revised_at": tick + delay}
+    return {**counts, table.key[0]: key, **clocks, "known_date": known_date, "revision": 0, **values}
+
+
+@pytest.fixture(scope="module")
+def platform(spark: SparkSession, spark_settings: Settings) -> Iterator[Platform]:
+    """Assignments as the oracle knows them, feature rows by hand, everything closed through CLOSED."""
+    ops = Ops(spark_settings.ops_url)
+    for source in SOURCES:
+        LandingLedger(ops).close(source, CLOSED)
+    feast_edge.apply(spark_settings)
+    here = Platform(spark_settings, Lakehouse(spark), feast_edge.feature_store(spark_settings), ops)
+    silver = Silver(oracle_records())
+    here.put("silver.assignments", assignment_rows(silver, [ETA_V1.close(AFTERNOON) - DAY]))
+    here.put("silver.arrival_evidence", [])
+    at, five, three = datetime(2026, 3, 10, tzinfo=UTC), timedelta(minutes=5), timedelta(hours=3)
+    ticks = [at.replace(hour=hour) for hour in range(17, 20)]
+    rows = {
+        "provider_activity_15m": [
+            feature_row("provider_activity_15m", "P1", tick, five, offers_60m_count=n, tick_at=tick)
+            for n, tick in enumerate(ticks)
+        ],
+        "zone_demand_15m": [
+            feature_row("zone_demand_15m", zone_ids()["Z1"], ticks[0], five, requests_15m_count=6),
+            feature_row("zone_demand_15m", zone_ids()["Z1"], ticks[0], five, requests_15m_count=7)
+            | {"revision": 1, "revised_at": CLOSED},
+        ],
+        "provider_performance_1d": [
+            feature_row("provider_performance_1d", "P3", at.replace(hour=7), three, on_time_ratio_28d=0.75)
+        ],
+    }
+    for view, listed in rows.items():
+        here.put(f"features.{view}", listed)
+    yield here
+    shutil.rmtree(spark_settings.datasets_dir, ignore_errors=True)
+    for table in (*FEATURES, ASSIGNMENTS, ARRIVAL_EVIDENCE, ETA_V1.table, ROW_INDEX):
+        spark.sql(f"DROP TABLE IF EXISTS {here.lakehouse.identifier(table)} PURGE")
+
+
+@pytest.fixture(scope="module")
+def built(platform: Platform) -> BuildResult:
+    return platform.build()
+
+
+def frame_by_assignment(platform: Platform) -> pd.DataFrame:
+    index = platform.lakehouse.read(ROW_INDEX).toPandas().set_index("meta_row_id")
+    rows = platform.lakehouse.read(ETA_V1.table).toPandas()
+    return rows.assign(assignment=rows["meta_row_id"].map(index["assignment_id"])).set_index("assignment")
+
+
+def test_the_afternoon_has_seven_rows_with_its_labels(platform: Platform, built: BuildResult) -> None:
+    steps = {row["step"]: row["rows"] for row in expected("eta_v1_waterfall")}
+    assert (built.rows, built.waterfall, list(built.waterfall)) == (7, steps, list(steps))
+    found = frame_by_assignment(platform)
+    told = {row["assignment"]: (row["label_status"], row["arrival_minutes"]) for row in expected("eta_v1")}
+    assert {
+        key: (row["label_status"], None if pd.isna(took := row["label_arrival_minutes"]) else round(took, 2))
+        for key, row in found.iterrows()
+    } == told
+
+
+def test_features_are_those_usable_at_the_decision(platform: Platform, built: BuildResult) -> None:
+    found = frame_by_assignment(platform)
+    assert found.loc["J1#3", OFFERS] == 0  # decided 17:07, tick 17:00 usable from 17:05
+    assert found.loc["J3#2", OFFERS] == 0
+    assert found[OFFERS].isna().sum() == 5  # the rows of P2 and P3, which have no row
+    assert found.loc[["J1#3", "J6#2"], REQUESTS].tolist() == [7, 7]
+    assert found.loc[["J6#2", "J7#1"], "provider_performance_1d__on_time_ratio_28d"].tolist() == [0.75, 0.75]
+
+
+def test_no_key_of_the_lake_is_in_the_files(platform: Platform, built: BuildResult) -> None:
+    frame = pd.read_parquet(built.folder)
+    assert len(frame) == 7
+    assert set(frame.columns) == set(ETA_V1.table.column_names)
+    assert frame["meta_decision_at"].is_monotonic_increasing
+    everything = b"".join(platform.files().values())
+    assert not [name for name in ("J1#3", "J3#2") if name.encode() in everything]
+    assert frame["meta_group"].nunique() == 6  # J3 twice
+
+
+def test_the_manifest_pins_inputs_and_counts_and_holds_no_clock(built: BuildResult) -> None:
+    dataset = json.loads(built.manifest.read_text())
+    assert (dataset["rows"], dataset["mode"]) == (7, "as_served")
+    day = json.loads((built.folder / "_manifests" / "2026-03-10.json").read_text())
+    assert day["inputs"]["predicate"] == {
+        "silver.assignments": "known_at <= 2026-03-12T07:00:00Z",
+        "silver.arrival_evidence": "known_at <= 2026-03-12T07:00:00Z",
+        "features.provider_activity_15m": "available_at <= meta_decision_at AND revision <= 1",
+        "features.zone_demand_15m": "available_at <= meta_decision_at AND revision <= 1",
+        "features.provider_performance_1d": "available_at <= meta_decision_at AND revision <= 1",
+    }
+    assert set(day["content"]["columns"]) == set(ETA_V1.table.column_names)
+    assert set(day["content"]["checks"].values()) == {"passed"}
+    assert dataset["days"]["2026-03-10"]["digest"] == day["digest"] == built.days[0].digest
+    assert f"{NOW:%Y-%m-%d}" not in built.manifest.read_text()
+
+
+def test_the_release_names_the_day_by_its_close(platform: Platform, built: BuildResult) -> None:
+    release = Releases(platform.ops, lambda: NOW).for_table("training.eta_v1")
+    assert release is not None
+    assert (release.kind, release.tick) == (ReleaseKind.DATASET, ETA_V1.close(AFTERNOON))
+    assert release.promised_at == ETA_V1.promised_at(AFTERNOON)
+
+
+def test_built_again_nothing_changes(platform: Platform, built: BuildResult) -> None:
+    before, digest = platform.files(), platform.lakehouse.digest(ETA_V1.table)
+    told: list[DayResult] = []
+    assert [day.status for day in platform.build(progress=told.append).days] == ["skipped"]
+    assert [day.status for day in platform.build(force=True).days] == ["unchanged"]
+    assert [day.day for day in told] == [AFTERNOON]
+    assert platform.files() == before
+    assert platform.lakehouse.digest(ETA_V1.table) == digest
+
+
+def test_built_after_a_kill_or_a_loss_the_bytes_are_the_same(platform: Platform, built: BuildResult) -> None:
+    before, digest = platform.files(), platform.lakehouse.digest(ETA_V1.table)
+    (built.folder / "_manifests" / "2026-03-10.json").unlink()  # killed before the day was done
+    assert [day.status for day in platform.build().days] == ["built"]
+    without_evidence = [
+        {name: content for name, content in json.loads(text).items() if name != "evidence"}
+        for files in (before, platform.files())
+        for text in (files["_manifests/2026-03-10.json"],)
+    ]
+    assert without_evidence[0] == without_evidence[1]
+    other = [name for name in before if not name.startswith("_manifests")]
+    assert {name: platform.files()[name] for name in other} == {name: before[name] for name in other}
+    assert platform.lakehouse.digest(ETA_V1.table) == digest
+
+
+def test_a_day_without_decisions_is_an_empty_partition(platform: Platform, built: BuildResult) -> None:
+    result = platform.build(AFTERNOON, AFTERNOON + 2 * DAY)
+    assert [(day.status, day.rows) for day in result.days] == [("skipped", 7), ("built", 0)]
+    assert len(pd.read_parquet(result.folder)) == 7
+    assert platform.lakehouse.count(ETA_V1.table) == 7
+
+
+def test_an_immature_day_is_refused_before_any_work(platform: Platform) -> None:
+    with pytest.raises(NotReady, match="2026-03-12 is not mature: it closes at 2026-03-14T07:00Z"):
+        platform.build(AFTERNOON, AFTERNOON + 3 * DAY)
+    with pytest.raises(UserError, match="are none"):
+        platform.build(AFTERNOON, AFTERNOON)
+
+
+def test_a_given_spine_is_held_to_the_same_rules(platform: Platform) -> None:
+    spine = pd.DataFrame(
+        {
+            "provider_id": ["P1"],
+            "incident_zone_id": [zone_ids()["Z1"]],
+            "event_timestamp": [pd.Timestamp("2026-03-10T18:05:00")],
+        }
+    )
+    with pytest.raises(UserError, match=r"event_timestamp has no time zone; say which \(UTC\?\)"):
+        features_at(ETA_V1, platform.store, spine)
+    spine["event_timestamp"] = spine["event_timestamp"].dt.tz_localize("UTC")
+    with pytest.raises(UserError, match="promised_arrival_at is not an allowed input of eta_v1"):
+        features_at(ETA_V1, platform.store, spine.assign(promised_arrival_at=None))
+    assert features_at(ETA_V1, platform.store, spine)[OFFERS].tolist() == [1]
+
+
+def test_a_built_day_changes_only_as_a_new_release(platform: Platform, built: BuildResult) -> None:
+    """Last: it changes the features the other tests read."""
+    tick = datetime(2026, 3, 10, 17, tzinfo=UTC)
+    changed = feature_row(
+        "provider_activity_15m", "P1", tick, timedelta(minutes=5), offers_60m_count=99, tick_at=tick
+    )
+    before, digest = platform.files(), platform.lakehouse.digest(ETA_V1.table)
+    platform.put("features.provider_activity_15m", [changed])
+    with pytest.raises(CheckFailed, match=rf"2026-03-10: 7 rows, now 7\) in {OFFERS}") as refused:
+        platform.build(force=True)
+    assert "--new-release" in refused.value.next_step
+    assert (platform.files(), platform.lakehouse.digest(ETA_V1.table)) == (before, digest)
+    (day,) = platform.build(force=True, new_release=True).days
+    assert (day.status, day.rows) == ("new release", 7)
+    assert set(frame_by_assignment(platform).loc[["J1#3", "J3#2"], OFFERS]) == {99}
+    manifests = Path(built.folder / "_manifests")
+    assert json.loads((manifests / "2026-03-10.json").read_text())["release_number"] == 2
+    kept = (manifests / "2026-03-10.1.json").read_bytes()
+    assert kept == before["_manifests/2026-03-10.json"]
