@@ -40,10 +40,11 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Read what landed into bronze; what cannot enter is quarantined with the reason."""
+    interval = interval_of(start, end)
     from roadside.road_plan import source_steps
 
     steps = source_steps(source or ())
-    _carry(interval_of(start, end), chunk_days, steps, force=force, dry_run=dry_run, as_json=as_json)
+    _carry(interval, chunk_days, steps, force=force, dry_run=dry_run, as_json=as_json)
 
 
 def build(
@@ -56,10 +57,11 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Make silver and features from what is in bronze."""
+    interval = interval_of(start, end)
     from roadside.road_plan import built_steps
 
     steps = built_steps(step or ())
-    _carry(interval_of(start, end), chunk_days, steps, force=force, dry_run=dry_run, as_json=as_json)
+    _carry(interval, chunk_days, steps, force=force, dry_run=dry_run, as_json=as_json)
 
 
 def run(
@@ -72,10 +74,11 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Carry an interval along the whole road: bronze, silver, features. Any interval, any number of times."""
+    interval = interval_of(start, end)
     from roadside.road_plan import steps_of
 
     steps = steps_of(step or ())
-    _carry(interval_of(start, end), chunk_days, steps, force=force, dry_run=dry_run, as_json=as_json)
+    _carry(interval, chunk_days, steps, force=force, dry_run=dry_run, as_json=as_json)
 
 
 def tick(

@@ -1,0 +1,74 @@
+"""Which ticks of a view are still to be written to Redis."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lakehouse.ops import Ops
+from lakehouse.run_ledger import RunLedger
+from lakehouse.settings import Settings
+from roadside.materialization import spans_due, view_names
+from validation.clocks import TICK, Interval
+from validation.errors import NotReady, UnknownName
+
+START, NOON = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 10, 12, tzinfo=UTC)
+VIEW = "zone_demand_15m"
+HISTORY = Interval(START, NOON)
+
+
+class Wall:
+    """A wall clock that moves on with each look."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+@pytest.fixture
+def runs(settings: Settings) -> RunLedger:
+    return RunLedger(Ops(settings.ops_url), Wall())
+
+
+def make(runs: RunLedger, name: str, interval: Interval) -> None:
+    runs.finish(runs.begin(name, interval, "code").run_id, snapshot_id=None, rows=0)
+
+
+def test_without_features_nothing_can_be_written(settings: Settings) -> None:
+    with pytest.raises(NotReady, match="No features were made yet"):
+        spans_due(settings, view_names())
+
+
+def test_the_first_writing_takes_a_time_to_live(settings: Settings, runs: RunLedger) -> None:
+    make(runs, f"features.{VIEW}", HISTORY)
+    assert spans_due(settings, [VIEW]) == {VIEW: Interval(NOON - timedelta(days=2), NOON)}
+
+
+def test_the_next_writing_goes_on_from_the_last(settings: Settings, runs: RunLedger) -> None:
+    make(runs, f"features.{VIEW}", HISTORY)
+    make(runs, f"online.{VIEW}", Interval(NOON - TICK, NOON))
+    make(runs, f"features.{VIEW}", Interval(NOON, NOON + 2 * TICK))
+    assert spans_due(settings, [VIEW]) == {VIEW: Interval(NOON, NOON + 2 * TICK)}
+    assert spans_due(settings, [VIEW], NOON + TICK) == {VIEW: Interval(NOON, NOON + TICK)}
+
+
+def test_what_is_written_is_not_due(settings: Settings, runs: RunLedger) -> None:
+    make(runs, f"features.{VIEW}", HISTORY)
+    make(runs, f"online.{VIEW}", Interval(NOON - TICK, NOON))
+    assert spans_due(settings, [VIEW]) == {VIEW: None}
+
+
+def test_features_made_again_are_written_again(settings: Settings, runs: RunLedger) -> None:
+    make(runs, f"features.{VIEW}", HISTORY)
+    make(runs, f"online.{VIEW}", Interval(NOON - TICK, NOON))
+    make(runs, f"features.{VIEW}", HISTORY)
+    assert spans_due(settings, [VIEW]) == {VIEW: Interval(NOON - timedelta(days=2), NOON)}
+
+
+def test_an_unknown_view_is_refused() -> None:
+    with pytest.raises(UnknownName, match="zone_demand_15"):
+        view_names(["zone_demand_15"])
