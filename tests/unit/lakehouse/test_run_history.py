@@ -1,0 +1,40 @@
+"""Which known time is made, and which is not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lakehouse.ops import Ops
+from lakehouse.run_history import Made, gaps, made_by_table, merged
+from lakehouse.run_ledger import RunLedger
+from validation.clocks import Interval
+
+
+def hours(start: int, end: int) -> Interval:
+    return Interval(datetime(2026, 3, 10, start, tzinfo=UTC), datetime(2026, 3, 10, end, tzinfo=UTC))
+
+
+def test_intervals_that_meet_are_one() -> None:
+    assert merged([hours(3, 4), hours(1, 2), hours(2, 3), hours(6, 8), hours(6, 7)]) == [
+        hours(1, 4),
+        hours(6, 8),
+    ]
+
+
+def test_gaps_are_what_nothing_covers() -> None:
+    assert gaps([hours(1, 9)], [hours(0, 2), hours(4, 5), hours(8, 12)]) == [hours(2, 4), hours(5, 8)]
+    assert gaps([hours(1, 2), hours(5, 6)], []) == [hours(1, 2), hours(5, 6)]
+    assert gaps([hours(1, 2)], [hours(0, 3)]) == []
+
+
+def test_superseded_and_failed_runs_make_nothing(tmp_path: Path) -> None:
+    ops = Ops(f"sqlite:///{tmp_path / 'ops.db'}")
+    wall = datetime(2026, 3, 11, tzinfo=UTC)
+    runs = RunLedger(ops, lambda: wall)
+    for span in (hours(1, 2), hours(2, 3), hours(4, 5)):
+        runs.finish(runs.begin("silver.jobs", span, "code").run_id, snapshot_id=1, rows=0)
+    runs.fail(runs.begin("silver.jobs", hours(5, 6), "code").run_id, "Busy")
+    runs.supersede("silver.jobs", hours(4, 5))
+    assert made_by_table(ops) == {"silver.jobs": Made((hours(1, 3),), wall)}
+    assert Made().through is None
