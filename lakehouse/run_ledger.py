@@ -143,6 +143,20 @@ class RunLedger:
             row = connection.execute(query).first()
         return None if row is None else _run(row)
 
+    def may_hold_rows(self, table: str, interval: Interval) -> bool:
+        """Whether a run over (part of) the interval may have left rows: it wrote some, or was cut off."""
+        wrote_none = and_(
+            runs.c.status.in_([RunStatus.PUBLISHED.value, RunStatus.SUPERSEDED.value]), runs.c.rows == 0
+        )
+        query = select(runs.c.run_id).where(
+            runs.c.table_name == table,
+            runs.c.interval_start < interval.end,
+            runs.c.interval_end > interval.start,
+            ~wrote_none,
+        )
+        with self._ops.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
     def last_run(self, table: str) -> Run | None:
         """The table's run that began last, however it ended; None if it never ran."""
         query = select(runs).where(runs.c.table_name == table)

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from validation.errors import SettingError
 
+PROJECT = Path(__file__).resolve().parents[1]
 EMBEDDED = "embedded"
 AWS = "aws"
 UNSTARTED_REDIS = "127.0.0.1:0"
@@ -93,7 +94,7 @@ VARIABLES: tuple[Variable, ...] = (
         "<home>/platform.key",
         "ROADSIDE_PROFILE=aws",
     ),
-    Variable("ROADSIDE_JARS_DIR", "folder", "Spark's extra jars (Iceberg, SQLite).", "<home>/jars"),
+    Variable("ROADSIDE_JARS_DIR", "folder", "Spark's extra jars (Iceberg, SQLite).", "<project>/.tools/jars"),
     Variable("ROADSIDE_SPARK_CORES", "whole number from 1", "Cores of local Spark.", "2"),
     Variable("ROADSIDE_SPARK_MEMORY", "size such as 2g or 1500m", "Memory of local Spark.", "2g"),
     Variable("ROADSIDE_SHUFFLE_PARTITIONS", "whole number from 1", "Partitions of a shuffle.", "4"),
@@ -263,7 +264,7 @@ class _Reader:
             registry_url=self.database("ROADSIDE_REGISTRY_URL", home / "registry.db"),
             redis=self.redis(),
             platform_key_file=self.path("ROADSIDE_PLATFORM_KEY_FILE", home / "platform.key"),
-            jars_dir=self.path("ROADSIDE_JARS_DIR", home / "jars"),
+            jars_dir=self.path("ROADSIDE_JARS_DIR", PROJECT / ".tools" / "jars"),
             spark_cores=self.count("ROADSIDE_SPARK_CORES", 2),
             spark_memory=self.memory("ROADSIDE_SPARK_MEMORY", "2g"),
             shuffle_partitions=self.count("ROADSIDE_SHUFFLE_PARTITIONS", 4),

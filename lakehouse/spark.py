@@ -7,7 +7,7 @@ import sys
 
 from pyspark.sql import SparkSession
 
-from lakehouse.settings import Settings
+from lakehouse.settings import PROJECT, Settings
 from validation.errors import SettingError
 
 CATALOG = "lake"
@@ -78,6 +78,11 @@ def spark_session(settings: Settings) -> SparkSession:
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     os.environ["TZ"] = "UTC"
+    java_home = PROJECT / ".tools" / "java_home"
+    if "JAVA_HOME" not in os.environ and java_home.exists():
+        os.environ["JAVA_HOME"] = java_home.read_text().strip()
+    if settings.is_embedded:
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # a host name that does not resolve is no matter
     builder = SparkSession.builder
     for name, value in spark_options(settings).items():
         builder = builder.config(name, value)

@@ -6,6 +6,7 @@ of `main` see the last published version, whatever happens meanwhile.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -22,9 +23,11 @@ from validation.errors import Busy, CheckFailed, Defect, InputMissing
 from validation.spark_schema import conform, spark_type
 
 RUN_PROPERTY = "roadside.run"
+CONTRACT_PROPERTY = "roadside.contract"
 _PROPERTIES = {
     "format-version": "2",
     "write.parquet.compression-codec": "zstd",
+    "write.distribution-mode": "none",  # rows are placed and sorted before the write
     "write.delete.mode": "copy-on-write",
     "write.update.mode": "copy-on-write",
     "write.merge.mode": "copy-on-write",
@@ -51,6 +54,7 @@ class _Span:
     holds: str
     name: str
     is_whole_partitions: bool
+    days: int
 
 
 class Lakehouse:
@@ -76,12 +80,8 @@ class Lakehouse:
         if not self.exists(table):
             self.spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{table.layer}")
             self.spark.sql(create_statement(table))
-            order = ", ".join(table.order)
-            if order:
-                self.spark.sql(
-                    f"ALTER TABLE {self.identifier(table)} WRITE DISTRIBUTED BY PARTITION "
-                    f"LOCALLY ORDERED BY {order}"
-                )
+            return
+        if self._iceberg(table).properties().get(CONTRACT_PROPERTY) == contract_digest(table):
             return
         have = {f.name: f.dataType for f in self.spark.table(self.identifier(table)).schema.fields}
         for column in table.columns:
@@ -100,6 +100,10 @@ class Lakehouse:
                 f"{table.name}: the stored table and its contract disagree on {', '.join(wrong)}.",
                 "A released column is never dropped or retyped: add a new one to the contract.",
             )
+        self.spark.sql(
+            f"ALTER TABLE {self.identifier(table)} SET TBLPROPERTIES "
+            f"('{CONTRACT_PROPERTY}' = '{contract_digest(table)}')"
+        )
 
     def read(self, table: Table) -> DataFrame:
         """Every published row.
@@ -129,7 +133,9 @@ class Lakehouse:
             Busy: another process published meanwhile.
             Defect: the frame has rows outside the interval, or not the contract's columns.
         """
-        span = _Span(_inside_sql(table, interval), str(interval), interval.is_whole_days())
+        span = _Span(
+            _inside_sql(table, interval), str(interval), interval.is_whole_days(), len(interval.known_dates())
+        )
         return self._replace(table, span, frame, run_id)
 
     def replace_days(
@@ -151,7 +157,7 @@ class Lakehouse:
         return self._replace(table, _days_span(table, days, only or {}), frame, run_id)
 
     def _replace(self, table: Table, span: _Span, frame: DataFrame, run_id: str) -> Published:
-        rows = conform(frame, table)
+        rows = _placed(conform(frame, table), table, span)
         branch = f"run_{run_id}"
         self.drop_branches(table)
         base = self.head(table)
@@ -160,7 +166,8 @@ class Lakehouse:
         if swap:
             self._writer(rows, table, branch, run_id, span).overwritePartitions()
             written = self._written(table, branch, base)
-            swap = written == self._count(table, span, branch)
+            found, broken = self._violations(table, span, branch) if written else (None, {})
+            swap = found == written
             if not swap:  # a day that lost all its rows keeps its old ones: take the other way
                 self._fork(table, branch)
         if not swap:
@@ -169,7 +176,13 @@ class Lakehouse:
             kept = self.head(table, branch)
             self._writer(rows, table, branch, run_id, span).append()
             written = self._written(table, branch, kept)
-        warnings = self._check(table, span, branch, written, run_id)
+            found, broken = self._violations(table, span, branch) if written else (0, {})
+        if found != written:
+            raise Defect(
+                f"{table.name}: {written} rows were written for {span.name} but {found} lie inside it.",
+                "The transform made rows outside its interval.",
+            )
+        warnings = _passed(table, span, broken, written, run_id)
         snapshot = self._publish(table, branch, base, swap)
         return Published(snapshot, written, warnings)
 
@@ -232,9 +245,9 @@ class Lakehouse:
 
     def _fork(self, table: Table, branch: str) -> None:
         iceberg = self._iceberg(table)
-        manage = iceberg.manageSnapshots()
         if iceberg.refs().get(branch) is not None:
-            manage = manage.removeBranch(branch)
+            iceberg.manageSnapshots().removeBranch(branch).commit()
+        manage = iceberg.manageSnapshots()
         current = iceberg.currentSnapshot()
         if current is None:
             manage.createBranch(branch).commit()
@@ -249,19 +262,13 @@ class Lakehouse:
             return 0
         return int(iceberg.snapshot(ref.snapshotId()).summary().get("added-records") or 0)
 
-    def _count(self, table: Table, span: _Span, branch: str) -> int:
-        return self._branch(table, branch).where(F.expr(span.holds)).count()
-
     def _branch(self, table: Table, branch: str) -> DataFrame:
         return self.spark.read.option("branch", branch).table(self.identifier(table))
 
-    def _check(self, table: Table, span: _Span, branch: str, written: int, run_id: str) -> dict[str, int]:
-        """Run every check of the contract over the branch in one pass; return the warnings."""
+    def _violations(self, table: Table, span: _Span, branch: str) -> tuple[int, dict[str, int]]:
+        """The branch's rows in the span, and how many break each check, all in one pass."""
         violations = {f"{name}_not_null": F.col(name).isNull() for name in table.not_null}
-        violations |= {
-            check.name: ~F.coalesce(F.expr(check.holds), F.lit(False)) for check in table.checks
-        }
-        severity = {check.name: check.severity for check in table.checks}
+        violations |= {check.name: ~F.coalesce(F.expr(check.holds), F.lit(False)) for check in table.checks}
         per_key = (
             self._branch(table, branch)
             .where(F.expr(span.holds))
@@ -276,21 +283,9 @@ class Lakehouse:
             F.sum((F.col("rows") > 1).cast("long")).alias("unique_key"),
             *(F.sum(name).alias(name) for name in violations),
         ).collect()[0]
-        if (found := totals["rows"] or 0) != written:
-            raise Defect(
-                f"{table.name}: {written} rows were written for {span.name} but {found} lie inside it.",
-                "The transform made rows outside its interval.",
-            )
-        broken = {name: int(totals[name] or 0) for name in ("unique_key", *violations)}
-        failed = {n: c for n, c in broken.items() if c and severity.get(n, Severity.FAIL) is Severity.FAIL}
-        if failed:
-            listed = "; ".join(f"{name}: {count} of {written} rows" for name, count in failed.items())
-            raise CheckFailed(
-                f"{table.name}: {listed}, interval {span.name}, run {run_id}.",
-                f"Nothing was published. The rows are on branch run_{run_id}; the contract is "
-                f"validation/contracts/{table.name.replace('.', '/')}.py.",
-            )
-        return {name: count for name, count in broken.items() if count}
+        return int(totals["rows"] or 0), {
+            name: int(totals[name] or 0) for name in ("unique_key", *violations)
+        }
 
     def _publish(self, table: Table, branch: str, base: int | None, swap: bool) -> int | None:
         iceberg = self._iceberg(table)
@@ -311,12 +306,39 @@ class Lakehouse:
         return self.head(table)
 
 
+def _passed(
+    table: Table, span: _Span, broken: Mapping[str, int], written: int, run_id: str
+) -> dict[str, int]:
+    """The warnings, if no check that may fail the run is broken.
+
+    Raises:
+        CheckFailed: one is.
+    """
+    severity = {check.name: check.severity for check in table.checks}
+    failed = {n: c for n, c in broken.items() if c and severity.get(n, Severity.FAIL) is Severity.FAIL}
+    if failed:
+        listed = "; ".join(f"{name}: {count} of {written} rows" for name, count in failed.items())
+        raise CheckFailed(
+            f"{table.name}: {listed}, interval {span.name}, run {run_id}.",
+            f"Nothing was published. The rows are on branch run_{run_id}; the contract is "
+            f"validation/contracts/{table.name.replace('.', '/')}.py.",
+        )
+    return {name: count for name, count in broken.items() if count}
+
+
+def _placed(rows: DataFrame, table: Table, span: _Span) -> DataFrame:
+    """The rows where they are written: days apart, sorted within."""
+    apart = rows.repartition(table.partition) if span.days > 1 else rows
+    return apart.sortWithinPartitions(table.partition, *table.order)
+
+
 def create_statement(table: Table) -> str:
     """The table's Iceberg DDL, derived from its contract."""
     columns = ",\n  ".join(
         f"{column.name} {column.type} COMMENT '{_quoted(column.meaning)}'" for column in table.columns
     )
-    properties = _PROPERTIES | {
+    properties = _PROPERTIES | {CONTRACT_PROPERTY: contract_digest(table)}
+    properties |= {
         f"write.metadata.metrics.column.{column.name}": "none"
         for column in table.columns
         if column.type == "binary"
@@ -327,6 +349,11 @@ def create_statement(table: Table) -> str:
         f"USING iceberg\nPARTITIONED BY ({table.partition})\n"
         f"COMMENT '{_quoted(table.grain)}'\nTBLPROPERTIES ({listed})"
     )
+
+
+def contract_digest(table: Table) -> str:
+    """Tells whether a stored table was made from this contract."""
+    return hashlib.sha256(repr((table.columns, table.partition)).encode()).hexdigest()[:16]
 
 
 def frame_digest(frame: DataFrame) -> str:
@@ -369,7 +396,7 @@ def _days_span(table: Table, days: Sequence[date], only: Mapping[str, str]) -> _
     rules = [f"{table.partition} IN ({dates})"]
     rules += [f"{table.column(name).name} = '{_quoted(value)}'" for name, value in only.items()]
     name = str(listed[0]) if len(listed) == 1 else f"{listed[0]}..{listed[-1]}"
-    return _Span(" AND ".join(rules), name, is_whole_partitions=not only)
+    return _Span(" AND ".join(rules), name, is_whole_partitions=not only, days=len(listed))
 
 
 def _literal(moment: datetime) -> str:

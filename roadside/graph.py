@@ -48,6 +48,7 @@ class Step:
         reads: input tables and how far back of the interval each is read.
         build: the transform; None for a source, which is read from landing.
         is_daily: runs only for intervals that hold a business-day cut.
+        rests: without a row of its inputs in the interval it makes none (features do: windows expire).
         share: builds a frame that several of its tables derive from; kept in memory meanwhile.
     """
 
@@ -56,6 +57,7 @@ class Step:
     reads: Mapping[str, timedelta]
     build: Callable[[Frames, Interval, Edge], Frames] | None = None
     is_daily: bool = False
+    rests: bool = True
     share: Callable[[Frames, Interval], DataFrame] | None = field(default=None)
 
     @property
@@ -94,11 +96,14 @@ def _lifecycle(inputs: Frames, _interval: Interval, _edge: Edge) -> Frames:
 
 
 def _arrival_evidence(inputs: Frames, interval: Interval, edge: Edge) -> Frames:
-    return {
-        "silver.arrival_evidence": arrival_evidence.arrival_evidence(
-            *inputs.values(), interval, edge.location_of
-        )
-    }
+    evidence = arrival_evidence.arrival_evidence(
+        inputs["silver.assignments"],
+        inputs["silver.dispatch_events_precise"],
+        inputs["silver.gps_pings"],
+        interval,
+        edge.location_of,
+    )
+    return {"silver.arrival_evidence": evidence}
 
 
 def _source_steps() -> tuple[Step, ...]:
@@ -159,12 +164,14 @@ STEPS: tuple[Step, ...] = (
             "silver.assignments": provider_activity_15m.LOOK_BACK,
         },
         _one("features.provider_activity_15m", provider_activity_15m.provider_activity_15m),
+        rests=False,
     ),
     Step(
         "features.zone_demand_15m",
         ("features.zone_demand_15m",),
         {"silver.jobs": zone_demand_15m.LOOK_BACK},
         _one("features.zone_demand_15m", zone_demand_15m.zone_demand_15m),
+        rests=False,
     ),
     Step(
         "features.provider_performance_1d",
@@ -178,6 +185,7 @@ STEPS: tuple[Step, ...] = (
         },
         _one("features.provider_performance_1d", provider_performance_1d.provider_performance_1d),
         is_daily=True,
+        rests=False,
     ),
 )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pandas as pd
 from pyspark.sql import Column
-from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
 
 from ingestion.rows import payload_context
 from lakehouse.vault import VaultHandle, vault_of
@@ -33,5 +33,5 @@ def location_opener(handle: VaultHandle) -> Callable[[Column], Column]:
             places.append((fields.get("latitude"), fields.get("longitude")))
         return pd.DataFrame(places, columns=["latitude", "longitude"], dtype="float64")
 
-    opener: Callable[[Column], Column] = F.pandas_udf(opened, "latitude double, longitude double")
+    opener: Callable[[Column], Column] = pandas_udf(opened, "latitude double, longitude double")
     return opener

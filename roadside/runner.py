@@ -15,8 +15,11 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
+from traceback import format_exception
 
+from py4j.protocol import Py4JError
 from pyspark import StorageLevel
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from ingestion.bronze import bronze_rows, ingest_frame, object_outcomes, quarantine_rows
@@ -33,9 +36,11 @@ from lakehouse.vault import handle_of
 from roadside.graph import STEPS, Edge, Step, downstream
 from roadside.locations import location_opener
 from validation.clocks import TICK_DELAY, Interval, daily_available_at
-from validation.errors import CheckFailed, RoadsideError
+from validation.contract import Table
+from validation.errors import CheckFailed, Defect, InputMissing, RoadsideError, SettingError, Unreachable
 from validation.sources import source_named
 
+_RAISED_IN_TASKS = (InputMissing, SettingError, Unreachable)
 _CODE = ("validation", "ingestion", "transforms", "roadside.graph")
 
 
@@ -50,7 +55,8 @@ def code_version() -> str:
     digest = hashlib.sha256()
     for package in _CODE:
         spec = find_spec(package)
-        assert spec is not None and spec.origin is not None
+        assert spec is not None
+        assert spec.origin is not None
         origin = Path(spec.origin)
         files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
         for file in files:
@@ -109,33 +115,19 @@ class Runner:
             self._prepared = True
 
     def run(
-        self, interval: Interval, steps: Sequence[Step] = STEPS, *, force: bool = False, release: bool = True
+        self, interval: Interval, steps: Sequence[Step] = STEPS, *, force: bool = False
     ) -> list[StepResult]:
         """Every step over the interval, in the order of the road, then a release of what it published.
 
         A failed step blocks those that read it; the others run. Done already with this code, a
         step is skipped unless `force`.
         """
-        self.prepare()
-        results = []
-        broken: set[str] = set()
-        for step in steps:
-            if any(name in broken for name in step.reads):
-                result = StepResult(step.name, interval, "blocked")
-            else:
-                result = self._run_step(step, interval, force=force)
-            if result.status in {"failed", "blocked"}:
-                broken |= set(step.writes)
-            results.append(result)
-            self._progress(result)
-        if release and not broken:
-            self._release(interval, steps)
-        return results
+        return self.backfill([interval], steps, force=force)
 
     def backfill(
         self, chunks: Iterable[Interval], steps: Sequence[Step] = STEPS, *, force: bool = False
     ) -> list[StepResult]:
-        """Every step over all chunks (in any order), step by step, so that no chunk reads a gap."""
+        """As `run`, over all chunks (in any order), step by step, so that no chunk reads a gap."""
         self.prepare()
         listed = list(chunks)
         results: list[StepResult] = []
@@ -169,9 +161,10 @@ class Runner:
         try:
             rows, warnings = self._publish(step, interval, version)
         except RoadsideError as error:
-            return StepResult(
-                step.name, interval, "failed", seconds=monotonic() - started, error=error
-            )
+            return StepResult(step.name, interval, "failed", seconds=monotonic() - started, error=error)
+        except (PySparkException, Py4JError) as error:
+            failure = self._spark_failure(step, interval, error)
+            return StepResult(step.name, interval, "failed", seconds=monotonic() - started, error=failure)
         for later, reach in downstream(step):
             beyond = Interval(interval.start, interval.end + _whole_ticks(reach))
             for name in later.writes:
@@ -209,8 +202,10 @@ class Runner:
             inputs["shared"] = shared
         try:
             frames = step.build(inputs, interval, self._edge)
+            is_empty = step.rests and self._rested(step.reads, interval, version)
             for table in step.tables:
-                yield table.name, self._replace(table.name, interval, frames[table.name], version)
+                frame = frames[table.name]
+                yield table.name, self._replace(table.name, interval, frame, version, is_empty=is_empty)
         finally:
             if shared is not None:
                 shared.unpersist()
@@ -227,22 +222,38 @@ class Runner:
             unbalanced = [outcome for outcome in outcomes if not outcome.is_balanced]
             if unbalanced or len(outcomes) != len(entries):
                 raise CheckFailed(
-                    f"{step.name}: {len(unbalanced)} of {len(entries)} objects have lines that are neither in "
+                    f"{step.name}: {len(unbalanced)} of {len(entries)} objects have lines neither in "
                     f"bronze nor in quarantine, interval {interval}.",
                     "Nothing was published. Run again with --force; if it stays, it is ours to mend.",
                 )
-            yield bronze, self._replace(bronze, interval, bronze_rows(frame, source), version)
+            records = sum(outcome.bronze_rows for outcome in outcomes)
+            refused = sum(outcome.quarantined_rows for outcome in outcomes)
+            rows = bronze_rows(frame, source)
+            yield bronze, self._replace(bronze, interval, rows, version, is_empty=records == 0)
             self.ledger.record_outcome(*outcomes)
-            yield quarantine, self._replace(quarantine, interval, quarantine_rows(frame, source), version)
+            rows = quarantine_rows(frame, source)
+            yield quarantine, self._replace(quarantine, interval, rows, version, is_empty=refused == 0)
         finally:
             frame.unpersist()
 
-    def _replace(self, name: str, interval: Interval, frame: DataFrame, version: str) -> Published:
-        table = next(table for step in STEPS for table in step.tables if table.name == name)
+    def _rested(self, reads: Iterable[str], interval: Interval, version: str) -> bool:
+        """Whether no input has a row known in the interval, as their runs over it tell."""
+        runs = [self.runs.published(name, interval, version) for name in reads]
+        return all(run is not None and run.rows == 0 for run in runs)
+
+    def _replace(
+        self, name: str, interval: Interval, frame: DataFrame, version: str, *, is_empty: bool
+    ) -> Published:
+        """Replace the interval; where there is nothing to write and nothing to remove, only record it."""
+        (table,) = _tables([name])
+        untouched = is_empty and not self.runs.may_hold_rows(name, interval)
         with self._leases.publishing(name) as lease:
             run = self.runs.begin(name, interval, version)
             try:
-                published = self.lakehouse.replace(table, interval, frame, run.run_id)
+                if untouched:
+                    published = Published(self.lakehouse.head(table), 0)
+                else:
+                    published = self.lakehouse.replace(table, interval, frame, run.run_id)
                 self._leases.renew(lease)
             except BaseException as error:
                 self.runs.fail(run.run_id, type(error).__name__)
@@ -255,10 +266,24 @@ class Runner:
             )
         return published
 
+    def _spark_failure(self, step: Step, interval: Interval, error: Exception) -> RoadsideError:
+        """Spark's failure as an error of ours; its text, which may quote a value, goes to the log folder."""
+        logs = self.settings.home / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        log = logs / f"{step.name}-{interval.start:%Y%m%dT%H%M}.log"
+        log.write_text("".join(format_exception(error)))
+        known = next((kind for kind in _RAISED_IN_TASKS if kind.__name__ in str(error)), Defect)
+        return known(
+            f"{step.name}: Spark failed over {interval} ({type(error).__name__}).",
+            f"Its own words are in {log} (restricted: they may quote data).",
+        )
+
     def _release(self, interval: Interval, steps: Sequence[Step]) -> None:
         features = [table for step in steps for table in step.tables if table.layer == "features"]
         for kind, tick, promised in _due_releases(interval):
-            wanted = [table for table in features if table.name.endswith("_1d") == (kind is ReleaseKind.DAILY)]
+            wanted = [
+                table for table in features if table.name.endswith("_1d") == (kind is ReleaseKind.DAILY)
+            ]
             heads = {table.name: self.lakehouse.head(table) for table in wanted}
             tables = {name: head for name, head in heads.items() if head is not None}
             if tables:
@@ -272,7 +297,7 @@ def _due_releases(interval: Interval) -> Iterator[tuple[ReleaseKind, datetime, d
         yield ReleaseKind.DAILY, cuts[-1], daily_available_at(cuts[-1])
 
 
-def _tables(names: Iterable[str]):  # type: ignore[no-untyped-def]
+def _tables(names: Iterable[str]) -> list[Table]:
     by_name = {table.name: table for step in STEPS for table in step.tables}
     return [by_name[name] for name in names]
 

@@ -23,8 +23,8 @@ AGENT_KEYS_SECONDS = (10, 120)
 _RELAY_LACKS = ("offer_id", "assignment_id", "dispatch_channel", "offer_expires_at", "selection")
 
 
-class MemberLeft(Exception):  # noqa: N818  (not an error: it ends a wait)
-    """The member gave up waiting."""
+class MemberLeft(Exception):
+    """The member gave up waiting: it ends a wait, and is no error."""
 
 
 class JobRun:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.feast_edge import historical_features, join_keys
+from lakehouse.feast_edge import historical_features
 from lakehouse.leases import Leases
 from lakehouse.ops import Ops
 from lakehouse.releases import ReleaseKind, Releases
@@ -278,8 +278,7 @@ class _Builder:
 
     def _with_features(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Rows and features, joined by row id; the features see keys and decision instant only."""
-        keys = join_keys(self.store, self.store.get_feature_service(self.spec.service))
-        spine = rows[["meta_row_id", *keys]].assign(**{DECISION_TIME: rows["meta_decision_at"]})
+        spine = rows[["meta_row_id", *self.service.keys]].assign(**{DECISION_TIME: rows["meta_decision_at"]})
         features = features_at(self.spec, self.store, spine)[["meta_row_id", *self.service.columns]]
         repeated = int(features["meta_row_id"].duplicated().sum())
         if repeated:

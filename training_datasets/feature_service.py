@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from validation.contract import Table
 from validation.contracts import table_named
+from validation.errors import UnknownName
 
 
 @dataclass(frozen=True)
 class ViewUsed:
-    """A feature view as a service uses it: its table, how far back it is read, the columns it gives."""
+    """A feature view as a service uses it: how far back it is read, by which keys, the columns it gives."""
 
     role: str
     view: str
     ttl: timedelta
     columns: tuple[str, ...]
+    keys: tuple[str, ...] = ()
 
     @property
     def table(self) -> Table:
@@ -45,23 +48,37 @@ class ServiceDefinition:
         """`view__feature` in the service's order."""
         return tuple(column for view in self.views for column in view.columns)
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns a spine needs, in order of first use."""
+        return tuple(dict.fromkeys(key for view in self.views for key in view.keys))
+
 
 def service_definition(store: Any, name: str) -> ServiceDefinition:
-    """The service as the Feast registry has it (`lakehouse.feast_edge` refuses an unknown name)."""
-    service = store.get_feature_service(name)
-    views, told = [], []
-    for projection in service.feature_view_projections:
-        view = store.get_feature_view(projection.name)
+    """The service as the Feast registry has it.
+
+    Raises:
+        UnknownName: the registry has no such service.
+    """
+    with warnings.catch_warnings():  # Feast calls its Spark source experimental each time it is read
+        warnings.simplefilter("ignore", RuntimeWarning)
+        services = {each.name: each for each in store.list_feature_services()}
+        if name not in services:
+            raise UnknownName("feature service", name, services)
+        projections = services[name].feature_view_projections
+        views = [store.get_feature_view(each.name) for each in projections]
+    used, told = [], []
+    for projection, view in zip(projections, views, strict=True):
         role = projection.name_alias or projection.name
-        views.append(
-            ViewUsed(role, view.name, view.ttl, tuple(f"{role}__{each.name}" for each in projection.features))
-        )
+        columns = tuple(f"{role}__{each.name}" for each in projection.features)
+        keys = {key: projection.join_key_map.get(key, key) for key in view.join_keys}
+        used.append(ViewUsed(role, view.name, view.ttl, columns, tuple(keys.values())))
         told.append(
             {
                 "role": role,
                 "view": view.name,
                 "ttl_seconds": view.ttl.total_seconds(),
-                "join_keys": {key: projection.join_key_map.get(key, key) for key in view.join_keys},
+                "join_keys": keys,
                 "features": [[each.name, str(each.dtype)] for each in projection.features],
                 "table": view.batch_source.table,
                 "timestamp_field": view.batch_source.timestamp_field,
@@ -69,4 +86,4 @@ def service_definition(store: Any, name: str) -> ServiceDefinition:
             }
         )
     text = json.dumps({"service": name, "views": told}, sort_keys=True)
-    return ServiceDefinition(name, tuple(views), hashlib.sha256(text.encode()).hexdigest())
+    return ServiceDefinition(name, tuple(used), hashlib.sha256(text.encode()).hexdigest())

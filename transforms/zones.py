@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import h3
 import pandas as pd
@@ -21,9 +21,9 @@ def area_of(zone_id: str | None) -> str | None:
 
 
 def with_disk(zones: DataFrame, k: int) -> DataFrame:
-    """One row per zone of the input (column zone_id) and cell at most k steps away (ring_zone_id, distance)."""
+    """One row per zone of the input and cell at most k steps away (ring_zone_id, distance)."""
 
-    def disks(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def disks(batches: Iterable[pd.DataFrame]) -> Iterable[pd.DataFrame]:
         for batch in batches:
             rows = [
                 (zone, cell, distance)
@@ -33,6 +33,8 @@ def with_disk(zones: DataFrame, k: int) -> DataFrame:
             ]
             yield pd.DataFrame(rows, columns=["zone_id", "ring_zone_id", "distance"])
 
-    return zones.select("zone_id").distinct().mapInPandas(
-        disks, "zone_id string, ring_zone_id string, distance int"
+    return (
+        zones.select("zone_id")
+        .distinct()
+        .mapInPandas(disks, "zone_id string, ring_zone_id string, distance int")
     )

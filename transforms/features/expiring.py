@@ -88,9 +88,7 @@ def spans(
     return (
         versions.select(*key, F.explode(F.array_compact(listed)).alias("span"))
         .select(*key, "span.*")
-        .where(
-            (F.col("enter") < F.col("leave")) & (F.col("enter") <= last) & (F.col("leave") > first)
-        )
+        .where((F.col("enter") < F.col("leave")) & (F.col("enter") <= last) & (F.col("leave") > first))
     )
 
 
@@ -125,9 +123,7 @@ def with_clocks(values: DataFrame, table: Table, grid: Grid, is_live: Column) ->
     return rows.select(*table.column_names)
 
 
-def _span(
-    fact: Fact, measures: Measures, known_from: Column, known_until: Column, grid: Grid
-) -> Column:
+def _span(fact: Fact, measures: Measures, known_from: Column, known_until: Column, grid: Grid) -> Column:
     number = F.lit(measures.number(fact.measure))
     ended = () if fact.ended is None else (grid.after(fact.ended),)
     happened = fact.when
