@@ -11,7 +11,7 @@ from typing import Any
 
 from validation.contract import Table
 from validation.contracts import table_named
-from validation.errors import UnknownName
+from validation.errors import InputMissing, UnknownName
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,15 @@ def service_definition(store: Any, name: str) -> ServiceDefinition:
 
     Raises:
         UnknownName: the registry has no such service.
+        InputMissing: it has none at all.
     """
     with warnings.catch_warnings():  # Feast calls its Spark source experimental each time it is read
         warnings.simplefilter("ignore", RuntimeWarning)
         services = {each.name: each for each in store.list_feature_services()}
+        if not services:
+            raise InputMissing(
+                "Feast's registry holds no feature service yet.", "Run `feast -c feature_repo apply`."
+            )
         if name not in services:
             raise UnknownName("feature service", name, services)
         projections = services[name].feature_view_projections
