@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-WIDTH_WITHOUT_TERMINAL = 120
+WIDTH_WITHOUT_TERMINAL = 130
 
 
 def results() -> Console:
@@ -49,11 +49,14 @@ def print_json(content: Any) -> None:
 def print_table(
     header: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "", numbers: Iterable[str] = ()
 ) -> None:
-    """A table on stdout; columns named in `numbers` stand to the right."""
+    """A table on stdout; columns named in `numbers` stand to the right, and only the last one folds."""
     right = set(numbers)
     table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
     for name in header:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        folds = name == header[-1] and name not in right
+        table.add_column(
+            name, justify="right" if name in right else "left", overflow="fold", no_wrap=not folds
+        )
     for row in rows:
         table.add_row(*(escape(told(cell)) for cell in row))
     results().print(table)

@@ -138,11 +138,12 @@ def show(
     print_table(
         ("day", "rows", "release", "digest", "file"),
         [
-            (day, each["rows"], each["release_number"], each["digest"][:16], folder / each["file"])
+            (day, each["rows"], each["release_number"], each["digest"][:16], each["file"])
             for day, each in manifest["days"].items()
         ],
         numbers=["rows", "release"],
     )
+    say(f"in {folder}")
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:

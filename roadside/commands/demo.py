@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roadside.commands.standing import print_sources
+from roadside.commands.standing import minute, print_sources
 from roadside.demo import (
     DATASET,
     DAYS,
@@ -66,7 +66,7 @@ def print_table_of_tables(result: DemoResult) -> None:
     say("2. What was made of it: rows per table", "bold")
     print_table(
         ("table", "rows", "newest known"),
-        [(each.table, each.rows, each.newest_known) for each in result.standing.tables],
+        [(each.table, each.rows, minute(each.newest_known)) for each in result.standing.tables],
         numbers=["rows"],
     )
 
@@ -74,7 +74,10 @@ def print_table_of_tables(result: DemoResult) -> None:
 def _print_ticks(result: DemoResult) -> None:
     say(f"3. Features, tick by tick: provider {PROVIDER} and zone Z1 ({ZONE}) of the afternoon", "bold")
     names = [name for name in result.ticks[0] if name != "tick"]
-    short = [f"{PROVIDER if 'provider' in name else 'Z1'} {name.rpartition('.')[2]}" for name in names]
+    short = [
+        f"{PROVIDER if 'provider' in name else 'Z1'}\n{name.rpartition('.')[2].removesuffix('_count')}"
+        for name in names
+    ]
     print_table(
         ("tick", *short),
         [(each["tick"], *(each[name] for name in names)) for each in result.ticks],

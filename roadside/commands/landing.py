@@ -129,7 +129,8 @@ def replay(
     print_table(("read from", "rows"), rows.items(), numbers=["rows"])
     _print_constructed(summary.constructed)
     first_day, last_day = summary.first_landed_at.date(), summary.last_landed_at.date() + timedelta(days=1)
-    say(f"Next: roadside run --start {first_day} --end {last_day} --chunk-days 7")
+    chunks = " --chunk-days 7" if last_day - first_day > timedelta(days=7) else ""
+    say(f"Next: roadside run --start {first_day} --end {last_day}{chunks}")
 
 
 def _recording(name: str) -> ModuleType:

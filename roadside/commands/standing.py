@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,27 +43,23 @@ def print_standing(now: Standing) -> None:
     print_sources(now)
     if now.tables:
         print_table(
-            ("table", "rows", "newest known", "newest event", "last run", "ended", "released"),
+            ("table", "rows", "newest known", "newest event", "last run ended", "released"),
             [
                 (
                     each.table,
                     each.rows,
-                    each.newest_known,
-                    each.newest_event,
-                    _outcome(each.last_run),
+                    minute(each.newest_known),
+                    minute(each.newest_event),
                     _ended(each.last_run),
-                    each.released_at,
+                    minute(each.released_at),
                 )
                 for each in now.tables
             ],
             numbers=["rows"],
         )
         print_table(
-            ("online view", "written through", "last run", "ended"),
-            [
-                (each.view, each.written_through, _outcome(each.last_run), _ended(each.last_run))
-                for each in now.views
-            ],
+            ("online view", "written through", "last run ended"),
+            [(each.view, minute(each.written_through), _ended(each.last_run)) for each in now.views],
         )
     if not now.missing:
         say("Nothing that is due is missing.", "green")
@@ -92,14 +89,19 @@ def print_sources(now: Standing) -> None:
     )
 
 
-def _outcome(run: LastRun | None) -> str | None:
+def _ended(run: LastRun | None) -> str | None:
+    """When the run ended, and how if it was not simply published."""
     if run is None:
         return None
-    return {"superseded": "to be repeated", "failed": f"failed: {run.error}"}.get(run.outcome, run.outcome)
+    how = {"published": "", "superseded": " to repeat", "failed": f" failed: {run.error}"}
+    return f"{minute(run.at)}{how.get(run.outcome, ' ' + run.outcome)}"
 
 
-def _ended(run: LastRun | None) -> str | None:
-    return None if run is None else moment(run.at)
+def minute(value: datetime | date | None) -> str | None:
+    """A moment to the minute, or a day."""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%dT%H:%MZ}"
+    return None if value is None else str(value)
 
 
 def tables(as_json: AsJson = False) -> None:

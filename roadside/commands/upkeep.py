@@ -86,7 +86,7 @@ def _found(settings: Settings | None, problems: list[str]) -> dict[str, str]:
     for wanted in ("iceberg-spark-runtime", "sqlite-jdbc"):
         if not any(wanted in jar for jar in jars):
             problems.append(f"ROADSIDE_JARS_DIR {settings.jars_dir} lacks {wanted}: run `make setup`.")
-    found["redis"] = _redis(settings, problems)
+    found["redis server"] = _redis(settings, problems)
     folder = next((each for each in (settings.home, *settings.home.parents) if each.exists()), settings.home)
     if not os.access(folder, os.W_OK):
         problems.append(f"ROADSIDE_HOME {settings.home} cannot be written.")
