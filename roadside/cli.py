@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -163,8 +162,6 @@ app.command("docs", rich_help_panel=_MIND, epilog=_examples("roadside docs --che
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code. Nothing is raised but by --debug."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    # Feast says of its Spark store at every look that it is experimental; once chosen, that is known.
-    warnings.filterwarnings("ignore", category=RuntimeWarning, message="The spark .* is an experimental")
     try:
         app(args=given, prog_name="roadside")
     except SystemExit as ended:

@@ -196,13 +196,12 @@ def _whole(results: Sequence[StepResult]) -> None:
 
 
 def _applied(settings: Settings, stage: Callable[[str], Any]) -> Any:
-    from lakehouse import feast_edge
     from lakehouse.redis_server import ensure_redis
+    from roadside.feast_registry import open_store
 
     with stage("feast apply: register views and services; start Redis"):
         ensure_redis(settings)
-        feast_edge.apply(settings)
-        return feast_edge.feature_store(settings)
+        return open_store(settings)
 
 
 def _served(settings: Settings, store: Any, stage: Callable[[str], Any]) -> dict[str, Any]:

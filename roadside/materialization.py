@@ -13,8 +13,8 @@ from lakehouse.ops import Ops
 from lakehouse.run_history import Made, made_by_table
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
-from roadside.runner import code_version
-from roadside.standing import ONLINE, is_daily
+from roadside.runner import road_version
+from roadside.standing import ONLINE, features_through, is_daily
 from validation.clocks import TICK_DELAY, Interval, tick_start
 from validation.contracts import FEATURES, table_named
 from validation.errors import NotReady, UnknownName
@@ -63,10 +63,11 @@ def spans_due(
     due: dict[str, Interval | None] = {}
     for view in views:
         features, online = made.get(f"features.{view}", Made()), made.get(f"{ONLINE}.{view}", Made())
-        if features.through is None:
+        ready = features_through(made, view)
+        if ready is None:
             due[view] = None
             continue
-        end = min(until or features.through, features.through)
+        end = min(until or ready, ready)
         oldest = end - time_to_live(view)
         start = oldest if online.through is None or force else max(online.through, oldest)
         is_newer = online.finished_at is None or (features.finished_at or end) > online.finished_at
@@ -109,7 +110,7 @@ def materialize(
 
 
 def _write(runs: RunLedger, store: Any, view: str, span: Interval) -> None:
-    run = runs.begin(f"{ONLINE}.{view}", span, code_version())
+    run = runs.begin(f"{ONLINE}.{view}", span, road_version())
     try:
         feast_edge.materialize(store, view, span.start, span.end + TICK_DELAY)
     except BaseException as error:

@@ -24,7 +24,7 @@ from lakehouse.settings import Settings
 from roadside.landed_backlog import unregistered
 from validation.clocks import TICK, Interval
 from validation.contract import Table
-from validation.contracts import BRONZE, FEATURES, TABLES
+from validation.contracts import BRONZE, FEATURES, TABLES, table_named
 from validation.sources import SOURCES
 
 ONLINE = "online"
@@ -249,12 +249,25 @@ def _missing_of_tables(made: Mapping[str, Made], closed: datetime | None) -> Ite
 
 def _missing_online(views: Sequence[ViewStanding], made: Mapping[str, Made]) -> Iterator[str]:
     for each in views:
-        ready = made.get(f"features.{each.view}", Made()).through
+        ready = features_through(made, each.view)
         if ready is not None and (each.written_through is None or each.written_through < ready):
             through = (
                 "nothing" if each.written_through is None else f"ticks through {_told(each.written_through)}"
             )
             yield f"{ONLINE}.{each.view}: Redis holds {through}, features are made through {_told(ready)}."
+
+
+def features_through(made: Mapping[str, Made], view: str) -> datetime | None:
+    """The last tick for which the view's features are complete; None if none were ever made.
+
+    A daily table gains nothing until the next cut, so it is complete as far as the others are.
+    """
+    own = made.get(f"features.{view}", Made()).through
+    latest = max((each for table in FEATURES if (each := made.get(table.name, Made()).through)), default=None)
+    if own is None or latest is None or own >= latest or not is_daily(table_named(f"features.{view}")):
+        return own
+    cuts = Interval(own, latest).cuts()
+    return cuts[0] - TICK if cuts else latest
 
 
 def is_daily(table: Table) -> bool:

@@ -39,7 +39,7 @@ def build(
     if dry_run:
         _tell_days(settings.datasets_dir / spec.name, start, end)
         return
-    from lakehouse import feast_edge
+    from roadside.feast_registry import open_store
     from roadside.spark_runner import open_runner
     from roadside.standing import has_ops
     from training_datasets.build import build as build_dataset
@@ -48,11 +48,7 @@ def build(
         raise InputMissing(
             f"Nothing was made in {settings.home} yet.", "Run `roadside run --start DAY --end DAY` first."
         )
-    store = feast_edge.feature_store(settings)
-    if not store.list_feature_services():
-        notice("registering the definitions of feature_repo/ (feast apply)", "dim")
-        feast_edge.apply(settings)
-        store = feast_edge.feature_store(settings)
+    store = open_store(settings)
     lakehouse = open_runner(settings).lakehouse
     built = build_dataset(
         settings, lakehouse, store, spec, first, last,

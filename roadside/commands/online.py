@@ -48,8 +48,8 @@ def write_views(
     settings: Settings, until: datetime | None = None, names: list[str] | None = None, *, force: bool = False
 ) -> list[Written]:
     """Start the private Redis if need be, register the definitions once, and write the views."""
-    from lakehouse import feast_edge
     from lakehouse.redis_server import ensure_redis
+    from roadside.feast_registry import open_store
     from roadside.materialization import materialize as write
     from roadside.materialization import spans_due, view_names
     from roadside.spark_runner import open_spark
@@ -57,11 +57,7 @@ def write_views(
     names = names or view_names()
     spans_due(settings, names, until, force=force)
     ensure_redis(settings)
-    store = feast_edge.feature_store(settings)
-    if not store.list_feature_services():
-        notice("registering the definitions of feature_repo/ (feast apply)", "dim")
-        feast_edge.apply(settings)
-        store = feast_edge.feature_store(settings)
+    store = open_store(settings)
     open_spark(settings)
     return write(settings, store, names, until, force=force, heard=_tell_written)
 

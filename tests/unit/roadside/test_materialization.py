@@ -69,6 +69,26 @@ def test_features_made_again_are_written_again(settings: Settings, runs: RunLedg
     assert spans_due(settings, [VIEW]) == {VIEW: Interval(NOON - timedelta(days=2), NOON)}
 
 
+def test_a_daily_view_is_written_on_between_its_cuts(settings: Settings, runs: RunLedger) -> None:
+    """Its row of the 07:00Z cut is served from 10:00Z: a later tick must still write it."""
+    cut = datetime(2026, 3, 10, 7, tzinfo=UTC)
+    make(runs, "features.provider_performance_1d", Interval(cut - TICK, cut))
+    make(runs, "online.provider_performance_1d", Interval(cut - TICK, cut))
+    make(runs, f"features.{VIEW}", HISTORY)
+    assert spans_due(settings, ["provider_performance_1d"]) == {
+        "provider_performance_1d": Interval(cut, NOON)
+    }
+
+
+def test_a_daily_view_that_lacks_a_cut_waits_for_it(settings: Settings, runs: RunLedger) -> None:
+    cut = datetime(2026, 3, 10, 7, tzinfo=UTC)
+    make(runs, "features.provider_performance_1d", Interval(START, cut - timedelta(hours=5)))
+    make(runs, f"features.{VIEW}", HISTORY)
+    (span,) = spans_due(settings, ["provider_performance_1d"]).values()
+    assert span is not None
+    assert span.end == cut - TICK
+
+
 def test_an_unknown_view_is_refused() -> None:
     with pytest.raises(UnknownName, match="zone_demand_15"):
         view_names(["zone_demand_15"])

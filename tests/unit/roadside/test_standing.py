@@ -142,5 +142,5 @@ def test_a_view_not_written_through_the_last_tick_is_missing(platform: Platform)
     assert platform.missing() == tuple(
         f"online.{view}: Redis holds ticks through 2026-03-11T00:00Z, "
         "features are made through 2026-03-11T00:15Z."
-        for view in ("provider_activity_15m", "zone_demand_15m")
+        for view in ("provider_activity_15m", "zone_demand_15m", "provider_performance_1d")
     )
