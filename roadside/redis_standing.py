@@ -35,6 +35,15 @@ def require_redis(settings: Settings) -> RedisAddress:
     return address
 
 
+def redis_problem(settings: Settings) -> str:
+    """Why nothing is served online now, as a sentence; empty if Redis answers."""
+    try:
+        require_redis(settings)
+    except RoadsideError as error:
+        return error.what
+    return ""
+
+
 def redis_found(settings: Settings) -> tuple[str, str]:
     """Which Redis is there, and the problem if the one that is set does not answer."""
     try:

@@ -6,7 +6,7 @@ all, in a second or two.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from lakehouse.run_history import Made, gaps, made_by_table, merged
 from lakehouse.run_ledger import Run, RunLedger, RunStatus
 from lakehouse.settings import Settings
 from roadside.landed_backlog import unregistered
+from roadside.redis_standing import redis_problem
 from validation.clocks import TICK, Interval
 from validation.contract import Table
 from validation.contracts import BRONZE, FEATURES, TABLES, table_named
@@ -107,7 +108,11 @@ def has_ops(settings: Settings) -> bool:
     return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
 
 
-def standing(settings: Settings, due_at: datetime | None = None) -> Standing:
+def standing(
+    settings: Settings,
+    due_at: datetime | None = None,
+    redis_problem: Callable[[Settings], str] = redis_problem,
+) -> Standing:
     """Where the platform stands now; with `due_at`, every source is due through that tick.
 
     Raises:
@@ -146,6 +151,11 @@ def standing(settings: Settings, due_at: datetime | None = None) -> Standing:
         *_missing_of_runs([*tables, *views]),
         *_missing_of_tables(made, closed),
         *_missing_online(views, made),
+        *(
+            [problem]
+            if any(each.written_through for each in views) and (problem := redis_problem(settings))
+            else []
+        ),
     )
     return Standing(settings.home, closed, sources, tables, views, missing)
 

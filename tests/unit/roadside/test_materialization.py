@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
 
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
-from roadside.materialization import spans_due, view_names
+from roadside.materialization import spans_due, time_to_live, view_names
 from validation.clocks import TICK, Interval
 from validation.errors import NotReady, UnknownName
 
@@ -87,6 +88,13 @@ def test_a_daily_view_that_lacks_a_cut_waits_for_it(settings: Settings, runs: Ru
     (span,) = spans_due(settings, ["provider_performance_1d"]).values()
     assert span is not None
     assert span.end == cut - TICK
+
+
+@pytest.mark.filterwarnings("ignore:The spark .* experimental:RuntimeWarning")
+def test_times_to_live_are_those_of_the_feast_definitions() -> None:
+    for name in view_names():
+        module = import_module(f"feature_repo.views.{name}")
+        assert getattr(module, name).ttl == time_to_live(name)
 
 
 def test_an_unknown_view_is_refused() -> None:

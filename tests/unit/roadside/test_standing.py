@@ -52,7 +52,7 @@ class Platform:
             self.runs.finish(run.run_id, snapshot_id=None, rows=1)
 
     def missing(self, due_at: datetime | None = None) -> tuple[str, ...]:
-        return standing(self.settings, due_at).missing
+        return standing(self.settings, due_at, lambda _settings: "").missing
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def platform(settings: Settings) -> Platform:
 
 
 def test_nothing_is_missing_where_all_is_made(platform: Platform) -> None:
-    now = standing(platform.settings)
+    now = standing(platform.settings, redis_problem=lambda _settings: "")
     assert now.missing == ()
     assert now.closed_through == DAY.end
     dispatch = now.sources[0]
@@ -79,6 +79,10 @@ def test_nothing_is_missing_where_all_is_made(platform: Platform) -> None:
 def test_an_empty_home_is_not_touched(settings: Settings, home: Path) -> None:
     assert standing(settings).missing == ("Nothing has been ingested yet.",)
     assert not home.exists()
+
+
+def test_a_redis_that_stands_still_is_missing(platform: Platform) -> None:
+    assert standing(platform.settings).missing == ("The private Redis does not run.",)
 
 
 def test_a_source_behind_the_others_is_named(platform: Platform) -> None:

@@ -1,0 +1,41 @@
+"""What has landed and no ledger knows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ingestion import register
+from lakehouse.landing_ledger import LandingLedger
+from lakehouse.ops import Ops
+from lakehouse.settings import Settings
+from roadside import landed_backlog
+from roadside.landed_backlog import has_landing, unregistered
+from simulation.landing import LandingWriter
+from validation.clocks import TICK
+from validation.sources import source_named
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+PINGS = source_named("gps_pings")
+
+
+def test_the_horizon_is_the_one_a_run_lists_by() -> None:
+    assert landed_backlog.STRAGGLER_HORIZON == register.STRAGGLER_HORIZON
+
+
+def test_without_a_ledger_everything_waits(settings: Settings, home: Path) -> None:
+    assert not has_landing(settings)
+    assert unregistered(settings, None, PINGS) == []
+    key = LandingWriter(home).write("gps_pings", NOON, "a", [])
+    assert [each.key for each in unregistered(settings, None, PINGS)] == [key]
+    assert unregistered(settings, None, PINGS, until=NOON) == []
+
+
+def test_what_a_run_registered_waits_no_more(settings: Settings, home: Path) -> None:
+    writer, ledger = LandingWriter(home), LandingLedger(Ops(settings.ops_url))
+    writer.write("gps_pings", NOON, "a", [])
+    register.register_landed(settings, PINGS, NOON + TICK)
+    ledger.close("gps_pings", NOON + TICK)
+    straggler = writer.write("gps_pings", NOON - timedelta(hours=47), "b", [])
+    writer.write("gps_pings", NOON - timedelta(days=3), "too_old_to_be_found", [])
+    assert [each.key for each in unregistered(settings, ledger, PINGS)] == [straggler]
