@@ -33,5 +33,7 @@ def location_opener(handle: VaultHandle) -> Callable[[Column], Column]:
             places.append((fields.get("latitude"), fields.get("longitude")))
         return pd.DataFrame(places, columns=["latitude", "longitude"], dtype="float64")
 
-    opener: Callable[[Column], Column] = pandas_udf(opened, "latitude double, longitude double")
+    opener: Callable[[Column], Column] = pandas_udf(  # type: ignore[call-overload]
+        opened, "latitude double, longitude double"
+    )
     return opener

@@ -10,7 +10,7 @@ from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from roadside.graph import STEPS, Step, step_named
-from roadside.runner import code_version
+from roadside.runner import road_version
 from roadside.standing import has_ops
 from validation.clocks import Interval
 from validation.errors import UnknownName
@@ -31,7 +31,7 @@ def plan(
 ) -> list[PlannedStep]:
     """Each step over each interval, in the order of the road. Writes nothing."""
     runs = RunLedger(Ops(settings.ops_url), lambda: datetime.now(UTC)) if has_ops(settings) else None
-    version = code_version()
+    version = road_version()
 
     def outlook(step: Step, interval: Interval) -> str:
         if not step.due(interval):

@@ -6,14 +6,10 @@ unless forced. A step that fails stops only the steps that read it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from time import monotonic
 from traceback import format_exception
 
@@ -24,6 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from ingestion.bronze import bronze_rows, ingest_frame, object_outcomes, quarantine_rows
 from ingestion.register import register_landed
+from lakehouse.code_version import code_version
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.leases import Leases
 from lakehouse.ops import Ops
@@ -49,19 +46,9 @@ def wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
-@cache
-def code_version() -> str:
-    """Digest of the source files that decide what a table holds."""
-    digest = hashlib.sha256()
-    for package in _CODE:
-        spec = find_spec(package)
-        assert spec is not None
-        assert spec.origin is not None
-        origin = Path(spec.origin)
-        files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
-        for file in files:
-            digest.update(file.relative_to(origin.parent).as_posix().encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:12]
+def road_version() -> str:
+    """Version of the code that decides what a table of the road holds."""
+    return code_version(*_CODE)
 
 
 @dataclass(frozen=True)
@@ -151,7 +138,7 @@ class Runner:
             return StepResult(step.name, interval, "not due")
         if step.build is None:
             self._register(step, interval)
-        version = code_version()
+        version = road_version()
         done = [self.runs.published(name, interval, version) for name in step.writes]
         if not force and all(run is not None for run in done):
             return StepResult(

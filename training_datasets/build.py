@@ -19,6 +19,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.code_version import code_version
 from lakehouse.feast_edge import historical_features
 from lakehouse.leases import Leases
 from lakehouse.ops import Ops
@@ -26,7 +27,6 @@ from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from lakehouse.tables import Lakehouse, Published
-from training_datasets.code_version import code_version
 from training_datasets.feature_service import ServiceDefinition, service_definition
 from training_datasets.files import arrow_table, day_file, digest_of, write_parquet
 from training_datasets.manifests import (
@@ -49,6 +49,7 @@ from validation.errors import CheckFailed, Defect, UserError
 from validation.pandera_schema import validated
 from validation.sources.dispatch_events import DISPATCH_EVENTS
 
+_CODE = ("validation", "ingestion", "transforms", "training_datasets")
 DAYS_AT_ONCE = 7
 
 
@@ -188,7 +189,7 @@ class _Builder:
     @cached_property
     def fingerprint(self) -> str:
         """Digest of the code, contract and service that decide a day's content."""
-        return digest_of([code_version(), contract_digest(self.spec), self.service.digest])
+        return digest_of([dataset_version(), contract_digest(self.spec), self.service.digest])
 
     def is_done(self, day: date) -> bool:
         """Whether the day stands, made or verified by this code, contract and service."""
@@ -258,7 +259,7 @@ class _Builder:
                 DayManifest(
                     day,
                     1,
-                    inputs_of(spec, self.service, day, revision, code_version()),
+                    inputs_of(spec, self.service, day, revision, dataset_version()),
                     content_of(spec, table, steps, checks),
                     {},
                 ),
@@ -356,7 +357,7 @@ class _Builder:
         self.lakehouse.create(table)
         leases, runs = Leases(self.ops, self.now), RunLedger(self.ops, self.now)
         with leases.publishing(table.name) as lease:
-            run = runs.begin(table.name, interval, code_version())
+            run = runs.begin(table.name, interval, dataset_version())
             try:
                 frame = self.lakehouse.spark.createDataFrame(rows)
                 published = self.lakehouse.replace_days(table, days, frame, run.run_id, only)
@@ -404,3 +405,8 @@ def _result(manifest: DayManifest, status: str, seconds: float = 0.0) -> DayResu
     return DayResult(
         manifest.day, status, manifest.rows, manifest.waterfall, manifest.digest, round(seconds, 2)
     )
+
+
+def dataset_version() -> str:
+    """Version of the code that decides what a dataset holds."""
+    return code_version(*_CODE)
