@@ -13,12 +13,15 @@ from datetime import timedelta
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from transforms.known_time import known_within
+from transforms.known_time import known_within, span
 from validation.clocks import TICK, Interval
 from validation.source import Source
 
 COPY_ORDER = ("known_at", "source_object", "source_line")
 """Which of two copies was first."""
+KEY_HASH = "key_hash"
+SENT_TO_EVERY_TASK = 3 * TICK
+"""The longest interval whose hashes are: a tick of pings and what jumps need before it, at most 6 M."""
 
 
 @dataclass(frozen=True)
@@ -45,56 +48,58 @@ def identity_of(source: Source, *key: str) -> Identity:
 
 def first_copies(bronze: DataFrame, interval: Interval, identity: Identity) -> DataFrame:
     """The interval's rows less the later copies. Needs bronze known in the horizon before the interval."""
+    in_order = Window.partitionBy(KEY_HASH, *identity.key).orderBy(*COPY_ORDER)
+    is_later = F.col("copy_known_at") >= F.col("known_at") - span(identity.horizon)
     return (
-        bronze_with_verdict(bronze, interval, identity).where(~F.col("is_later_copy")).select(*bronze.columns)
+        _with_earlier_copies(bronze, interval, identity, "known_at")
+        .withColumn("copy_known_at", F.lag("known_at").over(in_order))
+        .where(F.col("is_inside") & ~F.coalesce(is_later, F.lit(False)))
+        .select(*bronze.columns)
     )
 
 
 def duplicate_counts(bronze: DataFrame, interval: Interval, identity: Identity) -> DataFrame:
     """One row: resend_count and conflict_count, the interval's later copies with equal and other content.
 
-    A later copy is compared with the first copy known in its horizon, the one silver holds. Only keys,
-    order and digests are read. Their sum is the interval's bronze rows less its silver rows, so there
-    is nothing to count where those are equal.
+    A later copy is compared with the first copy known in its horizon. Only keys, order and digests are
+    read. The two add up to the interval's bronze rows less its silver rows, so where those are equal
+    there is nothing to count.
     """
-    columns = [*identity.key, *COPY_ORDER, "content_digest"]
-    later = bronze_with_verdict(bronze.select(*columns), interval, identity).where(F.col("is_later_copy"))
-    is_conflict = F.col("is_conflict")
-    return later.agg(
-        F.count_if(~is_conflict).alias("resend_count"), F.count_if(is_conflict).alias("conflict_count")
-    )
-
-
-def bronze_with_verdict(bronze: DataFrame, interval: Interval, identity: Identity) -> DataFrame:
-    """The interval's rows with is_later_copy, and is_conflict: a later copy with other content.
-
-    Of the rows before the interval only those travel whose key hash stands in the interval; the hash
-    only selects, keys decide.
-    """
-    key_hash = F.xxhash64(*identity.key)
-    before = Interval(interval.start - identity.horizon, interval.start)
-    inside = bronze.where(known_within(interval)).select("*", key_hash.alias("key_hash"))
-    earlier = (
-        bronze.where(known_within(before))
-        .select(*identity.key, *COPY_ORDER, "content_digest", key_hash.alias("key_hash"))
-        .join(inside.select("key_hash"), "key_hash", "left_semi")
-    )
-    seconds = F.unix_seconds("known_at")
-    copies = (
-        Window.partitionBy("key_hash", *identity.key)
-        .orderBy(seconds)
+    content = (*COPY_ORDER, "content_digest")
+    in_horizon = (
+        Window.partitionBy(KEY_HASH, *identity.key)
+        .orderBy(F.unix_seconds("known_at"))
         .rangeBetween(-int(identity.horizon.total_seconds()), Window.currentRow)
     )
-    first = F.min(F.struct(*COPY_ORDER, "content_digest")).over(copies)
-    is_later = F.struct(*(F.col(f"first.{name}") for name in COPY_ORDER)) != F.struct(*COPY_ORDER)
+    first, own = F.col("first_copy"), F.struct(*COPY_ORDER)
+    is_later = F.struct(*(first[name] for name in COPY_ORDER)) != own
+    is_conflict = first["content_digest"] != F.col("content_digest")
     return (
-        inside.withColumn("is_inside", F.lit(True))
-        .unionByName(earlier.withColumn("is_inside", F.lit(False)), allowMissingColumns=True)
-        .withColumn("first", first)
-        .where(F.col("is_inside"))
-        .select(
-            *bronze.columns,
-            is_later.alias("is_later_copy"),
-            (is_later & (F.col("first.content_digest") != F.col("content_digest"))).alias("is_conflict"),
-        )
+        _with_earlier_copies(bronze.select(*identity.key, *content), interval, identity, *content)
+        .withColumn("first_copy", F.min(F.struct(*content)).over(in_horizon))
+        .where(F.col("is_inside") & is_later)
+        .agg(F.count_if(~is_conflict).alias("resend_count"), F.count_if(is_conflict).alias("conflict_count"))
     )
+
+
+def _with_earlier_copies(
+    bronze: DataFrame, interval: Interval, identity: Identity, *columns: str
+) -> DataFrame:
+    """The interval's rows (is_inside), and key and columns of the rows in the horizon before, if copies.
+
+    Whether a row before the interval has a copy in it is told by a hash of the key, so that little of a
+    long look-back travels, and nothing but copies where the interval is short enough to send its hashes
+    to every task. The hash only selects: keys decide.
+    """
+    key_hash = F.xxhash64(*identity.key).alias(KEY_HASH)
+    before = Interval(interval.start - identity.horizon, interval.start)
+    inside = bronze.where(known_within(interval)).select("*", key_hash, F.lit(True).alias("is_inside"))
+    hashes = inside.select(KEY_HASH)
+    if interval.end - interval.start <= SENT_TO_EVERY_TASK:
+        hashes = F.broadcast(hashes)
+    earlier = (
+        bronze.where(known_within(before))
+        .select(*identity.key, *columns, key_hash, F.lit(False).alias("is_inside"))
+        .join(hashes, KEY_HASH, "left_semi")
+    )
+    return inside.unionByName(earlier, allowMissingColumns=True)
