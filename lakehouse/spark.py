@@ -61,6 +61,7 @@ def spark_options(settings: Settings) -> dict[str, str]:
         "spark.default.parallelism": str(settings.spark_cores),
         "spark.sql.adaptive.coalescePartitions.initialPartitionNum": str(settings.shuffle_partitions),
         "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.python.sql.dataFrameDebugging.enabled": "false",  # a stack walk per column, on every call
         "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
         "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
         f"spark.sql.catalog.{CATALOG}": "org.apache.iceberg.spark.SparkCatalog",

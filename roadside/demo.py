@@ -185,6 +185,9 @@ def _runner(settings: Settings) -> Runner:
     from roadside.spark_runner import open_runner
 
     runner = open_runner(settings)
+    runner.lakehouse.spark.conf.set(
+        "spark.sql.codegen.wholeStage", "false"
+    )  # a small city: interpreted is quicker
     runner.prepare()
     return runner
 

@@ -36,8 +36,9 @@ def spark_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="session")
 def spark(spark_settings: Settings) -> Iterator[SparkSession]:
-    """The run's Spark session."""
+    """The run's Spark session. Plans over a handful of rows are interpreted: compiling them takes longer."""
     session = spark_session(spark_settings)
+    session.conf.set("spark.sql.codegen.wholeStage", "false")
     yield session
     session.stop()
 
