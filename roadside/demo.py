@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from roadside.standing import Standing
     from training_datasets.build import BuildResult
 
-HOME = Path(".roadside") / "demo"
+HOME = Path(".roadside")
 MARK = "demo.json"
 
 FIRST_DAY, DAYS = date(2026, 3, 1), 12
@@ -73,7 +73,7 @@ Told = Callable[[str, float], None]
 
 
 def demo_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Embedded settings of the demo's own home: ROADSIDE_HOME, or .roadside/demo.
+    """Embedded settings of the demo's own home: ROADSIDE_HOME, or .roadside.
 
     Nothing else of the environment decides where the demo reads and writes.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,8 +49,6 @@ def _print(result: DemoResult) -> None:
     _print_dataset(result)
     _print_online(result)
     say(f"Made in {result.seconds:.0f} s, every number above in this run. Try next:", "bold")
-    if not os.environ.get("ROADSIDE_HOME", "").strip():
-        say(f"  export ROADSIDE_HOME={result.home}")
     keys = " ".join(f"{name}={value}" for name, value in KEYS.items())
     say("  roadside status")
     say(f"  roadside online get {DATASET} {keys}")
