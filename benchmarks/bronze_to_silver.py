@@ -40,6 +40,9 @@ OBJECTS_PER_TICK = 50
 RESEND_SHARE = 100
 """One record in so many of the interval is sent again."""
 
+STRAGGLER_SHARE = 50
+"""One record in so many landed up to a day after it happened."""
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -147,6 +150,7 @@ def _pings(spark: SparkSession, scale: Scale, tick: int, count: int) -> DataFram
     second = fix * 30 + driver % 30
     started = START + tick * TICK
     landed = F.timestamp_seconds(F.lit(int(started.timestamp())) + second)
+    delay = F.when(number % STRAGGLER_SHARE == 0, number % (24 * 3600)).otherwise(0)
     nothing = F.lit(None)
     return spark.range(0, count, numPartitions=2).select(
         _object_name(tick, F.col("id") % OBJECTS_PER_TICK).alias("source_object"),
@@ -161,7 +165,7 @@ def _pings(spark: SparkSession, scale: Scale, tick: int, count: int) -> DataFram
         nothing.alias("unknown_fields"),
         (F.unhex(F.sha2(number.cast("string"), 512)) if tick == 0 else nothing).alias("sealed_payload"),
         _uuid(F.md5(number.cast("string"))).alias("event_id"),
-        (landed - F.expr("INTERVAL 3 SECONDS")).alias("event_timestamp"),
+        F.timestamp_seconds(F.unix_seconds(landed) - 3 - delay).alias("event_timestamp"),
         F.concat(F.lit("P"), driver % 5000).alias("provider_id"),
         F.md5(F.concat(F.lit("driver"), driver)).alias("driver_id"),
         (32 + driver * 7919 % 10_000 / 1000 + fix * 0.002).alias("latitude"),

@@ -29,7 +29,7 @@ class Identity:
     """What makes two bronze rows copies of one record.
 
     Attributes:
-        key: columns that copies have in common.
+        key: columns that copies have in common, event_timestamp among them.
         horizon: a copy known longer than this before a row is not looked for.
     """
 
@@ -87,19 +87,23 @@ def _with_earlier_copies(
 ) -> DataFrame:
     """The interval's rows (is_inside), and key and columns of the rows in the horizon before, if copies.
 
-    Whether a row before the interval has a copy in it is told by a hash of the key, so that little of a
-    long look-back travels, and nothing but copies where the interval is short enough to send its hashes
-    to every task. The hash only selects: keys decide.
+    A row before the interval has a copy in it only if its event second stands in the interval, and a
+    hash of its key does: the seconds are few and spare most of a long look-back the search among the
+    hashes, which go to every task where the interval is short. Both only select: keys decide.
     """
     key_hash = F.xxhash64(*identity.key).alias(KEY_HASH)
+    second = F.unix_seconds("event_timestamp").alias("event_second")
     before = Interval(interval.start - identity.horizon, interval.start)
-    inside = bronze.where(known_within(interval)).select("*", key_hash, F.lit(True).alias("is_inside"))
-    hashes = inside.select(KEY_HASH)
+    inside = bronze.where(known_within(interval))
+    hashes = inside.select(key_hash)
     if interval.end - interval.start <= SENT_TO_EVERY_TASK:
         hashes = F.broadcast(hashes)
     earlier = (
         bronze.where(known_within(before))
-        .select(*identity.key, *columns, key_hash, F.lit(False).alias("is_inside"))
+        .select(*identity.key, *columns, key_hash, second)
+        .join(F.broadcast(inside.select(second).distinct()), "event_second", "left_semi")
         .join(hashes, KEY_HASH, "left_semi")
+        .select(*identity.key, *columns, KEY_HASH, F.lit(False).alias("is_inside"))
     )
+    inside = inside.select("*", key_hash, F.lit(True).alias("is_inside"))
     return inside.unionByName(earlier, allowMissingColumns=True)
