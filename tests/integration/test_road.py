@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -73,14 +73,15 @@ class Road:
 
 @pytest.fixture(scope="module")
 def road(spark: SparkSession, spark_settings: Settings) -> Iterator[Road]:
-    """Eleven days carried along the road as one chunk."""
+    """Eleven days carried along the road as one chunk; ledgers of its own, where no tick is closed."""
     city = SimulationConfig(
         start=date(2026, 3, 9), days=3, providers=8, jobs_per_day=40, ping_seconds=300, pings_days=2
     )
     simulate(city, spark_settings.home)
     plant_broken_objects(spark_settings.home)
     write_afternoon(spark_settings.home, start=START, end=END)
-    built = Road(spark_settings, Runner(spark_settings, spark))
+    settings = replace(spark_settings, ops_url=f"sqlite:///{spark_settings.home}/road_ops.db")
+    built = Road(settings, Runner(settings, spark))
     built.run(WHOLE)
     yield built
     for table in TABLES:
@@ -208,7 +209,7 @@ def test_a_second_run_days_in_any_order_and_a_single_tick_change_nothing(road: R
     after = {table.name: road.files(table, date(2026, 3, 11)) for table in TABLES}
     road.run(*(day for day in days if day.start.day != 11))
     assert {table.name: road.files(table, date(2026, 3, 11)) for table in TABLES} == after
-    road.run(*days)
+    road.run(*(day for day in days if day.start.day == 11))
     assert road.digests() == before
 
     road.run(Interval(at("17:30"), at("17:45")))
