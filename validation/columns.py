@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from validation.contract import Column, Sensitivity, Type
 from validation.errors import UnknownName
+from validation.feature_columns import FEATURE_COLUMNS
 
 _S, _L, _I, _D, _B, _T = Type.STRING, Type.LONG, Type.INT, Type.DOUBLE, Type.BOOLEAN, Type.TIMESTAMP
 _BUSINESS, _TOKEN, _PRECISE, _SEALED = (
@@ -128,10 +129,18 @@ _STATE = (
     Column("decline_count", _L, "Offers declined so far."),
     Column("assigned_provider_id", _S, "Provider of the active assignment.", sensitivity=_BUSINESS),
     Column("unassigned_from", _T, "Since when the job waits without a provider; null if it does not.", "UTC"),
+    Column("wait_seq", _I, "Position of the wait among the job's waits, from 1."),
+    Column("wait_started_at", _T, "Since when the job waited without a provider.", "UTC"),
+    Column("wait_ended_at", _T, "When a provider accepted it or it was over; null while it waits.", "UTC"),
     Column("first_accepted_at", _T, "First acceptance of the job.", "UTC"),
     Column("illegal_event_count", _L, "Events the automaton does not allow."),
     Column("is_illegal", _B, "The automaton does not allow the event where it stands."),
     Column("illegal_reason", _S, "Why not, as a sentence."),
+    Column(
+        "is_retracted",
+        _B,
+        "Taken back: what is known at the tick makes no such row; its other columns are as last known.",
+    ),
     Column("evidence_ping_at", _T, "Ping within 300 m of the job and 10 minutes of the arrival.", "UTC"),
 )
 
@@ -177,6 +186,12 @@ _TRAFFIC = (
     Column("reading_count", _L, "Readings with a speed."),
     Column("sentinel_count", _L, "Readings that say there was none."),
     Column("speed_metres_per_hour_sum", _L, "Sum of speed times samples.", "m/h"),
+    Column(
+        "rated_speed_metres_per_hour_sum",
+        _L,
+        "Sum of speed times samples where a free-flow speed stands beside it.",
+        "m/h",
+    ),
     Column("free_flow_metres_per_hour_sum", _L, "Sum of free-flow speed times samples.", "m/h"),
     Column("sample_count_sum", _L, "Samples behind the sums."),
 )
@@ -189,75 +204,18 @@ _FEATURE_CLOCKS = (
 )
 
 
-def _counts(noun: str, meaning: str, *windows: str) -> tuple[Column, ...]:
-    return tuple(Column(f"{noun}_{window}_count", _L, f"{meaning} ({window} window).") for window in windows)
-
-
-_PROVIDER_ACTIVITY = (
-    *_counts("offers", "Offers made to the provider", "60m", "4h", "24h", "7d", "28d"),
-    *_counts("accepts", "Offers the provider accepted, by acceptance", "60m", "4h"),
-    *_counts("declines", "Offers the provider declined, by answer", "60m", "4h"),
-    *_counts("expired", "Digital offers that lapsed", "4h"),
-    *_counts("no_contact", "Phone offers nobody answered", "4h"),
-    *(
-        Column(
-            f"offer_accept_ratio_{window}",
-            _D,
-            f"Accepted share of the offers made in the {window} window, withdrawn ones left out; "
-            "null without support.",
-            "ratio",
-        )
-        for window in ("4h", "24h", "7d", "28d")
-    ),
-    *_counts("gave_back", "Assignments the provider gave back", "24h"),
-    Column("response_seconds_p50_24h", _L, "Median answer time of digital offers, bucket's upper edge.", "s"),
-    Column("open_assignment_count", _L, "Accepted and not yet ended, at most 24 h old."),
-    Column("open_tow_count", _L, "Open assignments that are tows."),
-    Column("overdue_assignment_count", _L, "Open assignments past their first promise."),
-    Column("last_offered_at", _T, "Latest offer in 28 days.", "UTC"),
-    Column("last_accepted_at", _T, "Latest acceptance in 28 days.", "UTC"),
-    Column("last_declined_at", _T, "Latest decline in 28 days.", "UTC"),
-)
-
-_ZONE_DEMAND = (
-    *_counts("requests", "Immediate roadside requests in the zone", "15m", "60m", "4h"),
-    *_counts("tow_requests", "Immediate roadside tow requests in the zone", "60m"),
-    *_counts("member_cancels", "Requests of the zone cancelled by the member, by cancel", "60m"),
-    Column("open_unassigned_count", _L, "Requests waiting without a provider, at most 24 h old."),
-    *_counts("ring1_requests", "Requests in the zone and the cells around it", "60m"),
-    *_counts("ring4_requests", "Requests within four cells", "60m"),
-    Column("ring4_open_unassigned_count", _L, "Requests waiting without a provider within four cells."),
-)
-
-_PROVIDER_PERFORMANCE = (
-    Column("response_seconds_p50_28d", _L, "Median answer time of digital offers, bucket's upper edge.", "s"),
-    *_counts("accepted", "Offers accepted, by acceptance", "28d"),
-    Column("reassign_ratio_28d", _D, "Given back or taken back, over accepted.", "ratio"),
-    Column(
-        "completion_ratio_28d",
-        _D,
-        "Completed or gone on arrival, over accepted less member cancels.",
-        "ratio",
-    ),
-    *_counts("arrivals", "Arrivals, gone on arrival included", "28d"),
-    Column("arrival_minutes_p50_28d", _L, "Median minutes from acceptance to arrival, upper edge.", "min"),
-    Column("arrival_minutes_p90_28d", _L, "90th percentile of the same.", "min"),
-    Column("arrival_minus_promise_minutes_p50_28d", _L, "Median minutes past the first promise.", "min"),
-    Column("arrival_minus_promise_minutes_p90_28d", _L, "90th percentile of the same.", "min"),
-    Column("on_time_ratio_28d", _D, "Arrivals by the first promise, over arrivals with one.", "ratio"),
-    Column("goa_ratio_28d", _D, "Arrivals that found nobody, over arrivals.", "ratio"),
-    Column("gps_evidenced_arrival_ratio_28d", _D, "Arrivals a ping bears out, over arrivals.", "ratio"),
-    Column("nps_mean_90d", _D, "Mean likelihood to recommend of current claims.", "0-10"),
-    *_counts("nps", "Current claims with an nps", "90d"),
-    Column("billed_usd_mean_90d", _D, "Mean billed amount of current claims.", "USD", _BUSINESS),
-    *_counts("billed", "Current claims with an amount", "90d"),
-    Column(
-        "billed_vs_area_ratio_90d",
-        _D,
-        "Billed by the provider, over what its jobs' areas bill on average.",
-        "ratio",
-        _BUSINESS,
-    ),
+_TILES = (
+    Column("measure", _S, "What the amount adds to; the family's module lists its measures."),
+    Column("bucket", _I, "Of a histogram: number of the bucket (lower, upper]; else 0."),
+    Column("tile_at", _T, "First instant of the grid strictly after the event: the end of its tile.", "UTC"),
+    Column("counts_at", _T, "First instant at which the amount counts, by event times alone.", "UTC"),
+    Column("moment_at", _T, "The event's own moment where a latest is asked for; else tile_at.", "UTC"),
+    Column("amount", _L, "Signed: a correction is the negative of what was known before."),
+    Column("fix_count", _L, "Fixes of the tile that became known in the tick."),
+    Column("on_duty_seconds_60m", _L, "Seconds on duty in the last 60 minutes, as known at the tick.", "s"),
+    Column("busy_seconds_60m", _L, "Seconds of these en route or on a job.", "s"),
+    Column("is_silent", _B, "On duty, and no fix in the last 15 minutes."),
+    Column("is_live", _B, "The driver has a status in 24 h; false closes its history."),
 )
 
 _DATASET = (
@@ -303,9 +261,8 @@ COLUMNS: dict[str, Column] = {
         *_CLAIMS,
         *_TRAFFIC,
         *_FEATURE_CLOCKS,
-        *_PROVIDER_ACTIVITY,
-        *_ZONE_DEMAND,
-        *_PROVIDER_PERFORMANCE,
+        *FEATURE_COLUMNS,
+        *_TILES,
         *_DATASET,
     )
 }

@@ -27,6 +27,9 @@ class Type(StrEnum):
     DATE = "date"
     BINARY = "binary"
     STRINGS = "array<string>"
+    DOUBLES = "array<double>"
+    BOOLEANS = "array<boolean>"
+    TIMESTAMPS = "array<timestamp>"
 
 
 class Sensitivity(StrEnum):
@@ -166,7 +169,7 @@ class Table:
 
     @property
     def layer(self) -> str:
-        """bronze, quarantine, silver, features or training."""
+        """bronze, quarantine, silver, tiles, features or training."""
         return self.name.partition(".")[0]
 
     @property

@@ -25,6 +25,9 @@ _PANDAS_TYPES: dict[Type, Any] = {
     Type.DATE: pa.Date,
     Type.BINARY: object,
     Type.STRINGS: object,
+    Type.DOUBLES: object,
+    Type.BOOLEANS: object,
+    Type.TIMESTAMPS: object,
 }
 
 

@@ -70,6 +70,8 @@ class Source:
         subjects: (kind, key paths), the first whose paths are all present owns the sealed payload.
         late: events older than this when known enter no state and no feature.
         ahead: events later than this past their landing are quarantined.
+        heartbeat: the producer sends an object, be it empty, in each such slot of a tick; a tick that
+            lacks one is held (`lakehouse.completeness`). It divides 15 minutes, or is longer.
     """
 
     name: str

@@ -32,6 +32,9 @@ _SPARK_TYPES: dict[Type, DataType] = {
     Type.DATE: DateType(),
     Type.BINARY: BinaryType(),
     Type.STRINGS: ArrayType(StringType()),
+    Type.DOUBLES: ArrayType(DoubleType()),
+    Type.BOOLEANS: ArrayType(BooleanType()),
+    Type.TIMESTAMPS: ArrayType(TimestampType()),
 }
 
 

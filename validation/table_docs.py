@@ -33,6 +33,7 @@ _LAYERS = {
     "bronze": "As received: one row per landed record, what may not stand in the clear encrypted.",
     "quarantine": "What could not enter bronze, with the reason, encrypted whole.",
     "silver": "Conformed, deduplicated, tokenised; stateful tables are changelogs.",
+    "tiles": "Mergeable partial sums by entity, event tile and the tick that knew them.",
     "features": "Windowed values as they were known, one table per Feast view.",
     "training": "Datasets: a row per decision, features as served, labels.",
 }

@@ -32,7 +32,16 @@ DICTIONARY = tuple(
 )
 
 MOMENTS_NAMED_OTHERWISE = {"event_timestamp", "scheduled_for", "unassigned_from"}
+AT_THE_TICK = {
+    "last_fix_latitude",
+    "last_fix_longitude",
+    "last_fix_accuracy_m",
+    "last_speed_kmh",
+    "unassigned_age_minutes_p90",
+}
+"""Features that no window ends in the name of: a last value, or an age at the tick."""
 UNIT_IN_NAME = {
+    "UTC": "at",
     "s": "seconds",
     "min": "minutes",
     "ratio": "ratio",
@@ -58,7 +67,7 @@ def test_columns_are_described_once() -> None:
 
 @each_table
 def test_a_table_is_named_after_its_layer_and_says_its_grain(table: Table) -> None:
-    assert re.fullmatch(r"(bronze|quarantine|silver|features|training)\.[a-z][a-z0-9_]*", table.name)
+    assert re.fullmatch(r"(bronze|quarantine|silver|tiles|features|training)\.[a-z][a-z0-9_]*", table.name)
     assert re.fullmatch(r"One row per [^\n]+\.", table.grain)
     assert set(table.key) <= set(table.not_null)
 
@@ -94,7 +103,9 @@ def test_a_feature_is_measure_aggregation_window(table: Table) -> None:
     for column in feature_columns(table):
         assert column.type is not Type.TIMESTAMP or column.name.endswith("_at")
         if column.type in (Type.LONG, Type.DOUBLE):
-            assert re.search(r"_(15m|60m|4h|24h|7d|28d|90d)(_count)?$|_count$", column.name)
+            assert re.search(r"_(15m|30m|60m|4h|24h|7d|28d|90d)(_count)?$|_count$", column.name) or (
+                column.name in AT_THE_TICK
+            )
 
 
 @each_table
@@ -102,9 +113,12 @@ def test_what_gives_a_person_away_stays_where_it_may(table: Table) -> None:
     held = {column.sensitivity for column in table.columns}
     if not table.is_restricted:
         assert not held & {Sensitivity.SEALED, Sensitivity.PRECISE_LOCATION}
-    if table in (*FEATURES, *TRAINING):
+    if table in TRAINING:
         assert held <= {Sensitivity.OPEN, Sensitivity.BUSINESS}
         assert table.is_restricted == ("job_id" in table.column_names)
+    if table in FEATURES:
+        holds_a_person = bool(held & {Sensitivity.TOKEN, Sensitivity.PRECISE_LOCATION})
+        assert table.is_restricted == (holds_a_person or "job_id" in table.column_names)
 
 
 @each_table

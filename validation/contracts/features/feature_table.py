@@ -6,7 +6,17 @@ from validation.contract import Between, Check, Column, Table
 FEATURE_CLOCKS = pick("event_timestamp", "available_at", "revision", "revised_at", "known_date")
 
 
-def feature_table(view: str, *, grain: str, entities: tuple[str, ...], features: tuple[Column, ...]) -> Table:
+_WINDOWS = ("60m", "4h", "24h", "7d", "28d", "90d")
+
+
+def feature_table(
+    view: str,
+    *,
+    grain: str,
+    entities: tuple[str, ...],
+    features: tuple[Column, ...],
+    is_restricted: bool = False,
+) -> Table:
     """The contract of features.<view>: entity keys, clocks, revision, then the features."""
     return Table(
         name=f"features.{view}",
@@ -20,11 +30,13 @@ def feature_table(view: str, *, grain: str, entities: tuple[str, ...], features:
             *(
                 Between(column.name, 0, 1)
                 for column in features
-                if column.name.endswith(("_ratio_4h", "_ratio_24h", "_ratio_7d", "_ratio_28d"))
+                if column.name.endswith(tuple(f"_ratio_{window}" for window in _WINDOWS))
+                and "_vs_" not in column.name
             ),
             *(Between(column.name, 0) for column in features if column.name.endswith("_count")),
         ),
         retention_months=12,
+        is_restricted=is_restricted,
         clock="event_timestamp",
     )
 

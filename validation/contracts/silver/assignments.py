@@ -11,6 +11,7 @@ ASSIGNMENTS = Table(
         "assignment_id",
         "known_at",
         "known_date",
+        "is_retracted",
         "job_id",
         "offer_id",
         "provider_id",
@@ -39,7 +40,7 @@ ASSIGNMENTS = Table(
         "zone_id",
         "area_id",
     ),
-    required=("job_id", "accepted_at", "end_reason", "is_backdated", "is_gone_on_arrival"),
+    required=("is_retracted", "job_id", "accepted_at", "end_reason", "is_backdated", "is_gone_on_arrival"),
     order=("provider_id", "assignment_id"),
     checks=(
         OneOf(

@@ -11,6 +11,7 @@ OFFERS = Table(
         "offer_id",
         "known_at",
         "known_date",
+        "is_retracted",
         "job_id",
         "provider_id",
         "offer_seq",
@@ -35,7 +36,7 @@ OFFERS = Table(
         "selection_score",
         "selection_propensity",
     ),
-    required=("job_id", "offered_at", "offer_outcome"),
+    required=("is_retracted", "job_id", "offered_at", "offer_outcome"),
     order=("provider_id", "offer_id"),
     checks=(
         OneOf(

@@ -17,6 +17,7 @@ TRAFFIC_SPEEDS = Table(
         "sentinel_count",
         "sample_count_sum",
         "speed_metres_per_hour_sum",
+        "rated_speed_metres_per_hour_sum",
         "free_flow_metres_per_hour_sum",
         "is_late",
     ),

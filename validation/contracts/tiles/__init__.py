@@ -1,0 +1,1 @@
+"""Contracts of the tiles layer, a module a family."""
