@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import h3.api.basic_int as h3
 import pyarrow as pa
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
-from pyspark.sql.types import LongType
+from pyspark.sql.types import ArrayType, DoubleType, LongType
 
 ZONE_RESOLUTION = 7
+FIX_RESOLUTION = 9
+"""A driver's position is served no finer than this (about 0.1 km2)."""
 EARTH_RADIUS_M = 6_371_008.8
 """Mean radius R1 of GRS 80 (Moritz, Geodetic Reference System 1980)."""
 
@@ -17,6 +19,16 @@ EARTH_RADIUS_M = 6_371_008.8
 def zone_of(latitude: Column, longitude: Column) -> Column:
     """The H3 r7 cell of a position in degrees, as H3's hexadecimal text."""
     return F.lower(F.hex(_cells(latitude, longitude)))
+
+
+def with_cell_centre(frame: DataFrame, latitude_name: str, longitude_name: str) -> DataFrame:
+    """The frame with the centre of the H3 r9 cell of its latitude and longitude, in degrees."""
+    return (
+        frame.withColumn("cell_centre", _centres(F.col("latitude"), F.col("longitude")))
+        .withColumn(latitude_name, F.element_at("cell_centre", 1))
+        .withColumn(longitude_name, F.element_at("cell_centre", 2))
+        .drop("cell_centre")
+    )
 
 
 def distance_metres(
@@ -39,4 +51,13 @@ def _cells_of(latitudes: pa.Array, longitudes: pa.Array) -> pa.Array:
     )
 
 
+def _centres_of(latitudes: pa.Array, longitudes: pa.Array) -> pa.Array:
+    places = zip(latitudes.to_numpy().tolist(), longitudes.to_numpy().tolist(), strict=True)
+    return pa.array(
+        [list(h3.cell_to_latlng(h3.latlng_to_cell(*place, FIX_RESOLUTION))) for place in places],
+        pa.list_(pa.float64()),
+    )
+
+
+_centres = arrow_udf(_centres_of, ArrayType(DoubleType()))  # type: ignore[call-overload]
 _cells = arrow_udf(_cells_of, LongType())  # type: ignore[call-overload]

@@ -6,7 +6,11 @@ from collections.abc import Iterable
 
 import h3
 import pandas as pd
+import pyarrow as pa
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import arrow_udf
+from pyspark.sql.types import StringType
 
 AREA_RESOLUTION = 6
 
@@ -18,6 +22,18 @@ def area_of(zone_id: str | None) -> str | None:
     '86288439fffffff'
     """
     return None if zone_id is None else str(h3.cell_to_parent(zone_id, AREA_RESOLUTION))
+
+
+def with_area(frame: DataFrame) -> DataFrame:
+    """The frame with the r6 parent of its zone_id as area_id."""
+    return frame.withColumn("area_id", _areas(F.col("zone_id")))
+
+
+def _areas_of(zones: pa.Array) -> pa.Array:
+    return pa.array([area_of(zone) for zone in zones.to_pylist()], pa.string())
+
+
+_areas = arrow_udf(_areas_of, StringType())  # type: ignore[call-overload]
 
 
 def with_disk(zones: DataFrame, k: int) -> DataFrame:

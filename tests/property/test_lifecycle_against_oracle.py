@@ -9,11 +9,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.oracle_job_states import stage_of
 from support.oracle_lifecycle import lifecycle
 from support.oracle_records import Landed, counted
 from support.oracle_states import zone_of
 from transforms.silver.assignments import assignments
-from transforms.silver.histories import Event, History, changed, history_of, states
+from transforms.silver.histories import Event, History, history_of, states
+from transforms.silver.job_waits import job_waits
 from transforms.silver.jobs import jobs
 from transforms.silver.offers import offers
 from validation.sources.dispatch_events import LIFECYCLE_ORDER
@@ -176,8 +178,20 @@ def test_offers_assignments_and_the_job_equal_the_oracle(records: list[Landed]) 
         shown(known.cancelled_at),
         known.cancel_actor,
     )
-    assert job["unassigned_from"] == shown(known.waiting_since)
     assert job["requested_service_type"] == known.requested_service_type
+    waits = list(job_waits(history))
+    assert [(row["wait_started_at"], row["wait_ended_at"]) for row in waits] == [
+        (shown(started_at), shown(ended_at)) for started_at, ended_at in known.waits
+    ]
+    assert job["first_accepted_at"] == shown(known.first_accepted_at)
+    stage, since = stage_of(known, wanted)
+    assert (job["stage"], job["stage_since_at"]) == (stage, shown(since))
+    assert [row["wait_started_at"] for row in waits if row["wait_ended_at"] is None] == (
+        [] if job["unassigned_from"] is None else [job["unassigned_from"]]
+    )
+    assert all(before["wait_ended_at"] <= after["wait_started_at"] for before, after in pairwise(waits)), (
+        "waits follow one another"
+    )
 
 
 @settings(max_examples=150, deadline=None)
@@ -191,9 +205,9 @@ def test_the_changelog_is_the_same_in_any_chunks(records: list[Landed], cuts: li
 
     def rows(start: int, end: int) -> list[tuple[int, dict[str, Any]]]:
         return [
-            (tick, row)
-            for tick, before, now in states(events, start, end)
-            for row in changed(offers, ("offer_id",), before, now)
+            (state.tick, row)
+            for state in states(events, start, end)
+            for row in state.changed(offers, ("offer_id",))
         ]
 
     chunked = [row for start, end in pairwise(edges) for row in rows(start, end)]
@@ -203,4 +217,5 @@ def test_the_changelog_is_the_same_in_any_chunks(records: list[Landed], cuts: li
 
 def assert_last_rows_are_the_state(rows: list[tuple[int, dict[str, Any]]], history: History) -> None:
     latest = {row["offer_id"]: row for _, row in rows}
-    assert latest == {row["offer_id"]: row for row in offers(history)}
+    standing = {key: row for key, row in latest.items() if not row.pop("is_retracted")}
+    assert standing == {row["offer_id"]: row for row in offers(history)}

@@ -8,51 +8,74 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from transforms.entities import Entities, by_entity
+from transforms.features.emission import (
+    beat_places,
+    differs_from_row_before,
+    due_rows,
+    first_places,
+)
+from transforms.grid import Instants
 from validation.errors import Defect
 
 Values = tuple[np.ndarray, np.ndarray]
 """A feature's values and which of them are null."""
 
-CHUNK_SPANS = 2_000_000
-"""Keys are summed in groups of about so many spans, to bound memory."""
+
+@dataclass(frozen=True)
+class Sum:
+    """A running sum: what a measure of the tiles adds up to over a window.
+
+    Attributes:
+        name: how features ask for it.
+        measure: the measure.
+        window: how many instants an amount counts from its tile's end.
+        edges: upper edges of the buckets, if it is a histogram.
+    """
+
+    name: str
+    measure: str
+    window: int
+    edges: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
 class Measures:
     """The running sums of a view, numbered; a histogram takes one number a bucket."""
 
-    names: tuple[str, ...]
-    histograms: Mapping[str, Sequence[int]]
+    sums: tuple[Sum, ...]
 
     @cached_property
     def numbers(self) -> dict[str, int]:
-        """First number of each measure."""
-        numbers = {name: number for number, name in enumerate(self.names)}
-        following = len(self.names)
-        for name, edges in self.histograms.items():
-            numbers[name] = following
-            following += len(edges)
+        """First number of each sum."""
+        numbers, following = {}, 0
+        for each in self.sums:
+            numbers[each.name] = following
+            following += len(each.edges) or 1
         return numbers
+
+    @cached_property
+    def edges(self) -> dict[str, Sequence[int]]:
+        """Upper edges by histogram."""
+        return {each.name: each.edges for each in self.sums if each.edges}
 
     @property
     def count(self) -> int:
         """How many numbers there are."""
-        return len(self.names) + sum(len(edges) for edges in self.histograms.values())
+        return sum(len(each.edges) or 1 for each in self.sums)
 
     def number(self, name: str) -> int:
-        """The measure's (first) number.
+        """The sum's (first) number.
 
         Raises:
-            Defect: the view has no such measure.
+            Defect: the view has no such sum.
         """
         if name not in self.numbers:
-            raise Defect(f"There is no measure {name}; known: {', '.join(self.numbers)}.")
+            raise Defect(f"There is no running sum {name}; known: {', '.join(self.numbers)}.")
         return self.numbers[name]
 
 
@@ -97,7 +120,7 @@ class Quantile:
 
     def values(self, sums: Sums) -> Values:
         """One edge per row."""
-        edges = np.asarray(sums.measures.histograms[self.histogram], np.int64)
+        edges = np.asarray(sums.measures.edges[self.histogram], np.int64)
         first = sums.measures.number(self.histogram)
         reached = np.cumsum(sums.matrix[:, first : first + len(edges)], axis=1)
         support = reached[:, -1]
@@ -119,7 +142,51 @@ class Latest:
         return found, found == _NEVER
 
 
-Feature = Count | Ratio | Quantile | Latest
+@dataclass(frozen=True)
+class Scaled:
+    """The running sum over a divisor."""
+
+    name: str
+    measure: str
+    divisor: int
+
+    def values(self, sums: Sums) -> Values:
+        """One double per row; never null."""
+        counted = sums.of(self.measure)
+        return counted.astype(np.float64) / self.divisor, np.zeros(len(counted), bool)
+
+
+@dataclass(frozen=True)
+class Has:
+    """Whether the running sum is positive; false for a dead entity."""
+
+    name: str
+    measure: str
+
+    def values(self, sums: Sums) -> Values:
+        """One boolean per row; never null."""
+        counted = sums.of(self.measure) > 0
+        return counted, np.zeros(len(counted), bool)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """The content of the span that holds, of spans that do not overlap; null without one."""
+
+    name: str
+    measure: str
+
+    def values(self, sums: Sums) -> Values:
+        """One number of a content per row; see `Sums.contents`."""
+        found = np.full(len(sums.matrix), _NEVER, np.int64)
+        mine = np.flatnonzero(sums.spans["measure"] == sums.measures.number(self.measure))
+        lengths = sums.ends[mine] - sums.starts[mine]
+        rows = np.repeat(sums.starts[mine] - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
+        found[rows] = np.repeat(sums.spans["content"][mine], lengths)
+        return found, found == _NEVER
+
+
+Feature = Count | Ratio | Quantile | Latest | Scaled | Has | Carried
 _NEVER = np.iinfo(np.int64).min
 
 
@@ -127,7 +194,8 @@ _NEVER = np.iinfo(np.int64).min
 class Sums:
     """Running sums of some keys: one row per key and instant at which a sum may change.
 
-    Rows are sorted by key and instant. `matrix` has a column a measure.
+    Rows are sorted by key and instant. `matrix` has a column a measure. A span's content is a number
+    in `contents`.
     """
 
     measures: Measures
@@ -135,31 +203,50 @@ class Sums:
     starts: np.ndarray
     ends: np.ndarray
     spans: Mapping[str, np.ndarray]
+    contents: pa.Array
 
     def of(self, measure: str) -> np.ndarray:
         """One running sum."""
         return self.matrix[:, self.measures.number(measure)]
 
     def latest(self, measure: str) -> np.ndarray:
-        """Per row, the greatest moment among the measure's spans that hold there; _NEVER without one.
+        """Per row, the greatest moment among the sum's spans that hold there; _NEVER without one.
 
         Spans are laid on the rows from the latest moment down, each over the rows still free.
         """
         found = np.full(len(self.matrix), _NEVER, np.int64)
         mine = np.flatnonzero(self.spans["measure"] == self.measures.number(measure))
-        mine = mine[np.argsort(-self.spans["moment"][mine], kind="stable")]
+        moments, starts, ends = _standing(
+            *(part[mine] for part in (self.spans["moment"], self.starts, self.ends, self.spans["amount"]))
+        )
         following = np.arange(len(found) + 1)
-        moments = self.spans["moment"][mine]
-        for moment, row, end in zip(moments, self.starts[mine], self.ends[mine], strict=True):
-            path = []
+        for at in np.argsort(-moments, kind="stable"):
+            row, end, path = starts[at], ends[at], []
             while row < end:
                 if following[row] == row:
-                    found[row] = moment
+                    found[row] = moments[at]
                     following[row] = row + 1
                 path.append(row)
                 row = following[row]
             following[path] = row
         return found
+
+
+def _standing(
+    moments: np.ndarray, starts: np.ndarray, ends: np.ndarray, amounts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(moment, start, end) of the stretches of rows where a moment's amounts add up to something.
+
+    Rows of two keys lie apart, so a stretch never leaves its key.
+    """
+    at = np.concatenate([starts, ends])
+    of = np.concatenate([moments, moments])
+    change = np.concatenate([amounts, -amounts])
+    order = np.lexsort((at, of))
+    at, of, standing = at[order], of[order], np.cumsum(change[order])
+    is_stretch = (standing[:-1] > 0) & (at[:-1] < at[1:]) if len(at) else np.zeros(0, bool)
+    here = np.flatnonzero(is_stretch)
+    return of[here], at[here], at[here + 1]
 
 
 @dataclass(frozen=True)
@@ -179,81 +266,68 @@ class Summing:
     beat: int
 
     def rows(
-        self, key: str, bounds: tuple[int, int]
+        self, keys: Sequence[str], instants: Instants
     ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-        """A function from all spans of some keys to their feature rows in (a, b], for `mapInArrow`."""
+        """A function from all spans of some keys to their feature rows, for `mapInArrow`."""
 
         def summed(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             listed = list(batches)
             if not listed:
                 return
-            table = pa.Table.from_batches(listed).sort_by(key)
-            for chunk in _by_whole_keys(table, key):
-                yield from self._chunk_rows(chunk, key, bounds)
+            table = pa.Table.from_batches(listed)
+            for chunk, entities in by_entity(table, keys):
+                yield from self._chunk_rows(chunk, entities, instants)
 
         return summed
 
-    def _chunk_rows(self, table: pa.Table, key: str, bounds: tuple[int, int]) -> Iterator[pa.RecordBatch]:
-        first, last = bounds
-        encoded = table.column(key).combine_chunks().dictionary_encode()
-        keys, codes = encoded.dictionary, encoded.indices.to_numpy().astype(np.int64)
+    def _chunk_rows(
+        self, table: pa.Table, entities: Entities, instants: Instants
+    ) -> Iterator[pa.RecordBatch]:
+        numbers = np.asarray(instants.numbers, np.int64)
+        width = len(numbers) + 1  # the instants, and one after
         spans = {name: table.column(name).to_numpy() for name in ("measure", "amount", "moment")}
-        enter = np.clip(table.column("enter").to_numpy(), first, last + 1)
-        leave = np.clip(table.column("leave").to_numpy(), first, last + 1)
-        width = last + 2 - first  # instants a..b, and one after
-        beats = _beats(keys, first, last, self.beat)
-        starts, ends = codes * width + (enter - first), codes * width + (leave - first)
-        every_key = np.arange(len(keys), dtype=np.int64) * width
-        places = np.unique(np.concatenate([starts, ends, beats, every_key]))
+        contents = table.column("content").combine_chunks().dictionary_encode()
+        spans["content"] = contents.indices.fill_null(0).to_numpy().astype(np.int64)
+        starts, ends = (
+            entities.codes * width + np.searchsorted(numbers, table.column(edge).to_numpy())
+            for edge in ("enter", "leave")
+        )
+        beats = beat_places(entities.names, numbers, self.beat)
+        firsts = first_places(len(entities.keys), width, instants)
+        places = np.unique(np.concatenate([starts, ends, beats, firsts]))
         rows_start, rows_end = np.searchsorted(places, starts), np.searchsorted(places, ends)
         matrix = np.zeros((len(places), self.measures.count), np.int64)
         np.add.at(matrix, (rows_start, spans["measure"]), spans["amount"])
         np.add.at(matrix, (rows_end, spans["measure"]), -spans["amount"])
-        np.cumsum(matrix, axis=0, out=matrix)  # each key's spans end by b + 1, so sums start at 0 anew
-        sums = Sums(self.measures, matrix, rows_start, rows_end, spans)
+        np.cumsum(matrix, axis=0, out=matrix)  # a key's spans end by one after b, so sums start at 0 anew
+        sums = Sums(self.measures, matrix, rows_start, rows_end, spans, contents.dictionary)
         is_live = sums.of(self.live) > 0
-        numbers = first + places % width
-        is_first = places % width == 0
+        offset = places % width
         computed = {feature.name: feature.values(sums) for feature in self.features}
-        changed = is_first | _differs_from_row_before(is_live)
+        changed = differs_from_row_before(is_live)
         for values, nulls in computed.values():
             null = nulls | ~is_live
-            changed |= _differs_from_row_before(np.where(null, 0, values)) | _differs_from_row_before(null)
-        was_live = np.concatenate([[False], is_live[:-1]])
-        is_beat = np.isin(places, beats, assume_unique=True)
-        due = (numbers > first) & (numbers <= last)
-        due &= (changed & (is_live | was_live)) | (is_beat & is_live)
+            changed |= differs_from_row_before(np.where(null, 0, values)) | differs_from_row_before(null)
+        due = due_rows(
+            offset, len(numbers), is_live, changed, np.isin(places, beats, assume_unique=True), instants
+        )
         if not due.any():
             return
         dead = ~is_live[due]
-        columns = {key: keys.take(pa.array((places // width)[due])), "number": pa.array(numbers[due])}
+        columns = entities.columns(places[due] // width)
+        columns |= {"number": pa.array(numbers[offset[due]]), "is_dead": pa.array(dead)}
         for feature in self.features:
-            values, nulls = computed[feature.name]
-            array = pa.array(values[due], mask=nulls[due] | dead)
-            is_moment = isinstance(feature, Latest)
-            columns[feature.name] = array.cast(pa.timestamp("us", "UTC")) if is_moment else array
+            values, nulls = (each[due] for each in computed[feature.name])
+            columns[feature.name] = _column(feature, values, nulls, dead, sums.contents)
         yield pa.RecordBatch.from_pydict(columns)
 
 
-def _by_whole_keys(table: pa.Table, key: str) -> Iterator[pa.Table]:
-    """The table, sorted by key, in pieces of about CHUNK_SPANS rows that part no key."""
-    counts = pc.run_end_encode(table.column(key).combine_chunks()).run_ends.to_numpy()
-    start = 0
-    while start < len(table):
-        within = counts[(counts > start) & (counts <= start + CHUNK_SPANS)]
-        end = int(within[-1] if len(within) else counts[np.searchsorted(counts, start, side="right")])
-        yield table.slice(start, end - start)
-        start = end
-
-
-def _beats(keys: pa.Array, first: int, last: int, beat: int) -> np.ndarray:
-    """Places of the keys' beats in (a, b]: instants whose number equals the key's hash, modulo beat."""
-    width = last + 2 - first
-    phases = np.array([crc32(name.encode()) % beat for name in keys.to_pylist()], np.int64)
-    instants = np.arange(first + 1, last + 1, dtype=np.int64)
-    code, offset = np.nonzero(instants[None, :] % beat == phases[:, None])
-    return code * width + 1 + offset
-
-
-def _differs_from_row_before(values: np.ndarray) -> np.ndarray:
-    return np.concatenate([[True], values[1:] != values[:-1]])
+def _column(
+    feature: Feature, values: np.ndarray, nulls: np.ndarray, dead: np.ndarray, contents: pa.Array
+) -> pa.Array:
+    if isinstance(feature, Has):
+        return pa.array(values & ~dead)
+    array = pa.array(values, mask=nulls | dead)
+    if isinstance(feature, Latest):
+        return array.cast(pa.timestamp("us", "UTC"))
+    return contents.take(array) if isinstance(feature, Carried) else array

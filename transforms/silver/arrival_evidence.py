@@ -81,6 +81,7 @@ def _arrivals(assignments: DataFrame, interval: Interval) -> DataFrame:
     horizon = span(DISPATCH_SOURCE.late)
     return (
         assignments.withColumn("state_until", F.lead("known_at").over(changes))
+        .where("NOT coalesce(is_retracted, false)")
         .where(F.col("arrived_at") > F.lit(interval.start) - horizon)
         .where(F.col("known_at") <= F.least(F.lit(interval.end), F.col("arrived_at") + horizon))
         .select(

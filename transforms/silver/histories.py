@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -200,11 +201,28 @@ def rows_of(changed_rows: DataFrame, table: Table) -> DataFrame:
     return changed_rows.where(F.col(table.short_name).isNotNull()).select(f"{table.short_name}.*")
 
 
-def states(events: Iterable[Event], start: int, end: int) -> Iterator[tuple[int, History | None, History]]:
-    """(T, what was known at the job's tick before, what was known at T) for ticks with start < T <= end.
+@dataclass(frozen=True)
+class State:
+    """What was known of a job at a tick.
 
-    The state before is None where that tick lies STATE_LOOK_BACK or more before T, or never was.
+    Attributes:
+        before: what was known at its tick before; None where that lies STATE_LOOK_BACK or more before,
+            or never was.
+        whole: makes the history of all events that before and now are of.
     """
+
+    tick: int
+    before: History | None
+    now: History
+    whole: Callable[[], History]
+
+    def changed(self, fold: Fold, key: tuple[str, ...]) -> Iterator[Row]:
+        """The fold's rows that the tick changed or took back."""
+        return changed(fold, key, self.before, self.now, self.whole)
+
+
+def states(events: Iterable[Event], start: int, end: int) -> Iterator[State]:
+    """The job's states at its ticks with start < T <= end."""
     listed = list(events)
     job_id = listed[0].job_id
     ticks = sorted({event.known_at for event in listed})
@@ -217,23 +235,40 @@ def states(events: Iterable[Event], start: int, end: int) -> Iterator[tuple[int,
         elif before is None or before[0] != previous:
             before = (previous, _known(job_id, listed, previous))
         now = _known(job_id, listed, tick)
-        yield tick, before[1] if before else None, now
+        since = previous if before else tick
+        yield State(tick, before[1] if before else None, now, partial(_known, job_id, listed, tick, since))
         before = (tick, now)
 
 
-def changed(fold: Fold, key: tuple[str, ...], before: History | None, now: History) -> Iterator[Row]:
-    """The fold's rows that differ from what the fold made of the history before."""
-    earlier = {} if before is None else {tuple(row[name] for name in key): row for row in fold(before)}
-    for row in fold(now):
-        if earlier.get(tuple(row[name] for name in key)) != row:
-            yield row
+def changed(
+    fold: Fold, key: tuple[str, ...], before: History | None, now: History, whole: Callable[[], History]
+) -> Iterator[Row]:
+    """The fold's rows that differ from what the fold made of the history before, then what is taken back.
+
+    A row of before that now has no successor is retracted, unless its events are only too old to be
+    folded: `whole` gives the history with all events of before and now.
+    """
+    earlier = {} if before is None else _by_key(fold(before), key)
+    rows = _by_key(fold(now), key)
+    for place, row in rows.items():
+        if earlier.get(place) != row:
+            yield row | {"is_retracted": False}
+    gone = earlier.keys() - rows.keys()
+    if gone:
+        standing = _by_key(fold(whole()), key)
+        for place, row in earlier.items():
+            if place in gone and place not in standing:
+                yield row | {"is_retracted": True}
 
 
-def _known(job_id: str, events: list[Event], tick: int) -> History:
-    return history_of(
-        job_id,
-        [replace(event) for event in events if tick - _STATE_LOOK_BACK < event.known_at <= tick],
-    )
+def _by_key(rows: Iterable[Row], key: tuple[str, ...]) -> dict[tuple[Any, ...], Row]:
+    return {tuple(row[name] for name in key): row for row in rows}
+
+
+def _known(job_id: str, events: list[Event], tick: int, since: int | None = None) -> History:
+    """What was known at the tick; of events that were still folded `since` an earlier one, if given."""
+    oldest = (tick if since is None else since) - _STATE_LOOK_BACK
+    return history_of(job_id, [replace(event) for event in events if oldest < event.known_at <= tick])
 
 
 def _folding(
@@ -251,12 +286,10 @@ def _folding(
         table = pa.Table.from_batches(listed).sort_by([("job_id", "ascending")])
         rows: dict[Table, list[Row]] = {table: [] for table in folds}
         for _, events in groupby(_events(table), key=attrgetter("job_id")):
-            for tick, before, now in states(events, start, end):
+            for state in states(events, start, end):
+                clocks = {"known_at": state.tick, "known_date": (state.tick - _TICK) // (86_400 * SECOND)}
                 for target, fold in folds.items():
-                    for row in changed(fold, keys[target], before, now):
-                        row["known_at"] = tick
-                        row["known_date"] = (tick - _TICK) // (86_400 * SECOND)
-                        rows[target].append(row)
+                    rows[target].extend(row | clocks for row in state.changed(fold, keys[target]))
         for target, made in rows.items():
             columns = {
                 other.short_name: pa.array(made, structs[other])

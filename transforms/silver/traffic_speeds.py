@@ -20,11 +20,13 @@ def traffic_speeds(bronze_traffic_speeds: DataFrame, interval: Interval) -> Data
     """One row per feed, zone, event tile and tick of the interval that first knew readings of it.
 
     Sums are integers, so tiles merge exactly; they are null where no reading adds to them. A reading
-    without a free-flow speed adds to the speed sum alone. Ticks and the late horizon lie on one grid, so
-    a tile known at a tick is late as a whole, and late readings have rows of their own.
+    without a free-flow speed adds to the first speed sum alone: the other two are over the same
+    readings. Ticks and the late horizon lie on one grid, so a tile known at a tick is late as a whole,
+    and late readings have rows of their own.
     """
     samples = F.coalesce("sample_count", F.lit(1).cast("bigint"))
     is_reading = F.col("speed_metres_per_hour").isNotNull()
+    is_rated = is_reading & F.col("free_flow_metres_per_hour").isNotNull()
     second = F.unix_seconds("event_timestamp")
     return (
         first_copies(bronze_traffic_speeds, interval, IDENTITY)
@@ -44,7 +46,10 @@ def traffic_speeds(bronze_traffic_speeds: DataFrame, interval: Interval) -> Data
             F.count_if(~is_reading).alias("sentinel_count"),
             F.coalesce(F.sum(F.when(is_reading, samples)), F.lit(0)).alias("sample_count_sum"),
             F.sum(F.col("speed_metres_per_hour") * samples).alias("speed_metres_per_hour_sum"),
-            F.sum(F.when(is_reading, F.col("free_flow_metres_per_hour") * samples)).alias(
+            F.sum(F.when(is_rated, F.col("speed_metres_per_hour") * samples)).alias(
+                "rated_speed_metres_per_hour_sum"
+            ),
+            F.sum(F.when(is_rated, F.col("free_flow_metres_per_hour") * samples)).alias(
                 "free_flow_metres_per_hour_sum"
             ),
         )

@@ -1,0 +1,185 @@
+"""tiles.dispatch_1d: offers, assignments, requests and claims by business day, provider, area, service."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from transforms.grid import BUSINESS_DAYS
+from transforms.known_time import known_within, span
+from transforms.silver.histories import STATE_LOOK_BACK
+from transforms.tiles.measures import (
+    ACCEPTED,
+    ARRIVAL_FACTS,
+    ARRIVAL_MINUTES,
+    ARRIVED,
+    IS_DEMAND,
+    OFFER_FACTS,
+    OFFERED,
+    ON_SCENE_MINUTES,
+    has,
+)
+from transforms.tiles.partials import At, Bucket, Earliest, Fact, partials, tile_rows, versions
+from validation.clocks import TICK, Interval
+from validation.contracts.tiles.dispatch_1d import DISPATCH_1D
+
+DAY_OF_TICKS = timedelta(hours=25) + TICK
+"""A cut makes the partials of the whole business day before it, whatever interval it lies in."""
+
+HORIZON = STATE_LOOK_BACK
+LOOK_BACK = HORIZON + DAY_OF_TICKS
+
+CLAIM_HORIZON = timedelta(days=92)
+"""A claim's version is compared with one known at most so long before: what lies further back was
+submitted before the longest window, 90 business days."""
+CLAIM_LOOK_BACK = CLAIM_HORIZON + DAY_OF_TICKS
+
+JOB_AREA_HORIZON = timedelta(days=120)
+"""A claim finds its job's area if the job was known at most this long before the claim (invoices
+are due within 60 days, disputes 30 more; DOMAIN section 1)."""
+JOB_LOOK_BACK = CLAIM_LOOK_BACK + JOB_AREA_HORIZON
+
+
+ENDED, COMPLETED, REQUESTED = At("ended_at"), At("completed_at"), At("requested_at")
+SUBMITTED = At("submitted_at")
+OFFERS = (*OFFER_FACTS, Fact("demand_offers", (OFFERED,), IS_DEMAND))
+ASSIGNMENTS = (
+    *ARRIVAL_FACTS,
+    Fact(
+        "reassigned",
+        (ACCEPTED, ENDED),
+        has("end_reason", "provider_gave_back") | has("end_reason", "agent_reassigned"),
+    ),
+    Fact("done", (ACCEPTED, Earliest((COMPLETED, At("gone_on_arrival_at"))))),
+    Fact("member_cancelled", (ACCEPTED, ENDED), has("end_reason", "member_cancelled")),
+    Fact(
+        "on_scene_minutes",
+        (COMPLETED, ARRIVED),
+        ~pc.field("is_gone_on_arrival"),
+        bucket=Bucket(ON_SCENE_MINUTES, ("arrived_at", "completed_at")),
+    ),
+)
+EVIDENCE = (Fact("evidenced", (ARRIVED,)),)
+JOBS = (
+    Fact("requests", (REQUESTED,), IS_DEMAND),
+    Fact("requests_cancelled", (REQUESTED, At("cancelled_at")), IS_DEMAND & has("cancel_actor", "member")),
+    Fact(
+        "request_to_accept_minutes",
+        (At("first_accepted_at"), REQUESTED),
+        IS_DEMAND,
+        bucket=Bucket(ARRIVAL_MINUTES, ("requested_at", "first_accepted_at")),
+    ),
+)
+HAS_NPS, HAS_BILL = pc.field("nps").is_valid(), pc.field("billed_cents").is_valid()
+CLAIMS = (
+    Fact("nps", (SUBMITTED,), HAS_NPS),
+    Fact("nps_points", (SUBMITTED,), HAS_NPS, amount="nps"),
+    Fact("billed", (SUBMITTED,), HAS_BILL),
+    Fact("billed_cents", (SUBMITTED,), HAS_BILL, amount="billed_cents"),
+)
+
+
+def dispatch_1d(
+    offers: DataFrame,
+    assignments: DataFrame,
+    jobs: DataFrame,
+    arrival_evidence: DataFrame,
+    service_outcomes: DataFrame,
+    interval: Interval,
+) -> DataFrame:
+    """One row per provider, area, service, measure and day, and cut of the interval that changed its sum.
+
+    `known_at` is the cut. The interval must hold one.
+    """
+    first, last = BUSINESS_DAYS.bounds(interval)
+    days = Interval(BUSINESS_DAYS.moment(first), BUSINESS_DAYS.moment(last))
+    known = {
+        "offers": versions(offers, ["offer_id"], days, HORIZON),
+        "jobs": versions(jobs, ["job_id"], days, HORIZON),
+        "assignments": versions(
+            assignments,
+            ["assignment_id"],
+            days,
+            HORIZON,
+            touched=arrival_evidence.where(known_within(days)),
+        ),
+    }
+    by_service: dict[str, str | None] = {
+        "provider_id": "provider_id",
+        "area_id": "area_id",
+        "service_type": "service_type",
+    }
+    requested = by_service | {"provider_id": None, "service_type": "requested_service_type"}
+    unserviced = by_service | {"service_type": None}
+    parts = (
+        (known["offers"], OFFERS, by_service),
+        (known["assignments"], ASSIGNMENTS, by_service),
+        (borne_out(arrival_evidence, known["assignments"]), EVIDENCE, by_service),
+        (known["jobs"], JOBS, requested),
+        (with_area(current_claims(service_outcomes, days), jobs), CLAIMS, unserviced),
+    )
+    return tile_rows(
+        [partials(learned, facts, by, BUSINESS_DAYS, days) for learned, facts, by in parts], DISPATCH_1D
+    )
+
+
+def current_claims(service_outcomes: DataFrame, days: Interval) -> DataFrame:
+    """Claim versions that the days learned or replaced, with `known_until`: when a greater one was known.
+
+    A version that became known after a greater one was never current. Versions known more than
+    CLAIM_HORIZON apart are not compared.
+    """
+    touched = service_outcomes.where(known_within(days)).select("claim_id").distinct()
+    known = service_outcomes.where(~F.col("is_late") & known_within(days.widened(CLAIM_HORIZON))).join(
+        touched, "claim_id", "left_semi"
+    )
+    version = ["claim_id", "source_updated_at"]
+    other = known.select(
+        "claim_id",
+        F.col("source_updated_at").alias("other_version"),
+        F.col("known_at").alias("other_known_at"),
+    )
+    apart = F.abs(F.unix_micros("other_known_at") - F.unix_micros("known_at"))
+    replaced = (
+        known.select(*version, "known_at")
+        .join(other, "claim_id")
+        .where(
+            (F.col("other_version") > F.col("source_updated_at"))
+            & (apart <= CLAIM_HORIZON // timedelta(microseconds=1))
+        )
+        .groupBy(*version)
+        .agg(F.min("other_known_at").alias("known_until"))
+    )
+    return known.join(replaced, version, "left")
+
+
+def with_area(claims: DataFrame, jobs: DataFrame) -> DataFrame:
+    """The claims with their job's area as it was known when the claim's version was; null without one."""
+    is_known = (F.col("job_known_at") <= F.col("known_at")) & (
+        F.col("job_known_at") > F.col("known_at") - span(JOB_AREA_HORIZON)
+    )
+    stated = jobs.where(F.col("area_id").isNotNull()).select(
+        "job_id", F.col("known_at").alias("job_known_at"), "area_id"
+    )
+    version = ["claim_id", "source_updated_at"]
+    areas = (
+        claims.select(*version, "job_id", "known_at")
+        .join(stated, "job_id")
+        .where(is_known)
+        .groupBy(*version)
+        .agg(F.max(F.struct("job_known_at", "area_id"))["area_id"].alias("area_id"))
+    )
+    return claims.join(areas, version, "left")
+
+
+def borne_out(arrival_evidence: DataFrame, known: DataFrame) -> DataFrame:
+    """Assignment versions whose arrival is borne out, from when both were known."""
+    evidence = arrival_evidence.select(
+        "assignment_id", "arrived_at", F.col("known_at").alias("evidence_known_at")
+    )
+    return known.join(evidence, ["assignment_id", "arrived_at"]).withColumn(
+        "known_at", F.greatest("known_at", "evidence_known_at")
+    )
