@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import subprocess
 import sys
@@ -25,8 +26,8 @@ import pandas as pd
 import redis
 import sqlalchemy.exc
 import yaml
-from feast import FeatureService, FeatureStore, FeatureView, RepoConfig
-from feast.types import Bool, Float64, Int32, Int64, UnixTimestamp
+from feast import FeatureService, FeatureStore, OnDemandFeatureView, RepoConfig
+from feast.types import Bool, Float64, Int32, Int64, String, UnixTimestamp
 from pyspark.sql import SparkSession
 
 from lakehouse.redis_server import RedisAddress
@@ -37,6 +38,8 @@ from validation.errors import Defect, InputMissing, SettingError, UnknownName, U
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 FEATURE_REPO = PROJECT_ROOT / "feature_repo"
 SPINE_TIME = "event_timestamp"
+NOBODY = ""
+"""Stands for a null key online, where Feast wants a string: the key of no entity."""
 
 _ROW = "spine_row"
 _REGEX_COLUMNS = "spark.sql.parser.quotedRegexColumnNames"
@@ -47,6 +50,7 @@ _PANDAS_TYPES = {
     Bool: pd.BooleanDtype(),
     UnixTimestamp: pd.DatetimeTZDtype("us", "UTC"),
 }
+_REQUEST_TYPES = _PANDAS_TYPES | {String: pd.StringDtype()}  # Spark cannot type a column of objects all null
 _one_retrieval = threading.Lock()  # Feast's Spark store reuses fixed view names on the shared session
 
 
@@ -125,19 +129,22 @@ def historical_features(store: FeatureStore, spine: pd.DataFrame, service_name: 
     """The spine, as given, with the service's features as they could be read at `event_timestamp`.
 
     One row per row of the spine, in its order and with its index; every column of the spine, then
-    every `view__feature` of the service in the service's order. Integers and booleans are nullable
-    types, moments UTC in microseconds. A null key gives null features.
+    every `view__feature` of the service in the service's order, and no input of its on-demand views.
+    Integers and booleans are nullable types, moments UTC in microseconds. A null key gives null
+    features; a request field may be null.
 
     Raises:
         UnknownName: no such service.
-        UserError: the spine lacks a key or a time, or its time has no zone.
+        UserError: the spine lacks a key, a request field or a time, or its time has no zone.
         Defect: Feast returned other rows than it was given.
     """
     service = _service(store, service_name)
-    keys = join_keys(store, service)
-    _check_spine(spine, keys, service)
+    keys, request = join_keys(store, service), request_types(store, service)
+    _check_spine(spine, [*keys, *request], service)
     columns = feature_types(service)
-    asked = spine[[*keys, SPINE_TIME]].reset_index(drop=True)
+    asked = spine[[*keys, *request, SPINE_TIME]].reset_index(drop=True)
+    for name, dtype in request.items():
+        asked[name] = _typed(asked[name], dtype, _REQUEST_TYPES)
     asked[_ROW] = range(len(asked))
     if asked.empty:
         answered = asked.reindex(columns=[_ROW, *columns])
@@ -160,29 +167,35 @@ def online_features(
 ) -> list[dict[str, Any]]:
     """What Redis holds now: one dict per row, in order, the keys and every `view__feature`.
 
-    An unknown key reads null throughout. Moments are UTC datetimes.
+    A row states every key and, where the service has on-demand views, every field of the request. An
+    unknown or null key reads null throughout. Moments are UTC datetimes.
 
     Raises:
         UnknownName: no such service.
-        UserError: a row lacks a key.
+        UserError: a row lacks a key or a request field.
         Unreachable: Redis does not answer.
     """
     service = _service(store, service_name)
-    keys = join_keys(store, service)
-    lacking = sorted({key for row in rows for key in keys if row.get(key) is None})
+    keys, request = join_keys(store, service), request_types(store, service)
+    needed = [*keys, *request]
+    lacking = [name for name in needed if any(name not in row for row in rows)]
     if lacking:
-        raise UserError(f"{service_name} is read by {', '.join(keys)}; a row lacks {', '.join(lacking)}.")
+        raise UserError(f"{service_name} is read by {', '.join(needed)}; a row lacks {', '.join(lacking)}.")
     if not rows:
         return []
+    asked = [
+        {key: NOBODY if row[key] is None else row[key] for key in keys}
+        | {name: row[name] for name in request}
+        for row in rows
+    ]
     with _redis_errors(store):
-        response = store.get_online_features(
-            features=service,
-            entity_rows=[{key: row[key] for key in keys} for row in rows],
-            full_feature_names=True,
-        )
-    by_column = response.to_dict()
-    names = [*keys, *feature_types(service)]
-    return [{name: by_column[name][position] for name in names} for position in range(len(rows))]
+        response = store.get_online_features(features=service, entity_rows=asked, full_feature_names=True)
+    by_column, types = response.to_dict(), feature_types(service)
+    return [
+        {key: row[key] for key in keys}
+        | {name: _plain(by_column[name][position], dtype) for name, dtype in types.items()}
+        for position, row in enumerate(rows)
+    ]
 
 
 @_quiet()
@@ -205,12 +218,30 @@ def materialize(store: FeatureStore, view_name: str, start: datetime, end: datet
 
 
 def join_keys(store: FeatureStore, service: FeatureService) -> list[str]:
-    """The columns a spine or an online row needs for the service, in order of first use."""
+    """The columns a spine or an online row needs for the service, in order of first use.
+
+    What an on-demand view is made of is read by keys, too.
+    """
     keys: dict[str, None] = {}
     for projection in service.feature_view_projections:
-        view: FeatureView = store.get_feature_view(projection.name, allow_registry_cache=True)
-        keys |= dict.fromkeys(projection.join_key_map.get(key, key) for key in view.join_keys)
+        view = _view(store, projection.name)
+        is_on_demand = isinstance(view, OnDemandFeatureView)
+        for read in view.source_feature_view_projections.values() if is_on_demand else (projection,):
+            stored = _view(store, read.name)
+            keys |= dict.fromkeys(read.join_key_map.get(key, key) for key in stored.join_keys)
     return list(keys)
+
+
+def request_types(store: FeatureStore, service: FeatureService) -> dict[str, Any]:
+    """Feast type by field of the request, of all that the service's on-demand views read."""
+    views = [_view(store, projection.name) for projection in service.feature_view_projections]
+    return {
+        field.name: field.dtype
+        for view in views
+        if isinstance(view, OnDemandFeatureView)
+        for source in view.source_request_sources.values()
+        for field in source.schema
+    }
 
 
 def feature_types(service: FeatureService) -> dict[str, Any]:
@@ -271,11 +302,26 @@ def _check_spine(spine: pd.DataFrame, keys: Sequence[str], service: FeatureServi
         raise UserError(f"The spine already has {', '.join(taken)}, which the answer would add.")
 
 
-def _typed(values: Any, dtype: Any) -> Any:
+def _typed(values: Any, dtype: Any, types: Mapping[Any, Any] = _PANDAS_TYPES) -> Any:
     """The column in its own type; Spark hands moments over without their zone, UTC."""
     if dtype == UnixTimestamp:
         values = pd.to_datetime(values, utc=True)
-    return values.astype(_PANDAS_TYPES.get(dtype, object))
+    return values.astype(types.get(dtype, object))
+
+
+def _plain(value: Any, dtype: Any) -> Any:
+    """An online value as its type has it: Feast hands a null that was worked out on demand over as a
+    NaN, and with it every integer of the column as a float."""
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        return int(value) if dtype in (Int64, Int32) else value
+    return value
+
+
+def _view(store: FeatureStore, name: str) -> Any:
+    """The view of that name, stored or on demand."""
+    return store.registry.get_any_feature_view(name, store.project, allow_cache=True)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from lakehouse.ops import Ops, runs
 from lakehouse.run_ledger import RunStatus
@@ -41,6 +41,16 @@ def made_by_table(ops: Ops) -> dict[str, Made]:
         found.setdefault(row.table_name, []).append(Interval(row.interval_start, row.interval_end))
         finished[row.table_name] = max(finished.get(row.table_name, row.finished_at), row.finished_at)
     return {name: Made(tuple(merged(each)), finished[name]) for name, each in found.items()}
+
+
+def finished_at(ops: Ops, table: str, before: datetime) -> datetime | None:
+    """When the newest of the table's standing runs that began before this known time ended."""
+    query = select(func.max(runs.c.finished_at)).where(
+        runs.c.table_name == table, runs.c.status == RunStatus.PUBLISHED.value, runs.c.interval_start < before
+    )
+    with ops.read() as connection:
+        newest: datetime | None = connection.execute(query).scalar_one()
+    return newest
 
 
 def merged(intervals: Iterable[Interval]) -> list[Interval]:

@@ -12,17 +12,20 @@ import pwd
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from validation.errors import SettingError
+from validation.sources import SOURCES
 
 PROJECT = Path(__file__).resolve().parents[1]
 EMBEDDED = "embedded"
 AWS = "aws"
 UNSTARTED_REDIS = "127.0.0.1:0"
+TICK_MINUTES = 15
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,16 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("ROADSIDE_SPARK_MEMORY", "size such as 2g or 1500m", "Memory of local Spark.", "2g"),
     Variable("ROADSIDE_SHUFFLE_PARTITIONS", "whole number from 1", "Partitions of a shuffle.", "4"),
     Variable(
+        "ROADSIDE_STEPS_AT_ONCE", "whole number from 1", "Steps of the road that run side by side.", "3"
+    ),
+    Variable(
+        "ROADSIDE_HEARTBEAT_MINUTES",
+        "source=minutes[,source=minutes...]",
+        "Minutes in which a source sends an object, empty or not, where it is polled more slowly than its "
+        "contract says; a tick that lacks one is held. Features made under another value are made again.",
+        "each source's own (5)",
+    ),
+    Variable(
         "ROADSIDE_PRINCIPAL",
         "name",
         "Who acts, for runs and the access log.",
@@ -134,6 +147,8 @@ class Settings:
     spark_cores: int
     spark_memory: str
     shuffle_partitions: int
+    steps_at_once: int
+    heartbeat_minutes: str
     principal: str
     aws_region: str
     s3_endpoint: str | None
@@ -151,6 +166,12 @@ class Settings:
     def is_embedded(self) -> bool:
         """Whether everything runs on this machine, under `home`."""
         return self.profile == EMBEDDED
+
+    @property
+    def heartbeats(self) -> dict[str, timedelta]:
+        """Heartbeats other than those the sources declare, by source."""
+        pairs = (pair.split("=") for pair in self.heartbeat_minutes.split(",") if pair)
+        return {source: timedelta(minutes=int(minutes)) for source, minutes in pairs}
 
     @property
     def catalog_path(self) -> Path:
@@ -268,6 +289,8 @@ class _Reader:
             spark_cores=self.count("ROADSIDE_SPARK_CORES", 2),
             spark_memory=self.memory("ROADSIDE_SPARK_MEMORY", "2g"),
             shuffle_partitions=self.count("ROADSIDE_SHUFFLE_PARTITIONS", 4),
+            steps_at_once=self.count("ROADSIDE_STEPS_AT_ONCE", 3),
+            heartbeat_minutes=self.heartbeat_minutes(),
             principal=self.given.get("ROADSIDE_PRINCIPAL") or _user(),
             aws_region=region,
             s3_endpoint=s3_endpoint,
@@ -328,6 +351,25 @@ class _Reader:
             self.complain(name, "a whole number from 1")
             return default
         return int(value)
+
+    def heartbeat_minutes(self) -> str:
+        """The pairs as given, without blanks, in order of source."""
+        name = "ROADSIDE_HEARTBEAT_MINUTES"
+        pairs = [pair.strip() for pair in self.given.get(name, "").split(",") if pair.strip()]
+        known = {source.name for source in SOURCES}
+        minutes: dict[str, int] = {}
+        for pair in pairs:
+            source, _, number = (part.strip() for part in pair.partition("="))
+            if source not in known or not re.fullmatch(r"[1-9][0-9]{0,4}", number) or source in minutes:
+                self.complain(
+                    name, f"source=minutes,... with sources of {', '.join(sorted(known))}, each once"
+                )
+                return ""
+            minutes[source] = int(number)
+            if minutes[source] < TICK_MINUTES and TICK_MINUTES % minutes[source]:
+                self.complain(name, "minutes that divide 15 (1, 3, 5, 15) or are more")
+                return ""
+        return ",".join(f"{source}={minutes[source]}" for source in sorted(minutes))
 
     def memory(self, name: str, default: str) -> str:
         value = self.given.get(name, default).lower()

@@ -61,6 +61,7 @@ def spark_options(settings: Settings) -> dict[str, str]:
         "spark.default.parallelism": str(settings.spark_cores),
         "spark.sql.adaptive.coalescePartitions.initialPartitionNum": str(settings.shuffle_partitions),
         "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.constraintPropagation.enabled": "false",  # its cost explodes with computed columns
         "spark.python.sql.dataFrameDebugging.enabled": "false",  # a stack walk per column, on every call
         "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
         "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),

@@ -1,4 +1,5 @@
 import pickle
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,26 @@ def test_the_environment_for_feast_always_sets_every_variable(tmp_path: Path) ->
     settings.redis_dir.mkdir()
     settings.redis_address_file.write_text("127.0.0.1:6390\n")
     assert settings.environment()["ROADSIDE_REDIS"] == "127.0.0.1:6390"
+
+
+def test_heartbeats_are_read_by_source(tmp_path: Path) -> None:
+    given = {
+        "ROADSIDE_HOME": str(tmp_path),
+        "ROADSIDE_HEARTBEAT_MINUTES": "traffic_speeds=30, dispatch_events=60",
+    }
+    settings = load_settings(given)
+    assert settings.heartbeat_minutes == "dispatch_events=60,traffic_speeds=30"
+    assert settings.heartbeats["dispatch_events"] == timedelta(hours=1)
+    assert load_settings(settings.environment()) == settings
+    assert load_settings({}).heartbeats == {}
+
+
+@pytest.mark.parametrize(
+    "given", ["dispatch=60", "gps_pings", "gps_pings=0", "gps_pings=7", "gps_pings=5,gps_pings=15"]
+)
+def test_a_heartbeat_of_no_source_or_length_is_refused(given: str) -> None:
+    with pytest.raises(SettingError, match="ROADSIDE_HEARTBEAT_MINUTES is "):
+        load_settings({"ROADSIDE_HEARTBEAT_MINUTES": given})
 
 
 def test_a_misspelt_variable_is_found_with_the_one_meant() -> None:
