@@ -34,8 +34,8 @@ MARK = "demo.json"
 
 FIRST_DAY, DAYS = date(2026, 3, 1), 12
 PROVIDERS, JOBS_PER_DAY, PING_SECONDS, PINGS_DAYS = 24, 60, 60, 2
-AFTERNOON = datetime(2026, 3, 10, 17, 0, tzinfo=UTC)
-TICKS = 4  # through 18:00, where P1 has had the four offers of DOMAIN section 7
+AFTERNOON = datetime(2026, 3, 10, 17, 30, tzinfo=UTC)
+TICKS = 2  # through 18:00, where P1 has had the four offers of DOMAIN section 7
 DATASET, DATASET_DAY = "eta_v1", date(2026, 3, 10)
 PROVIDER, ZONE = "P1", "87288439cffffff"  # Z1
 KEYS = {"provider_id": PROVIDER, "incident_zone_id": ZONE}

@@ -7,11 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from types import ModuleType
 
 from pyspark.sql import Column, DataFrame
 
-from transforms.features import provider_activity_15m, provider_performance_1d, zone_demand_15m
+from transforms.features import (
+    area_dispatch_15m,
+    area_service_1d,
+    driver_state_15m,
+    job_state_15m,
+    provider_activity_15m,
+    provider_area_1d,
+    provider_fleet_15m,
+    provider_performance_1d,
+    provider_service_1d,
+    zone_demand_15m,
+    zone_supply_15m,
+    zone_traffic_15m,
+)
+from transforms.features.fleet import FIXES_LOOK_BACK, STATES_LOOK_BACK
+from transforms.grid import BUSINESS_DAYS, HELD_MEMORY
 from transforms.silver import (
     arrival_evidence,
     dispatch_events,
@@ -22,7 +38,15 @@ from transforms.silver import (
     traffic_speeds,
 )
 from transforms.silver.histories import rows_of
-from validation.clocks import Interval
+from transforms.tiles import (
+    dispatch_1d,
+    dispatch_15m,
+    driver_fixes_15m,
+    driver_states_15m,
+    fleet_1d,
+    traffic_15m,
+)
+from validation.clocks import TICK, Interval
 from validation.contract import Table
 from validation.contracts import table_named
 from validation.errors import UnknownName
@@ -33,9 +57,15 @@ Frames = Mapping[str, DataFrame]
 
 @dataclass(frozen=True)
 class Edge:
-    """What the edge lends to a pure transform: functions that need a key or a network."""
+    """What the edge lends to a pure transform: functions that need a key, and verdicts of the ledger.
+
+    Attributes:
+        location_of: opens a sealed payload.
+        held: instants at which a feature step may not write: a source it reads is incomplete there.
+    """
 
     location_of: Callable[[Column], Column]
+    held: frozenset[datetime] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -50,6 +80,7 @@ class Step:
         is_daily: runs only for intervals that hold a business-day cut.
         rests: without a row of its inputs in the interval it makes none (features do: windows expire).
         share: builds a frame that several of its tables derive from; kept in memory meanwhile.
+        sources: landing sources its values come from, where these are fewer than its inputs have.
     """
 
     name: str
@@ -59,11 +90,17 @@ class Step:
     is_daily: bool = False
     rests: bool = True
     share: Callable[[Frames, Interval], DataFrame] | None = field(default=None)
+    sources: tuple[str, ...] = ()
 
     @property
     def tables(self) -> tuple[Table, ...]:
         """Contracts of the tables it writes."""
         return tuple(table_named(name) for name in self.writes)
+
+    @property
+    def is_features(self) -> bool:
+        """Whether it writes a feature view, and so waits for complete sources."""
+        return self.name.startswith("features.")
 
     def due(self, interval: Interval) -> bool:
         """Whether the interval gives it anything to do."""
@@ -75,6 +112,15 @@ def _one(name: str, transform: Callable[..., DataFrame]) -> Callable[[Frames, In
 
     def build(inputs: Frames, interval: Interval, _edge: Edge) -> Frames:
         return {name: transform(*inputs.values(), interval)}
+
+    return build
+
+
+def _features(name: str, transform: Callable[..., DataFrame]) -> Callable[[Frames, Interval, Edge], Frames]:
+    """A build of features: every input, in the order of `reads`, the interval, the held instants."""
+
+    def build(inputs: Frames, interval: Interval, edge: Edge) -> Frames:
+        return {name: transform(*inputs.values(), interval, edge.held)}
 
     return build
 
@@ -117,6 +163,33 @@ def _source_steps() -> tuple[Step, ...]:
     )
 
 
+def _view(module: ModuleType, tiles: str, sources: tuple[str, ...] = ()) -> Step:
+    """A view made of one family of tiles; of their measures it reads those of `sources` only."""
+    name = module.SPEC.table.name
+    return Step(
+        name,
+        (name,),
+        {tiles: module.SPEC.look_back},
+        _features(name, getattr(module, module.SPEC.table.short_name)),
+        is_daily=module.SPEC.grid is BUSINESS_DAYS,
+        rests=False,
+        sources=sources,
+    )
+
+
+def _fleet_view(module: ModuleType, fix_window: int, tiles: Mapping[str, timedelta] | None = None) -> Step:
+    """A view that counts drivers and fixes; `fix_window` is how long a fix counts, in ticks."""
+    name = module.SPEC.table.name
+    reads = {
+        **(tiles or {}),
+        "tiles.driver_states_15m": STATES_LOOK_BACK,
+        "tiles.fleet_1d": fix_window * TICK + HELD_MEMORY + timedelta(hours=2),
+        "tiles.driver_fixes_15m": FIXES_LOOK_BACK,
+    }
+    build = _features(name, getattr(module, module.SPEC.table.short_name))
+    return Step(name, (name,), reads, build, rests=False)
+
+
 STEPS: tuple[Step, ...] = (
     *_source_steps(),
     Step(
@@ -127,7 +200,13 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "silver.lifecycle",
-        ("silver.offers", "silver.assignments", "silver.job_milestones", "silver.jobs"),
+        (
+            "silver.offers",
+            "silver.assignments",
+            "silver.job_milestones",
+            "silver.jobs",
+            "silver.job_waits",
+        ),
         {"silver.dispatch_events": lifecycle.LOOK_BACK},
         _lifecycle,
         share=_lifecycle_changes,
@@ -157,36 +236,88 @@ STEPS: tuple[Step, ...] = (
         _arrival_evidence,
     ),
     Step(
-        "features.provider_activity_15m",
-        ("features.provider_activity_15m",),
-        {
-            "silver.offers": provider_activity_15m.LOOK_BACK,
-            "silver.assignments": provider_activity_15m.LOOK_BACK,
-        },
-        _one("features.provider_activity_15m", provider_activity_15m.provider_activity_15m),
-        rests=False,
+        "tiles.dispatch_15m",
+        ("tiles.dispatch_15m",),
+        {f"silver.{name}": dispatch_15m.LOOK_BACK for name in ("offers", "assignments", "jobs", "job_waits")},
+        _one("tiles.dispatch_15m", dispatch_15m.dispatch_15m),
     ),
     Step(
-        "features.zone_demand_15m",
-        ("features.zone_demand_15m",),
-        {"silver.jobs": zone_demand_15m.LOOK_BACK},
-        _one("features.zone_demand_15m", zone_demand_15m.zone_demand_15m),
-        rests=False,
-    ),
-    Step(
-        "features.provider_performance_1d",
-        ("features.provider_performance_1d",),
+        "tiles.dispatch_1d",
+        ("tiles.dispatch_1d",),
         {
-            "silver.offers": provider_performance_1d.LOOK_BACK,
-            "silver.assignments": provider_performance_1d.LOOK_BACK,
-            "silver.arrival_evidence": provider_performance_1d.LOOK_BACK,
-            "silver.service_outcomes": provider_performance_1d.CLAIM_LOOK_BACK,
-            "silver.jobs": provider_performance_1d.CLAIM_LOOK_BACK + provider_performance_1d.JOB_AREA_HORIZON,
+            "silver.offers": dispatch_1d.LOOK_BACK,
+            "silver.assignments": dispatch_1d.LOOK_BACK,
+            "silver.jobs": dispatch_1d.JOB_LOOK_BACK,
+            "silver.arrival_evidence": dispatch_1d.LOOK_BACK,
+            "silver.service_outcomes": dispatch_1d.CLAIM_LOOK_BACK,
         },
-        _one("features.provider_performance_1d", provider_performance_1d.provider_performance_1d),
+        _one("tiles.dispatch_1d", dispatch_1d.dispatch_1d),
         is_daily=True,
         rests=False,
     ),
+    Step(
+        "tiles.driver_fixes_15m",
+        ("tiles.driver_fixes_15m",),
+        {"silver.gps_pings": driver_fixes_15m.LOOK_BACK},
+        _one("tiles.driver_fixes_15m", driver_fixes_15m.driver_fixes_15m),
+    ),
+    Step(
+        "tiles.fleet_1d",
+        ("tiles.fleet_1d",),
+        {"tiles.driver_fixes_15m": fleet_1d.LOOK_BACK},
+        _one("tiles.fleet_1d", fleet_1d.fleet_1d),
+        is_daily=True,
+        rests=False,
+    ),
+    Step(
+        "tiles.driver_states_15m",
+        ("tiles.driver_states_15m",),
+        {
+            "silver.provider_status": driver_states_15m.LOOK_BACK,
+            "tiles.driver_fixes_15m": driver_states_15m.LOOK_BACK,
+        },
+        _one("tiles.driver_states_15m", driver_states_15m.driver_states_15m),
+        rests=False,
+    ),
+    Step(
+        "tiles.traffic_15m",
+        ("tiles.traffic_15m",),
+        {
+            "silver.traffic_speeds": timedelta(0),
+            "silver.gps_pings": timedelta(0),
+            "silver.provider_status": traffic_15m.LOOK_BACK,
+        },
+        _one("tiles.traffic_15m", traffic_15m.traffic_15m),
+    ),
+    Step(
+        "features.driver_state_15m",
+        ("features.driver_state_15m",),
+        {
+            "tiles.driver_states_15m": STATES_LOOK_BACK,
+            "tiles.traffic_15m": zone_traffic_15m.SPEC.look_back,
+        },
+        _features("features.driver_state_15m", driver_state_15m.driver_state_15m),
+        rests=False,
+    ),
+    _fleet_view(provider_fleet_15m, provider_fleet_15m.WEEK),
+    _view(provider_activity_15m, "tiles.dispatch_15m"),
+    _view(zone_demand_15m, "tiles.dispatch_15m"),
+    _fleet_view(zone_supply_15m, zone_supply_15m.MONTH),
+    _view(zone_traffic_15m, "tiles.traffic_15m"),
+    _fleet_view(
+        area_dispatch_15m, area_dispatch_15m.MONTH, {"tiles.dispatch_15m": area_dispatch_15m.SPEC.look_back}
+    ),
+    Step(
+        "features.job_state_15m",
+        ("features.job_state_15m",),
+        {"silver.jobs": job_state_15m.LOOK_BACK, "silver.assignments": job_state_15m.LOOK_BACK},
+        _features("features.job_state_15m", job_state_15m.job_state_15m),
+        rests=False,
+    ),
+    _view(provider_performance_1d, "tiles.dispatch_1d"),
+    _view(provider_service_1d, "tiles.dispatch_1d", sources=("dispatch_events",)),
+    _view(provider_area_1d, "tiles.dispatch_1d", sources=("dispatch_events",)),
+    _view(area_service_1d, "tiles.dispatch_1d", sources=("dispatch_events",)),
 )
 
 
@@ -201,6 +332,16 @@ def step_named(name: str) -> Step:
             return step
     known = {step.name for step in STEPS} | {table for step in STEPS for table in step.writes}
     raise UnknownName("step or table", name, known)
+
+
+def sources_read(step: Step) -> tuple[str, ...]:
+    """The landing sources that the step's values come from, through all it reads, in order of name."""
+    if step.sources:
+        return step.sources
+    if step.build is None:
+        return (step.name.partition(".")[2],)
+    found = {source for name in step.reads for source in sources_read(step_named(name))}
+    return tuple(sorted(found))
 
 
 def downstream(step: Step) -> tuple[tuple[Step, timedelta], ...]:

@@ -10,28 +10,29 @@ from typing import Any
 
 from lakehouse import feast_edge
 from lakehouse.ops import Ops
-from lakehouse.run_history import Made, made_by_table
+from lakehouse.run_history import Made, finished_at, made_by_table
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
+from roadside.holds import completeness_of, served_through
 from roadside.runner import road_version
 from roadside.standing import ONLINE, features_through, is_daily
 from validation.clocks import TICK_DELAY, Interval, tick_start
-from validation.contracts import FEATURES, table_named
+from validation.contracts import FEATURES, SERVED, table_named
 from validation.errors import NotReady, UnknownName
 
 
 @dataclass(frozen=True)
 class Written:
-    """One view: written now, up to date already, or without features yet."""
+    """One view: written now, up to date already, held since the tick after `through`, or never made."""
 
     view: str
-    status: str  # written | up to date | no features
+    status: str  # written | up to date | held | no features
     through: datetime | None
     seconds: float = 0.0
 
 
 def view_names(wanted: Sequence[str] = ()) -> list[str]:
-    """The views of these names; all of them without any.
+    """The views of these names; those that a dataset's service reads without any.
 
     Raises:
         UnknownName: there is no such view.
@@ -40,7 +41,7 @@ def view_names(wanted: Sequence[str] = ()) -> list[str]:
     for name in wanted:
         if name not in known:
             raise UnknownName("feature view", name, known)
-    return [name for name in known if not wanted or name in wanted]
+    return [name for name in known if name in wanted] if wanted else [table.short_name for table in SERVED]
 
 
 def time_to_live(view: str) -> timedelta:
@@ -54,24 +55,27 @@ def spans_due(
     """What is to be written of each view, in ticks; None where Redis has it all.
 
     From the last tick written (a time to live before the end, the first time) through the last
-    tick whose features are made, at most `until`. Features made again since are written again.
+    tick whose features are made and not held, at most `until`: readers of a held view keep what
+    they have. Features made again since are written again.
 
     Raises:
         NotReady: no features were ever made.
     """
-    made = made_by_table(Ops(settings.ops_url))
+    ops = Ops(settings.ops_url)
+    made, completeness = made_by_table(ops), completeness_of(settings, ops)
     due: dict[str, Interval | None] = {}
     for view in views:
-        features, online = made.get(f"features.{view}", Made()), made.get(f"{ONLINE}.{view}", Made())
+        online = made.get(f"{ONLINE}.{view}", Made())
         ready = features_through(made, view)
         if ready is None:
             due[view] = None
             continue
-        end = min(until or ready, ready)
+        end = served_through(completeness, view, min(until or ready, ready))
         oldest = end - time_to_live(view)
         start = oldest if online.through is None or force else max(online.through, oldest)
-        is_newer = online.finished_at is None or (features.finished_at or end) > online.finished_at
         if start >= end:
+            features_at = finished_at(ops, f"features.{view}", end)
+            is_newer = features_at is not None and online.finished_at and features_at > online.finished_at
             start = oldest if is_newer and online.through == end else end
         due[view] = Interval(tick_start(start), end) if start < end else None
     if not any(f"features.{view}" in made for view in views):
@@ -100,13 +104,24 @@ def materialize(
     for view, span in spans_due(settings, views, until, force=force).items():
         started = monotonic()
         if span is None:
-            written = Written(view, "up to date", until)
+            written = _unwritten(settings, view, until)
         else:
             _write(runs, store, view, span)
             written = Written(view, "written", span.end, monotonic() - started)
         done.append(written)
         heard(written)
     return done
+
+
+def _unwritten(settings: Settings, view: str, until: datetime | None) -> Written:
+    """What there is of a view of which nothing is due."""
+    ops = Ops(settings.ops_url)
+    ready = features_through(made_by_table(ops), view)
+    if ready is None:
+        return Written(view, "no features", None)
+    end = min(until or ready, ready)
+    served = served_through(completeness_of(settings, ops), view, end)
+    return Written(view, "held" if served < end else "up to date", served)
 
 
 def _write(runs: RunLedger, store: Any, view: str, span: Interval) -> None:

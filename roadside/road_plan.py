@@ -10,7 +10,7 @@ from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from roadside.graph import STEPS, Step, step_named
-from roadside.runner import road_version
+from roadside.runner import step_version
 from roadside.standing import has_ops
 from validation.clocks import Interval
 from validation.errors import UnknownName
@@ -31,11 +31,11 @@ def plan(
 ) -> list[PlannedStep]:
     """Each step over each interval, in the order of the road. Writes nothing."""
     runs = RunLedger(Ops(settings.ops_url), lambda: datetime.now(UTC)) if has_ops(settings) else None
-    version = road_version()
 
     def outlook(step: Step, interval: Interval) -> str:
         if not step.due(interval):
             return "not due"
+        version = step_version(step, settings)
         is_done = runs is not None and all(runs.published(name, interval, version) for name in step.writes)
         return "done already" if is_done and not force else "run"
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 from time import monotonic
 from traceback import format_exception
+from zlib import crc32
 
 from py4j.protocol import Py4JError
 from pyspark import StorageLevel
@@ -28,17 +32,26 @@ from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from lakehouse.table_notes import TableNotes
-from lakehouse.tables import Lakehouse, Published
+from lakehouse.tables import Lakehouse, Published, frame_digest
 from lakehouse.vault import handle_of
-from roadside.graph import STEPS, Edge, Step, downstream
+from roadside.graph import STEPS, Edge, Step, downstream, sources_read
+from roadside.holds import completeness_of
 from roadside.locations import location_opener
-from validation.clocks import TICK_DELAY, Interval, daily_available_at
+from transforms.features.revisions import content, newest_revisions, revised_rows
+from transforms.grid import HELD_MEMORY
+from validation.clocks import TICK, TICK_DELAY, Interval, daily_available_at
 from validation.contract import Table
 from validation.errors import CheckFailed, Defect, InputMissing, RoadsideError, SettingError, Unreachable
 from validation.sources import source_named
+from validation.spark_schema import conform
+
+REVISION_LOOK_BACK = timedelta(days=1) + HELD_MEMORY
+"""A live entity has a row within a day of instants that are not held."""
 
 _RAISED_IN_TASKS = (InputMissing, SettingError, Unreachable)
-_CODE = ("validation", "ingestion", "transforms", "roadside.graph")
+# The grid looks back from the instant before an interval, which may be a business day before it.
+_HELD_LOOK_BACK = HELD_MEMORY + timedelta(hours=51)
+_CODE = ("validation", "ingestion", "transforms", "roadside.graph", "lakehouse.completeness")
 
 
 def wall_clock() -> datetime:
@@ -49,6 +62,15 @@ def wall_clock() -> datetime:
 def road_version() -> str:
     """Version of the code that decides what a table of the road holds."""
     return code_version(*_CODE)
+
+
+def step_version(step: Step, settings: Settings) -> str:
+    """Version of the code, and for features of the heartbeats that decide which ticks are held."""
+    read = sources_read(step) if step.is_features else ()
+    widened = sorted(f"{source}={each}" for source, each in settings.heartbeats.items() if source in read)
+    if not widened:
+        return road_version()
+    return f"{road_version()}-{crc32(','.join(widened).encode()):08x}"
 
 
 @dataclass(frozen=True)
@@ -62,6 +84,11 @@ class StepResult:
     seconds: float = 0.0
     warnings: dict[str, int] = field(default_factory=dict)
     error: RoadsideError | None = None
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether what it should have written is missing."""
+        return self.status in {"failed", "blocked"}
 
 
 Progress = Callable[[StepResult], None]
@@ -88,8 +115,11 @@ class Runner:
         self.runs = RunLedger(self.ops, now)
         self.releases = Releases(self.ops, now)
         self.notes = TableNotes(self.ops, now)
+        self._completeness = completeness_of(settings, self.ops)
         self._leases = Leases(self.ops, now)
+        self._now = now
         self._progress = progress
+        self._telling = Lock()
         self._edge = Edge(location_of=location_opener(handle_of(settings)))
         self._prepared = False
 
@@ -114,23 +144,46 @@ class Runner:
     def backfill(
         self, chunks: Iterable[Interval], steps: Sequence[Step] = STEPS, *, force: bool = False
     ) -> list[StepResult]:
-        """As `run`, over all chunks (in any order), step by step, so that no chunk reads a gap."""
+        """As `run`, over all chunks (in any order); a step begins once those it reads are through all
+        chunks, so that no chunk reads a gap. Steps that do not read one another run side by side.
+        """
         self.prepare()
         listed = list(chunks)
-        results: list[StepResult] = []
-        broken: set[str] = set()
-        for step in steps:
-            for chunk in listed:
-                if any(name in broken for name in step.reads):
-                    result = StepResult(step.name, chunk, "blocked")
-                else:
-                    result = self._run_step(step, chunk, force=force)
-                if result.status in {"failed", "blocked"}:
-                    broken |= set(step.writes)
-                results.append(result)
-                self._progress(result)
-        if listed and not broken:
+        running: dict[str, Future[list[StepResult]]] = {}
+        with ThreadPoolExecutor(self.settings.steps_at_once, "step") as pool:
+            try:
+                for step in steps:  # in the order of the road: what a step waits for was begun before it
+                    read = [running[name] for name in step.reads if name in running]
+                    running |= dict.fromkeys(
+                        step.writes, pool.submit(self._over_chunks, step, listed, read, force)
+                    )
+                done = [running[step.writes[0]].result() for step in steps]
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        results = [result for of_step in done for result in of_step]
+        if listed and not any(result.is_broken for result in results):
             self._release(max(listed, key=lambda chunk: chunk.end), steps)
+        return results
+
+    def _over_chunks(
+        self,
+        step: Step,
+        chunks: Sequence[Interval],
+        read: Sequence[Future[list[StepResult]]],
+        force: bool,
+    ) -> list[StepResult]:
+        """The step over the chunks, once the steps it reads are done; blocked if one of these is broken."""
+        is_blocked = any(result.is_broken for future in read for result in future.result())
+        results = []
+        for chunk in chunks:
+            if is_blocked:
+                result = StepResult(step.name, chunk, "blocked")
+            else:
+                result = self._run_step(step, chunk, force=force)
+            results.append(result)
+            with self._telling:
+                self._progress(result)
         return results
 
     def _run_step(self, step: Step, interval: Interval, *, force: bool) -> StepResult:
@@ -138,7 +191,7 @@ class Runner:
             return StepResult(step.name, interval, "not due")
         if step.build is None:
             self._register(step, interval)
-        version = road_version()
+        version = step_version(step, self.settings)
         done = [self.runs.published(name, interval, version) for name in step.writes]
         if not force and all(run is not None for run in done):
             return StepResult(
@@ -179,6 +232,19 @@ class Runner:
         if step.build is None:
             yield from self._ingest(step, interval, version)
             return
+        edge = replace(self._edge, held=self._held(step, interval))
+        with self._inputs(step, interval) as inputs:
+            frames = step.build(inputs, interval, edge)
+            is_empty = step.rests and self._rested(step.reads, interval, version)
+            for table in step.tables:
+                frame: DataFrame | None = frames[table.name]
+                if table.layer == "features" and self.runs.may_hold_rows(table.name, interval):
+                    frame = self._revised(step, table, interval, frames[table.name])
+                yield table.name, self._replace(table.name, interval, frame, version, is_empty=is_empty)
+
+    @contextmanager
+    def _inputs(self, step: Step, interval: Interval) -> Iterator[dict[str, DataFrame]]:
+        """The step's input frames for an interval, with what its tables share."""
         inputs = {
             table.name: self.lakehouse.read_known(table, interval.widened(step.reads[table.name]))
             for table in _tables(step.reads)
@@ -188,14 +254,33 @@ class Runner:
             shared = step.share(inputs, interval).persist(StorageLevel.MEMORY_AND_DISK)
             inputs["shared"] = shared
         try:
-            frames = step.build(inputs, interval, self._edge)
-            is_empty = step.rests and self._rested(step.reads, interval, version)
-            for table in step.tables:
-                frame = frames[table.name]
-                yield table.name, self._replace(table.name, interval, frame, version, is_empty=is_empty)
+            yield inputs
         finally:
             if shared is not None:
                 shared.unpersist()
+
+    def _held(self, step: Step, interval: Interval) -> frozenset[datetime]:
+        """Ticks at which features may not be written, with those before that may be compared with."""
+        if not step.is_features:
+            return frozenset()
+        return self._completeness.held_ticks(sources_read(step), interval.widened(_HELD_LOOK_BACK))
+
+    def _revised(self, step: Step, table: Table, interval: Interval, frame: DataFrame) -> DataFrame | None:
+        """Published rows stay; where the values in force differ, rows of the next revision are added.
+
+        None if nothing differs.
+        """
+        published = self.lakehouse.read_known(table, interval)
+        newest = content(newest_revisions(published, table), table)
+        if frame_digest(newest) == frame_digest(content(conform(frame, table), table)):
+            return None
+        assert step.build is not None
+        wide = interval.widened(REVISION_LOOK_BACK)
+        edge = replace(self._edge, held=self._held(step, wide))
+        with self._inputs(step, wide) as inputs:
+            computed = conform(step.build(inputs, wide, edge)[table.name], table)
+        added = revised_rows(published, computed, table, interval.start, self._now())
+        return None if added.isEmpty() else published.unionByName(added)
 
     def _ingest(self, step: Step, interval: Interval, version: str) -> Iterator[tuple[str, Published]]:
         source = source_named(step.name.partition(".")[2])
@@ -229,15 +314,18 @@ class Runner:
         return all(run is not None and run.rows == 0 for run in runs)
 
     def _replace(
-        self, name: str, interval: Interval, frame: DataFrame, version: str, *, is_empty: bool
+        self, name: str, interval: Interval, frame: DataFrame | None, version: str, *, is_empty: bool
     ) -> Published:
-        """Replace the interval; where there is nothing to write and nothing to remove, only record it."""
+        """Replace the interval; where the rows stay as they are (no frame, or nothing there), record it."""
         (table,) = _tables([name])
-        untouched = is_empty and not self.runs.may_hold_rows(name, interval)
+        stays = is_empty and not self.runs.may_hold_rows(name, interval)
         with self._leases.publishing(name) as lease:
             run = self.runs.begin(name, interval, version)
             try:
-                if untouched:
+                if frame is None:
+                    kept = self.lakehouse.read_known(table, interval).count()
+                    published = Published(self.lakehouse.head(table), kept)
+                elif stays:
                     published = Published(self.lakehouse.head(table), 0)
                 else:
                     published = self.lakehouse.replace(table, interval, frame, run.run_id)
@@ -266,11 +354,12 @@ class Runner:
         )
 
     def _release(self, interval: Interval, steps: Sequence[Step]) -> None:
-        features = [table for step in steps for table in step.tables if table.layer == "features"]
+        features = [step for step in steps if step.is_features]
         for kind, tick, promised in _due_releases(interval):
-            wanted = [
-                table for table in features if table.name.endswith("_1d") == (kind is ReleaseKind.DAILY)
-            ]
+            of_kind = [step for step in features if step.is_daily == (kind is ReleaseKind.DAILY)]
+            last = Interval(tick - TICK, tick)
+            free = [step for step in of_kind if not self._completeness.held_ticks(sources_read(step), last)]
+            wanted = [table for step in free for table in step.tables]
             heads = {table.name: self.lakehouse.head(table) for table in wanted}
             tables = {name: head for name, head in heads.items() if head is not None}
             if tables:

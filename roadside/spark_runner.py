@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from pyspark.errors import PySparkException
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 def open_spark(settings: Settings) -> SparkSession:
     """The process's Spark session; what the Java process prints goes to <home>/logs/spark.log.
 
-    Spark logs nothing itself: its messages quote rows.
+    Spark logs nothing itself: its messages quote rows. An interrupt ends the process as it did before:
+    PySpark would only cancel the job, over a connection in use, and the step would count as failed.
 
     Raises:
         SettingError: there is no Java, or no jars, or Java does not start.
@@ -33,7 +36,7 @@ def open_spark(settings: Settings) -> SparkSession:
     require_spark(settings)
     log = settings.home / "logs" / "spark.log"
     try:
-        with _errors_to(log):
+        with _errors_to(log), _interrupts_kept():
             session = spark_session(settings)
     except PySparkException as error:
         raise SettingError("Spark did not start.", f"Its own words are in {log}.") from error
@@ -48,6 +51,15 @@ def open_runner(settings: Settings, progress: Progress | None = None) -> Runner:
 
 def _silent(_result: StepResult) -> None:
     return None
+
+
+@contextmanager
+def _interrupts_kept() -> Iterator[None]:
+    """The handler of SIGINT is afterwards what it was; only the main thread may set one."""
+    handler = signal.getsignal(signal.SIGINT)
+    yield
+    if current_thread() is main_thread():
+        signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Where the platform stands: what landed, what each table holds, and what is due and missing.
 
-Needs neither Spark nor Feast: the ledgers, the landed objects' names and Iceberg's metadata say it
+Starts neither Spark nor Feast: the ledgers, the landed objects' names and Iceberg's metadata say it
 all, in a second or two.
 """
 
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import make_url
 
 from lakehouse.catalog_reader import CatalogReader, TableState
+from lakehouse.completeness import Completeness
 from lakehouse.landing_ledger import LandingLedger, Reconciliation
 from lakehouse.ops import Ops
 from lakehouse.processes import is_dead
@@ -21,11 +22,12 @@ from lakehouse.releases import Release, Releases
 from lakehouse.run_history import Made, gaps, made_by_table, merged
 from lakehouse.run_ledger import Run, RunLedger, RunStatus
 from lakehouse.settings import Settings
+from roadside.holds import Hold, completeness_of, served_through, view_holds
 from roadside.landed_backlog import unregistered
 from roadside.redis_standing import redis_problem
 from validation.clocks import TICK, Interval
 from validation.contract import Table
-from validation.contracts import BRONZE, FEATURES, TABLES, table_named
+from validation.contracts import BRONZE, FEATURES, SERVED, TABLES, table_named
 from validation.sources import SOURCES
 
 ONLINE = "online"
@@ -83,9 +85,21 @@ class TableStanding:
 
 @dataclass(frozen=True)
 class ViewStanding:
-    """One feature view online: through which tick it was written to Redis, and when."""
+    """One feature view: what its readers have, and what keeps it from them.
+
+    Attributes:
+        made_through: the last tick for which its features are made.
+        served_through: the same, before the instants that are held until then.
+        age: how long ago served_through was when the newest tick ended that is closed or due.
+        held_by: the sources that hold its newest instant.
+        written_through: the last tick written to Redis.
+    """
 
     view: str
+    made_through: datetime | None
+    served_through: datetime | None
+    age: timedelta | None
+    held_by: tuple[Hold, ...]
     written_through: datetime | None
     last_run: LastRun | None
 
@@ -137,20 +151,16 @@ def standing(
         _table(table, reader.state(table), made, runs.last_run(table.name), releases.for_table(table.name))
         for table in TABLES
     )
-    views = tuple(
-        ViewStanding(
-            table.short_name,
-            made.get(f"{ONLINE}.{table.short_name}", Made()).through,
-            _last_run(runs.last_run(f"{ONLINE}.{table.short_name}")),
-        )
-        for table in FEATURES
-    )
     closed = max((each.closed_through for each in sources if each.closed_through), default=None)
+    completeness = completeness_of(settings, ops)
+    newest = max((each for each in (closed, due_at) if each is not None), default=None)
+    views = tuple(_view(table.short_name, completeness, made, runs, newest) for table in FEATURES)
     missing = (
         *_missing_of_sources(sources, closed, due_at),
         *_missing_of_runs([*tables, *views]),
         *_missing_of_tables(made, closed),
-        *_missing_online(views, made),
+        *_missing_of_held(views),
+        *_missing_online(views),
         *(
             [problem]
             if any(each.written_through for each in views) and (problem := redis_problem(settings))
@@ -199,6 +209,22 @@ def _table(
         last_run=_last_run(run),
         release=None if release is None else release.release_id,
         released_at=None if release is None else release.published_at,
+    )
+
+
+def _view(
+    view: str, completeness: Completeness, made: Mapping[str, Made], runs: RunLedger, newest: datetime | None
+) -> ViewStanding:
+    through = features_through(made, view)
+    served = None if through is None else served_through(completeness, view, through)
+    return ViewStanding(
+        view=view,
+        made_through=through,
+        served_through=served,
+        age=None if served is None or newest is None else max(newest - served, timedelta(0)),
+        held_by=() if through is None else view_holds(completeness, view, through),
+        written_through=made.get(f"{ONLINE}.{view}", Made()).through,
+        last_run=_last_run(runs.last_run(f"{ONLINE}.{view}")),
     )
 
 
@@ -257,10 +283,29 @@ def _missing_of_tables(made: Mapping[str, Made], closed: datetime | None) -> Ite
             yield f"{table.name}: to be made for {lacking[0]}{more}."
 
 
-def _missing_online(views: Sequence[ViewStanding], made: Mapping[str, Made]) -> Iterator[str]:
+def _missing_of_held(views: Sequence[ViewStanding]) -> Iterator[str]:
+    """A sentence per source and instant, naming the views it holds there."""
+    held: dict[Hold, list[str]] = {}
     for each in views:
-        ready = features_through(made, each.view)
-        if ready is not None and (each.written_through is None or each.written_through < ready):
+        for hold in each.held_by:
+            held.setdefault(hold, []).append(each.view)
+    for hold, names in sorted(held.items(), key=lambda item: (item[0].source, item[0].at, item[0].since)):
+        records = (
+            "" if hold.expected_records is None else f", about {hold.expected_records:,} records expected"
+        )
+        yield (
+            f"{hold.source} holds {', '.join(names)} at {_told(hold.at)}, since {_told(hold.since)}: "
+            f"last object {_told_to_the_second(hold.last_object_at)}, "
+            f"{hold.found_objects} of {hold.expected_objects} objects found{records}."
+        )
+
+
+def _missing_online(views: Sequence[ViewStanding]) -> Iterator[str]:
+    """Of the views that a service reads, and of those that were written before."""
+    served = {table.short_name for table in SERVED}
+    for each in views:
+        ready, written = each.served_through, each.written_through
+        if ready is not None and (written < ready if written is not None else each.view in served):
             through = (
                 "nothing" if each.written_through is None else f"ticks through {_told(each.written_through)}"
             )
@@ -268,7 +313,7 @@ def _missing_online(views: Sequence[ViewStanding], made: Mapping[str, Made]) -> 
 
 
 def features_through(made: Mapping[str, Made], view: str) -> datetime | None:
-    """The last tick for which the view's features are complete; None if none were ever made.
+    """The last tick for which the view's features are made; None if none were ever made.
 
     A daily table gains nothing until the next cut, so it is complete as far as the others are.
     """
@@ -282,11 +327,15 @@ def features_through(made: Mapping[str, Made], view: str) -> datetime | None:
 
 def is_daily(table: Table) -> bool:
     """Whether the table gains rows at business-day cuts only."""
-    return table.layer == "features" and table.name.endswith("_1d")
+    return table.layer in ("tiles", "features") and table.name.endswith("_1d")
 
 
 def _told(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%MZ}"
+
+
+def _told_to_the_second(moment: datetime | None) -> str:
+    return "never" if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _no_clock() -> datetime:

@@ -53,14 +53,15 @@ def decisions(spec: DatasetSpec, changelog: DataFrame, day: date) -> DataFrame:
 
 
 def known_by(changelog: DataFrame, key: str, moment: datetime) -> DataFrame:
-    """The state of each key as the platform knew it at the moment."""
+    """The state of each key as the platform knew it at the moment; none of what was taken back by then."""
     newest_first = Window.partitionBy(key).orderBy(F.desc("known_at"))
-    return (
+    newest = (
         changelog.where(F.col("known_at") <= F.lit(moment))
         .withColumn("age", F.row_number().over(newest_first))
         .where("age = 1")
         .drop("age")
     )
+    return newest.where("NOT coalesce(is_retracted, false)") if "is_retracted" in newest.columns else newest
 
 
 def waterfall(spec: DatasetSpec, left_out: Iterable[str | None]) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +13,7 @@ from roadside.time_ranges import tick_of
 from validation.contracts import TABLES, table_named
 
 if TYPE_CHECKING:
-    from roadside.standing import LastRun, Standing
+    from roadside.standing import LastRun, Standing, ViewStanding
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -58,9 +58,13 @@ def print_standing(now: Standing) -> None:
             numbers=["rows"],
         )
         print_table(
-            ("online view", "written through", "last run ended"),
-            [(each.view, minute(each.written_through), _ended(each.last_run)) for each in now.views],
+            ("online view", "served through", "written through", "last run ended"),
+            [
+                (each.view, _served(each), minute(each.written_through), _ended(each.last_run))
+                for each in now.views
+            ],
         )
+        print_holds(now)
     if not now.missing:
         say("Nothing that is due is missing.", "green")
         return
@@ -87,6 +91,35 @@ def print_sources(now: Standing) -> None:
         ],
         numbers=["objects", "waiting", "lines", "bronze", "quarantined"],
     )
+
+
+def print_holds(now: Standing) -> None:
+    """The views whose newest tick is held, a row for each source that holds it."""
+    holds = [(each.view, hold) for each in now.views for hold in each.held_by]
+    if holds:
+        print_table(
+            ("held view", "by", "at", "since", "last object", "objects", "records expected"),
+            [
+                (
+                    view,
+                    hold.source,
+                    minute(hold.at),
+                    minute(hold.since),
+                    hold.last_object_at,
+                    f"{hold.found_objects} of {hold.expected_objects}",
+                    hold.expected_records,
+                )
+                for view, hold in holds
+            ],
+            numbers=["records expected"],
+        )
+
+
+def _served(view: ViewStanding) -> str | None:
+    """Through when readers are served, and how old that is where the view is held."""
+    if not view.held_by or view.age is None:
+        return minute(view.served_through)
+    return f"held at {minute(view.served_through)}, {view.age // timedelta(minutes=1)} min old"
 
 
 def _ended(run: LastRun | None) -> str | None:

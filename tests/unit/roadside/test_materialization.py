@@ -7,10 +7,12 @@ from importlib import import_module
 
 import pytest
 
+from lakehouse.landing_ledger import LandingLedger
+from lakehouse.object_store import LandedObject
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
-from roadside.materialization import spans_due, time_to_live, view_names
+from roadside.materialization import Written, materialize, spans_due, time_to_live, view_names
 from validation.clocks import TICK, Interval
 from validation.errors import NotReady, UnknownName
 
@@ -100,3 +102,49 @@ def test_times_to_live_are_those_of_the_feast_definitions() -> None:
 def test_an_unknown_view_is_refused() -> None:
     with pytest.raises(UnknownName, match="zone_demand_15"):
         view_names(["zone_demand_15"])
+
+
+def beat(settings: Settings, start: datetime, end: datetime) -> None:
+    """An object of dispatch_events every five minutes of [start, end)."""
+    ledger = LandingLedger(Ops(settings.ops_url))
+    moments = [start + n * timedelta(minutes=5) for n in range((end - start) // timedelta(minutes=5))]
+    ledger.register(
+        "dispatch_events", [LandedObject(f"landing/dispatch_events/{m}", m, 20) for m in moments], end
+    )
+
+
+def test_a_view_is_written_through_the_last_tick_that_is_not_held(
+    settings: Settings, runs: RunLedger
+) -> None:
+    beat(settings, NOON - TICK, NOON)
+    make(runs, f"features.{VIEW}", Interval(START, NOON + 2 * TICK))
+    assert spans_due(settings, [VIEW]) == {VIEW: Interval(NOON - timedelta(days=2), NOON)}
+
+
+def test_a_held_tick_alone_writes_nothing_and_says_so(settings: Settings, runs: RunLedger) -> None:
+    beat(settings, NOON - TICK, NOON)
+    make(runs, f"features.{VIEW}", HISTORY)
+    make(runs, f"online.{VIEW}", Interval(NOON - TICK, NOON))
+    make(runs, f"features.{VIEW}", Interval(NOON, NOON + TICK))
+    assert spans_due(settings, [VIEW]) == {VIEW: None}
+    assert materialize(settings, None, [VIEW]) == [Written(VIEW, "held", NOON)]
+
+
+def test_after_a_hold_the_writing_goes_on_from_before_it(settings: Settings, runs: RunLedger) -> None:
+    beat(settings, NOON - TICK, NOON)
+    beat(settings, NOON + TICK, NOON + 2 * TICK)
+    make(runs, f"features.{VIEW}", HISTORY)
+    make(runs, f"online.{VIEW}", Interval(NOON - TICK, NOON))
+    make(runs, f"features.{VIEW}", Interval(NOON, NOON + 2 * TICK))
+    assert spans_due(settings, [VIEW]) == {VIEW: Interval(NOON, NOON + 2 * TICK)}
+    assert spans_due(settings, [VIEW], NOON + TICK) == {VIEW: None}
+
+
+def test_a_view_never_made_has_no_features(settings: Settings, runs: RunLedger) -> None:
+    make(runs, f"features.{VIEW}", HISTORY)
+    make(runs, f"online.{VIEW}", Interval(NOON - TICK, NOON))
+    views = [VIEW, "provider_activity_15m"]
+    assert materialize(settings, None, views) == [
+        Written(VIEW, "up to date", NOON),
+        Written("provider_activity_15m", "no features", None),
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,9 +14,11 @@ from lakehouse.object_store import LandedObject
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
+from roadside.commands.standing import print_standing
+from roadside.rendering import print_json
 from roadside.standing import standing
 from simulation.landing import LandingWriter
-from validation.clocks import TICK, Interval
+from validation.clocks import TICK, Interval, tick_end
 from validation.contracts import FEATURES, TABLES
 from validation.sources import SOURCES
 
@@ -38,6 +42,15 @@ class Platform:
         self.wall += timedelta(seconds=1)
         return self.wall
 
+    def beat(self, source: str, start: datetime, end: datetime, lines: int = 0) -> None:
+        """An object every five minutes of [start, end), read."""
+        moments = [start + n * timedelta(minutes=5) for n in range((end - start) // timedelta(minutes=5))]
+        name = f"landing/{source}/{{0:%Y/%m/%d/%H}}/{source}-{{0:%Y-%m-%d-%H-%M-%S}}-beat.json.gz"
+        objects = [LandedObject(name.format(moment), moment, 20) for moment in moments]
+        self.ledger.register(source, objects, tick_end(end))
+        outcomes = [ObjectOutcome(o.key, ObjectStatus.OK, lines, lines, 0, {}, 20, 1) for o in objects]
+        self.ledger.record_outcome(*outcomes)
+
     def land(self, source: str, *, read: bool = True) -> str:
         key = LandingWriter(self.settings.home).write(source, NOON, "a", [])
         self.ledger.register(source, [LandedObject(key, NOON, 20)], DAY.end)
@@ -57,8 +70,9 @@ class Platform:
 
 @pytest.fixture
 def platform(settings: Settings) -> Platform:
-    """Everything landed, read, made and written online."""
-    platform = Platform(settings)
+    """Everything landed, read, made and written online; an object a day is all that is expected."""
+    daily = ",".join(f"{source.name}=1440" for source in SOURCES)
+    platform = Platform(replace(settings, heartbeat_minutes=daily))
     for source in SOURCES:
         platform.land(source.name)
         platform.ledger.close(source.name, DAY.end)
@@ -146,5 +160,97 @@ def test_a_view_not_written_through_the_last_tick_is_missing(platform: Platform)
     assert platform.missing() == tuple(
         f"online.{view}: Redis holds ticks through 2026-03-11T00:00Z, "
         "features are made through 2026-03-11T00:15Z."
-        for view in ("provider_activity_15m", "zone_demand_15m", "provider_performance_1d")
+        for view in (table.short_name for table in FEATURES)
     )
+
+
+# -- held ---------------------------------------------------------------------------------------
+
+DISPATCH_VIEWS = ("job_state_15m", "provider_activity_15m", "zone_demand_15m")
+"""And area_dispatch_15m, which reads others too."""
+HALF_PAST, SIX_THIRTY = (datetime(2026, 3, 10, *clock, tzinfo=UTC) for clock in ((17, 30), (18, 30)))
+
+
+@pytest.fixture
+def silent(settings: Settings) -> Platform:
+    """All made through 18:30; dispatch_events fell silent at 17:41, the others beat on."""
+    platform = Platform(settings)
+    whole = Interval(DAY.start, SIX_THIRTY)
+    for day in (1, 2, 3):
+        before = timedelta(days=day)
+        platform.beat("dispatch_events", SIX_THIRTY - before - TICK, SIX_THIRTY - before, lines=day)
+    platform.beat("dispatch_events", DAY.start, datetime(2026, 3, 10, 17, 40, tzinfo=UTC))
+    for source in SOURCES[1:]:
+        platform.beat(source.name, DAY.start, SIX_THIRTY)
+    for source in SOURCES:
+        platform.ledger.close(source.name, SIX_THIRTY)
+    platform.make(*MADE, interval=whole)
+    platform.make(*VIEWS, interval=Interval(DAY.start, HALF_PAST))
+    return platform
+
+
+def test_a_view_whose_newest_tick_is_held_is_missing_with_what_was_expected(silent: Platform) -> None:
+    sentence = next(each for each in silent.missing() if each.startswith("dispatch_events holds"))
+    assert sentence == (
+        "dispatch_events holds provider_activity_15m, zone_demand_15m, area_dispatch_15m, job_state_15m "
+        "at 2026-03-10T18:30Z, since 2026-03-10T17:45Z: last object 2026-03-10T17:35:00Z, "
+        "0 of 3 objects found, about 6 records expected."
+    )
+
+
+def test_readers_of_a_held_view_are_served_the_last_tick_that_is_not(silent: Platform) -> None:
+    now = standing(silent.settings, redis_problem=lambda _settings: "")
+    views = {each.view: each for each in now.views}
+    for view in DISPATCH_VIEWS:
+        assert (views[view].made_through, views[view].served_through) == (SIX_THIRTY, HALF_PAST)
+        assert views[view].age == timedelta(hours=1)
+        assert f"online.{view}" not in " ".join(now.missing)
+    assert views["provider_fleet_15m"].served_through == SIX_THIRTY
+    assert views["provider_fleet_15m"].held_by == ()
+    assert views["provider_performance_1d"].served_through == SIX_THIRTY
+
+
+def test_a_daily_view_is_held_at_its_cut_only(silent: Platform) -> None:
+    """03:00 in New York, 07:00Z: silence of claims at that tick holds the day."""
+    silent.beat("dispatch_events", datetime(2026, 3, 10, 17, 40, tzinfo=UTC), SIX_THIRTY)
+    next_day = Interval(SIX_THIRTY, datetime(2026, 3, 11, 8, tzinfo=UTC))
+    for source in SOURCES:
+        end = datetime(2026, 3, 11, 6, 50, tzinfo=UTC) if source.name == "service_outcomes" else next_day.end
+        silent.beat(source.name, SIX_THIRTY, end)
+        silent.ledger.close(source.name, next_day.end)
+    silent.make(*MADE, interval=next_day)
+    now = standing(silent.settings, redis_problem=lambda _settings: "")
+    held = {each.view: each for each in now.views if each.held_by}
+    assert set(held) == {"provider_performance_1d"}
+    performance = held["provider_performance_1d"]
+    cut = datetime(2026, 3, 11, 7, tzinfo=UTC)
+    assert [(each.source, each.at, each.since) for each in performance.held_by] == [
+        ("service_outcomes", cut, cut)
+    ]
+    assert performance.served_through == cut - TICK
+
+
+def test_a_hold_is_over_at_the_first_complete_tick(silent: Platform) -> None:
+    next_tick = Interval(SIX_THIRTY, SIX_THIRTY + TICK)
+    for source in SOURCES:
+        silent.beat(source.name, next_tick.start, next_tick.end)
+        silent.ledger.close(source.name, next_tick.end)
+    silent.make(*MADE, interval=next_tick)
+    now = standing(silent.settings, redis_problem=lambda _settings: "")
+    assert not any(each.held_by for each in now.views)
+    assert {each.served_through for each in now.views} == {next_tick.end}
+
+
+def test_status_prints_and_tells_in_json_what_is_held(
+    silent: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = standing(silent.settings, redis_problem=lambda _settings: "")
+    print_standing(now)
+    print_json(now)
+    printed = capsys.readouterr().out
+    assert "held at 2026-03-10T17:30Z, 60 min old" in printed
+    told = json.loads(printed[printed.index("\n{") :])
+    (activity,) = (each for each in told["views"] if each["view"] == "provider_activity_15m")
+    assert activity["served_through"] == "2026-03-10T17:30:00Z"
+    assert activity["held_by"][0]["source"] == "dispatch_events"
+    assert activity["held_by"][0]["expected_records"] == 6

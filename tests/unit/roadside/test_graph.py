@@ -1,0 +1,45 @@
+"""Which landing sources a step's values come from."""
+
+from __future__ import annotations
+
+import pytest
+
+from roadside.graph import STEPS, sources_read, step_named
+from validation.contracts import FEATURES
+
+DISPATCH = ("dispatch_events",)
+FLEET = ("gps_pings", "provider_status")
+STREETS = ("gps_pings", "provider_status", "traffic_speeds")
+SOURCES = {
+    "area_dispatch_15m": ("dispatch_events", "gps_pings", "provider_status"),
+    "area_service_1d": DISPATCH,
+    "driver_state_15m": STREETS,
+    "job_state_15m": DISPATCH,
+    "provider_activity_15m": DISPATCH,
+    "provider_area_1d": DISPATCH,
+    "provider_fleet_15m": FLEET,
+    "provider_performance_1d": ("dispatch_events", "gps_pings", "service_outcomes"),
+    "provider_service_1d": DISPATCH,
+    "zone_demand_15m": DISPATCH,
+    "zone_supply_15m": FLEET,
+    "zone_traffic_15m": STREETS,
+}
+
+
+def test_every_view_has_its_sources_listed_here() -> None:
+    assert set(SOURCES) == {table.short_name for table in FEATURES}
+
+
+@pytest.mark.parametrize("view", SOURCES)
+def test_a_view_comes_from_the_sources_of_all_it_reads(view: str) -> None:
+    assert sources_read(step_named(f"features.{view}")) == SOURCES[view]
+
+
+def test_a_source_step_reads_its_own_source() -> None:
+    assert sources_read(step_named("bronze.gps_pings")) == ("gps_pings",)
+
+
+@pytest.mark.parametrize("step", [step for step in STEPS if step.sources], ids=lambda step: step.name)
+def test_fewer_sources_are_declared_only_of_those_that_are_read(step) -> None:
+    read = {source for name in step.reads for source in sources_read(step_named(name))}
+    assert set(step.sources) < read
