@@ -2,6 +2,12 @@
 
 from feast import Entity, ValueType
 
+driver = Entity(
+    name="driver",
+    join_keys=["driver_id"],
+    value_type=ValueType.STRING,
+    description="Token of the person on duty, salted per driver.",
+)
 provider = Entity(
     name="provider",
     join_keys=["provider_id"],
@@ -13,4 +19,22 @@ zone = Entity(
     join_keys=["zone_id"],
     value_type=ValueType.STRING,
     description="H3 r7 cell of the incident (about 5 km2).",
+)
+area = Entity(
+    name="area",
+    join_keys=["area_id"],
+    value_type=ValueType.STRING,
+    description="H3 r6 cell, parent of the zone.",
+)
+service = Entity(
+    name="service",
+    join_keys=["service_type"],
+    value_type=ValueType.STRING,
+    description="Service asked for, as last stated at or before the row's moment.",
+)
+job = Entity(
+    name="job",
+    join_keys=["job_id"],
+    value_type=ValueType.STRING,
+    description="One request for service; may have several rounds of offers.",
 )

@@ -20,29 +20,17 @@ provider_activity_15m = FeatureView(
             dtype=UnixTimestamp,
             description="The tick the values belong to; null on a closing row.",
         ),
-        Field(name="offers_60m_count", dtype=Int64, description="Offers made to the provider (60m window)."),
-        Field(name="offers_4h_count", dtype=Int64, description="Offers made to the provider (4h window)."),
-        Field(name="offers_24h_count", dtype=Int64, description="Offers made to the provider (24h window)."),
+        Field(name="offers_60m_count", dtype=Int64, description="Offers made (60m window)."),
+        Field(name="offers_4h_count", dtype=Int64, description="Offers made (4h window)."),
+        Field(name="offers_24h_count", dtype=Int64, description="Offers made (24h window)."),
         Field(
-            name="accepts_60m_count",
-            dtype=Int64,
-            description="Offers the provider accepted, by acceptance (60m window).",
+            name="accepts_60m_count", dtype=Int64, description="Offers accepted, by acceptance (60m window)."
         ),
         Field(
-            name="accepts_4h_count",
-            dtype=Int64,
-            description="Offers the provider accepted, by acceptance (4h window).",
+            name="accepts_4h_count", dtype=Int64, description="Offers accepted, by acceptance (4h window)."
         ),
-        Field(
-            name="declines_60m_count",
-            dtype=Int64,
-            description="Offers the provider declined, by answer (60m window).",
-        ),
-        Field(
-            name="declines_4h_count",
-            dtype=Int64,
-            description="Offers the provider declined, by answer (4h window).",
-        ),
+        Field(name="declines_60m_count", dtype=Int64, description="Offers declined, by answer (60m window)."),
+        Field(name="declines_4h_count", dtype=Int64, description="Offers declined, by answer (4h window)."),
         Field(name="expired_4h_count", dtype=Int64, description="Digital offers that lapsed (4h window)."),
         Field(
             name="no_contact_4h_count", dtype=Int64, description="Phone offers nobody answered (4h window)."
@@ -50,14 +38,14 @@ provider_activity_15m = FeatureView(
         Field(
             name="offer_accept_ratio_4h",
             dtype=Float64,
-            description="Accepted share of the offers made in the 4h window, withdrawn ones left out; "
-            "null without support.",
+            description="Accepted share of the offers made in the 4h window, withdrawn ones "
+            "left out; null without support.",
         ),
         Field(
             name="offer_accept_ratio_24h",
             dtype=Float64,
-            description="Accepted share of the offers made in the 24h window, withdrawn ones left out; "
-            "null without support.",
+            description="Accepted share of the offers made in the 24h window, withdrawn ones "
+            "left out; null without support.",
         ),
         Field(
             name="gave_back_24h_count",
@@ -80,7 +68,11 @@ provider_activity_15m = FeatureView(
             dtype=Int64,
             description="Open assignments past their first promise.",
         ),
-        Field(name="last_offered_at", dtype=UnixTimestamp, description="Latest offer in 28 days."),
+        Field(
+            name="last_offered_at",
+            dtype=UnixTimestamp,
+            description="Latest offer in the view's longest window.",
+        ),
         Field(name="last_accepted_at", dtype=UnixTimestamp, description="Latest acceptance in 28 days."),
         Field(name="last_declined_at", dtype=UnixTimestamp, description="Latest decline in 28 days."),
     ],

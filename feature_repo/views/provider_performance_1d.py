@@ -15,19 +15,19 @@ provider_performance_1d = FeatureView(
     ttl=timedelta(days=8),
     schema=[
         Field(name="provider_id", dtype=String, description="A contracted company."),
-        Field(name="offers_7d_count", dtype=Int64, description="Offers made to the provider (7d window)."),
-        Field(name="offers_28d_count", dtype=Int64, description="Offers made to the provider (28d window)."),
+        Field(name="offers_7d_count", dtype=Int64, description="Offers made (7d window)."),
+        Field(name="offers_28d_count", dtype=Int64, description="Offers made (28d window)."),
         Field(
             name="offer_accept_ratio_7d",
             dtype=Float64,
-            description="Accepted share of the offers made in the 7d window, withdrawn ones left out; "
-            "null without support.",
+            description="Accepted share of the offers made in the 7d window, withdrawn ones "
+            "left out; null without support.",
         ),
         Field(
             name="offer_accept_ratio_28d",
             dtype=Float64,
-            description="Accepted share of the offers made in the 28d window, withdrawn ones left out; "
-            "null without support.",
+            description="Accepted share of the offers made in the 28d window, withdrawn ones "
+            "left out; null without support.",
         ),
         Field(
             name="response_seconds_p50_28d",
@@ -53,18 +53,24 @@ provider_performance_1d = FeatureView(
         Field(
             name="arrival_minutes_p50_28d",
             dtype=Int64,
-            description="Median minutes from acceptance to arrival, upper edge.",
+            description="Median minutes from acceptance to arrival, bucket's upper edge (28d window).",
         ),
-        Field(name="arrival_minutes_p90_28d", dtype=Int64, description="90th percentile of the same."),
+        Field(
+            name="arrival_minutes_p90_28d",
+            dtype=Int64,
+            description="90th percentile of minutes from acceptance to arrival, bucket's upper "
+            "edge (28d window).",
+        ),
         Field(
             name="arrival_minus_promise_minutes_p50_28d",
             dtype=Int64,
-            description="Median minutes past the first promise.",
+            description="Median minutes past the first promise, bucket's upper edge (28d window).",
         ),
         Field(
             name="arrival_minus_promise_minutes_p90_28d",
             dtype=Int64,
-            description="90th percentile of the same.",
+            description="90th percentile of minutes past the first promise, bucket's upper "
+            "edge (28d window).",
         ),
         Field(
             name="on_time_ratio_28d",

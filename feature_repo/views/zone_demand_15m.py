@@ -23,17 +23,17 @@ zone_demand_15m = FeatureView(
         Field(
             name="requests_15m_count",
             dtype=Int64,
-            description="Immediate roadside requests in the zone (15m window).",
+            description="Immediate roadside requests in the zone or area (15m window).",
         ),
         Field(
             name="requests_60m_count",
             dtype=Int64,
-            description="Immediate roadside requests in the zone (60m window).",
+            description="Immediate roadside requests in the zone or area (60m window).",
         ),
         Field(
             name="requests_4h_count",
             dtype=Int64,
-            description="Immediate roadside requests in the zone (4h window).",
+            description="Immediate roadside requests in the zone or area (4h window).",
         ),
         Field(
             name="tow_requests_60m_count",
@@ -43,12 +43,12 @@ zone_demand_15m = FeatureView(
         Field(
             name="member_cancels_60m_count",
             dtype=Int64,
-            description="Requests of the zone cancelled by the member, by cancel (60m window).",
+            description="Immediate roadside requests cancelled by the member, by cancel (60m window).",
         ),
         Field(
             name="open_unassigned_count",
             dtype=Int64,
-            description="Requests waiting without a provider, at most 24 h old.",
+            description="Requests waiting without a provider, at most 24 h.",
         ),
         Field(
             name="ring1_requests_60m_count",

@@ -16,11 +16,11 @@ import pytest
 from feast import FeatureService, FeatureView
 from feast.repo_contents import RepoContents
 from feast.repo_operations import get_repo_files, parse_repo
-from feast.types import Float64, Int32, Int64, String, UnixTimestamp
+from feast.types import Array, Bool, Float64, Int32, Int64, String, UnixTimestamp
 
 from validation.columns import COLUMNS
-from validation.contract import Table, Type
-from validation.contracts import FEATURES
+from validation.contract import Sensitivity, Table, Type
+from validation.contracts import FEATURES, SERVED
 from validation.contracts.features.feature_table import feature_columns
 from validation.contracts.training.eta_v1 import ETA_V1, SERVICE_FEATURES
 
@@ -31,6 +31,10 @@ FEAST_TYPES = {
     Type.INT: Int32,
     Type.DOUBLE: Float64,
     Type.TIMESTAMP: UnixTimestamp,
+    Type.BOOLEAN: Bool,
+    Type.DOUBLES: Array(Float64),
+    Type.BOOLEANS: Array(Bool),
+    Type.TIMESTAMPS: Array(UnixTimestamp),
 }
 each_feature_table = pytest.mark.parametrize("table", FEATURES, ids=lambda table: table.short_name)
 
@@ -104,8 +108,14 @@ def test_a_view_reads_its_table_by_the_instant_it_was_available(repo: RepoConten
 def test_an_entity_means_what_its_key_means(repo: RepoContents) -> None:
     entities = [entity for entity in repo.entities if not entity.name.startswith("__")]
     assert {(entity.join_key, entity.description) for entity in entities} == {
-        (key, COLUMNS[key].meaning) for key in ("provider_id", "zone_id")
+        (key, COLUMNS[key].meaning)
+        for key in ("provider_id", "zone_id", "area_id", "driver_id", "job_id", "service_type")
     }
+
+
+def service_named(repo: RepoContents, name: str) -> FeatureService:
+    (service,) = [service for service in repo.feature_services if service.name == name]
+    return service
 
 
 def service_features(service: FeatureService) -> dict[str, tuple[str, ...]]:
@@ -116,14 +126,46 @@ def service_features(service: FeatureService) -> dict[str, tuple[str, ...]]:
 
 
 def test_eta_v1_asks_for_exactly_what_its_dataset_holds(repo: RepoContents) -> None:
-    (service,) = repo.feature_services
+    service = service_named(repo, "eta_v1")
     assert service_features(service) == SERVICE_FEATURES
     joined = [f"{role}__{name}" for role, names in service_features(service).items() for name in names]
     assert [name for name in ETA_V1.column_names if "__" in name] == joined
 
 
+def test_the_views_written_to_redis_are_those_of_the_dataset_s_service(repo: RepoContents) -> None:
+    """The other services have no reader yet; their views are written when they are named."""
+    read = {projection.name for projection in service_named(repo, "eta_v1").feature_view_projections}
+    assert {table.short_name for table in SERVED} == read
+
+
+def test_no_request_field_is_a_join_key(repo: RepoContents) -> None:
+    fields = {
+        field.name
+        for view in repo.on_demand_feature_views
+        for source in view.source_request_sources.values()
+        for field in source.schema
+    }
+    assert fields
+    assert not fields & {entity.join_key for entity in repo.entities}
+    assert all(name.startswith("job_") for name in fields)
+
+
+@pytest.mark.parametrize(
+    "name", ["eta_v1", "eta_v2", "matching_acceptance_v1", "matching_ranking_v1", "ops_board_v1"]
+)
+def test_a_service_s_columns_are_distinct_and_tell_nobody_where_a_driver_is(
+    repo: RepoContents, name: str
+) -> None:
+    features = service_features(service_named(repo, name))
+    columns = [f"{role}__{each}" for role, listed in features.items() for each in listed]
+    assert len(columns) == len(set(columns)) > 10
+    precise = {each.name for each in COLUMNS.values() if each.sensitivity is Sensitivity.PRECISE_LOCATION}
+    assert precise
+    assert not precise & {each for listed in features.values() for each in listed}
+
+
 def test_the_incident_s_zone_plays_its_role_by_its_own_key(repo: RepoContents) -> None:
-    (service,) = repo.feature_services
+    service = service_named(repo, "eta_v1")
     mapped = {p.name_alias: dict(p.join_key_map) for p in service.feature_view_projections if p.join_key_map}
     assert mapped == {"incident_zone_demand_15m": {"zone_id": "incident_zone_id"}}
 

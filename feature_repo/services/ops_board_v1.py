@@ -1,0 +1,211 @@
+"""ops_board_v1: what stands now, for the people who run the day?
+
+A zone of the map and an area of the list play the incident's role, so that supply_pressure and the
+services of the models read the same rows by the same keys. Of the on-demand views only
+supply_pressure: a board has no request. No position finer than the zone; of a person's tokens only
+the key that driver_state_15m is read by.
+"""
+
+from feast import FeatureService
+
+from feature_repo.on_demand.supply_pressure import supply_pressure
+from feature_repo.roles import (
+    incident_area_dispatch_15m,
+    incident_area_service_1d,
+    incident_zone_demand_15m,
+    incident_zone_supply_15m,
+    incident_zone_traffic_15m,
+)
+from feature_repo.views.driver_state_15m import driver_state_15m
+from feature_repo.views.job_state_15m import job_state_15m
+from feature_repo.views.provider_activity_15m import provider_activity_15m
+from feature_repo.views.provider_fleet_15m import provider_fleet_15m
+from feature_repo.views.provider_performance_1d import provider_performance_1d
+
+ops_board_v1 = FeatureService(
+    name="ops_board_v1",
+    description="What the operations board shows: areas, providers, zones of the map, the oldest jobs.",
+    features=[
+        driver_state_15m[
+            [
+                "tick_at",
+                "provider_id",
+                "duty_status",
+                "duty_status_since_at",
+                "on_duty_since_at",
+                "active_job_count",
+                "is_tow_capable",
+                "last_fix_at",
+                "last_zone_id",
+            ]
+        ],
+        provider_fleet_15m[
+            [
+                "tick_at",
+                "drivers_on_duty_count",
+                "drivers_available_count",
+                "tow_drivers_available_count",
+                "drivers_on_job_count",
+                "drivers_silent_count",
+                "on_duty_minutes_60m",
+                "busy_ratio_60m",
+                "is_location_tracked",
+                "last_fix_at",
+            ]
+        ],
+        provider_activity_15m[
+            [
+                "tick_at",
+                "offers_60m_count",
+                "offers_4h_count",
+                "offers_24h_count",
+                "accepts_60m_count",
+                "accepts_4h_count",
+                "declines_60m_count",
+                "declines_4h_count",
+                "expired_4h_count",
+                "no_contact_4h_count",
+                "offer_accept_ratio_4h",
+                "offer_accept_ratio_24h",
+                "gave_back_24h_count",
+                "response_seconds_p50_24h",
+                "open_assignment_count",
+                "open_tow_count",
+                "overdue_assignment_count",
+                "last_offered_at",
+                "last_accepted_at",
+                "last_declined_at",
+            ]
+        ],
+        incident_zone_demand_15m[
+            [
+                "tick_at",
+                "requests_15m_count",
+                "requests_60m_count",
+                "requests_4h_count",
+                "tow_requests_60m_count",
+                "member_cancels_60m_count",
+                "open_unassigned_count",
+                "ring1_requests_60m_count",
+                "ring4_requests_60m_count",
+                "ring4_open_unassigned_count",
+            ]
+        ],
+        incident_zone_supply_15m[
+            [
+                "tick_at",
+                "available_drivers_count",
+                "ring1_available_drivers_count",
+                "ring4_available_drivers_count",
+                "ring4_tow_available_drivers_count",
+                "ring4_on_duty_drivers_count",
+                "ring4_silent_drivers_count",
+                "ring4_available_providers_count",
+            ]
+        ],
+        incident_zone_traffic_15m[
+            [
+                "tick_at",
+                "speed_ratio_15m",
+                "ring1_speed_ratio_30m",
+                "readings_30m_count",
+                "last_reading_at",
+                "fleet_speed_kmh_p50_30m",
+                "fleet_pings_30m_count",
+            ]
+        ],
+        incident_area_dispatch_15m[
+            [
+                "tick_at",
+                "requests_60m_count",
+                "offers_60m_count",
+                "first_offers_60m_count",
+                "first_offer_accept_ratio_60m",
+                "offers_per_accept_60m",
+                "open_unassigned_count",
+                "unassigned_over_10m_count",
+                "unassigned_over_20m_count",
+                "unassigned_over_30m_count",
+                "unassigned_age_minutes_p90",
+                "open_assignment_count",
+                "overdue_assignment_count",
+                "arrivals_60m_count",
+                "arrivals_4h_count",
+                "on_time_ratio_60m",
+                "on_time_ratio_4h",
+                "arrival_minutes_p50_4h",
+                "arrival_minutes_p90_4h",
+                "arrival_minus_promise_minutes_p50_4h",
+                "member_cancels_60m_count",
+                "goa_60m_count",
+                "gave_back_60m_count",
+                "drivers_on_duty_count",
+                "drivers_available_count",
+                "drivers_silent_count",
+            ]
+        ],
+        job_state_15m[
+            [
+                "tick_at",
+                "stage",
+                "stage_since_at",
+                "requested_at",
+                "area_id",
+                "zone_id",
+                "service_type",
+                "program_id",
+                "offers_count",
+                "declines_count",
+                "assigned_provider_id",
+                "first_promised_arrival_at",
+                "promised_arrival_at",
+                "promise_extension_count",
+            ]
+        ],
+        provider_performance_1d[
+            [
+                "offers_7d_count",
+                "offers_28d_count",
+                "offer_accept_ratio_7d",
+                "offer_accept_ratio_28d",
+                "response_seconds_p50_28d",
+                "accepted_28d_count",
+                "reassign_ratio_28d",
+                "completion_ratio_28d",
+                "arrivals_28d_count",
+                "arrival_minutes_p50_28d",
+                "arrival_minutes_p90_28d",
+                "arrival_minus_promise_minutes_p50_28d",
+                "arrival_minus_promise_minutes_p90_28d",
+                "on_time_ratio_28d",
+                "goa_ratio_28d",
+                "gps_evidenced_arrival_ratio_28d",
+                "nps_mean_90d",
+                "nps_90d_count",
+                "billed_usd_mean_90d",
+                "billed_90d_count",
+                "billed_vs_area_ratio_90d",
+            ]
+        ],
+        incident_area_service_1d[
+            [
+                "requests_28d_count",
+                "request_to_accept_minutes_p50_28d",
+                "offers_per_job_28d",
+                "arrivals_28d_count",
+                "arrival_minutes_p50_28d",
+                "arrival_minutes_p90_28d",
+                "arrival_minus_promise_minutes_p50_28d",
+                "on_scene_minutes_p50_28d",
+                "member_cancel_ratio_28d",
+                "goa_ratio_28d",
+            ]
+        ],
+        supply_pressure[
+            [
+                "requests_per_available_driver_ring4",
+                "unassigned_per_available_driver_ring4",
+            ]
+        ],
+    ],
+)
