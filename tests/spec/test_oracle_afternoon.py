@@ -9,12 +9,13 @@ from support.oracle import (
     VIEWS,
     Landed,
     Silver,
-    available_drivers,
+    area_dispatch_15m,
     eta_v1,
     is_overdue,
     is_waiting,
     point_in_time,
     provider_activity_15m,
+    provider_fleet_15m,
     provider_performance_1d,
     row_written,
     rows_written,
@@ -24,7 +25,7 @@ from support.oracle import (
 )
 
 FINALLY = at("00:00", date(2026, 3, 12))
-HOUR, TICK, DELAY = timedelta(hours=1), timedelta(minutes=15), timedelta(minutes=5)
+MINUTE, TICK, DELAY = timedelta(minutes=1), timedelta(minutes=15), timedelta(minutes=5)
 ZONES = zone_ids()
 TICKS = expected("ticks")
 ACTIVITY = VIEWS["provider_activity_15m"]
@@ -49,57 +50,66 @@ def test_provider_activity_at_every_tick(silver: Silver, row: dict) -> None:
 
 @pytest.mark.parametrize("row", TICKS, ids=by_tick)
 def test_available_drivers_at_every_tick(silver: Silver, row: dict) -> None:
-    assert available_drivers(silver, "P1", row["tick"]) == row["P1_available"]
-    assert available_drivers(silver, "P1", row["tick"], corrected=True) == row["P1_available_corrected"]
+    for corrected, column in ((False, "P1_available"), (True, "P1_available_corrected")):
+        fleet = provider_fleet_15m(silver, "P1", row["tick"], corrected)
+        assert fleet["drivers_available_count"] == row[column]
 
 
 @pytest.mark.parametrize("row", TICKS, ids=by_tick)
-def test_zone_demand_at_every_tick(silver: Silver, row: dict) -> None:
+@pytest.mark.parametrize("corrected", [False, True], ids=["served", "corrected"])
+def test_zone_demand_at_every_tick(silver: Silver, row: dict, corrected: bool) -> None:
     for zone in ("Z1", "Z2"):
-        demand = zone_demand_15m(silver, ZONES[zone], row["tick"])
-        assert demand is not None
+        demand = zone_demand_15m(silver, ZONES[zone], row["tick"], corrected)
         assert demand["requests_60m_count"] == row[f"{zone}_requests_60m"]
         assert demand["ring1_requests_60m_count"] == row["Z1_requests_60m"] + row["Z2_requests_60m"]
 
 
 @pytest.mark.parametrize("row", TICKS, ids=by_tick)
-def test_waiting_jobs_at_every_tick(silver: Silver, row: dict) -> None:
+@pytest.mark.parametrize("corrected", [False, True], ids=["served", "corrected"])
+def test_waiting_jobs_at_every_tick(silver: Silver, row: dict, corrected: bool) -> None:
     tick = row["tick"]
-    jobs = silver.at(tick).jobs.values()
-    waiting = {each.job_id: each.requested_at for each in jobs if is_waiting(each, tick)}
+    jobs = silver.before(tick, corrected).jobs.values()
+    waiting = {each.job_id: each.waiting_since(tick) for each in jobs if is_waiting(each, tick)}
     assert listed(waiting, tick) == row["waiting_in_A1"]
-    counts = [zone_demand_15m(silver, ZONES[zone], tick)["open_unassigned_count"] for zone in ("Z1", "Z2")]
+    counts = [
+        zone_demand_15m(silver, ZONES[zone], tick, corrected)["open_unassigned_count"]
+        for zone in ("Z1", "Z2")
+    ]
     assert sum(counts) == len(waiting)
+    area = area_dispatch_15m(silver, ZONES["A1"], tick, corrected)
+    ages = [tick - since for since in waiting.values()]
+    assert area["open_unassigned_count"] == len(ages)
+    for limit in (10, 20, 30):
+        assert area[f"unassigned_over_{limit}m_count"] == sum(age > limit * MINUTE for age in ages)
+    assert (area["unassigned_age_minutes_p90"] is None) == (ages == [])
+    if ages:  # J8 alone, 5 and then 20 minutes: both are edges of buckets
+        assert area["unassigned_age_minutes_p90"] * MINUTE == max(ages)
 
 
 @pytest.mark.parametrize("row", TICKS, ids=by_tick)
-def test_overdue_assignments_at_every_tick(silver: Silver, row: dict) -> None:
+@pytest.mark.parametrize("corrected", [False, True], ids=["served", "corrected"])
+def test_overdue_assignments_at_every_tick(silver: Silver, row: dict, corrected: bool) -> None:
     tick = row["tick"]
-    for corrected, column in ((False, "overdue"), (True, "overdue_corrected")):
-        assignments = silver.at(tick, corrected).assignments.values()
-        overdue = {
-            each.job_id: each.first_promised_arrival_at for each in assignments if is_overdue(each, tick)
-        }
-        assert listed(overdue, tick) == row[column]
-        counts = [
-            provider_activity_15m(silver, provider_id, tick, corrected)["overdue_assignment_count"]
-            for provider_id in ("P1", "P2", "P3")
-        ]
-        assert sum(counts) == len(overdue)
+    assignments = silver.before(tick, corrected).assignments.values()
+    overdue = {each.job_id: each.first_promised_arrival_at for each in assignments if is_overdue(each, tick)}
+    assert listed(overdue, tick) == row["overdue_corrected" if corrected else "overdue"]
+    counts = [
+        provider_activity_15m(silver, provider_id, tick, corrected)["overdue_assignment_count"]
+        for provider_id in ("P1", "P2", "P3")
+    ]
+    assert sum(counts) == len(overdue)
+    area = area_dispatch_15m(silver, ZONES["A1"], tick, corrected)
+    assert area["overdue_assignment_count"] == len(overdue)
 
 
 @pytest.mark.parametrize("row", TICKS, ids=by_tick)
-def test_arrivals_at_every_tick(silver: Silver, row: dict) -> None:
-    tick = row["tick"]
-    for corrected, suffix in ((False, ""), (True, "_corrected")):
-        arrived = [
-            each
-            for each in silver.at(tick, corrected).assignments.values()
-            if each.arrived_at is not None and tick - HOUR <= each.arrived_at < tick
-        ]
-        assert len(arrived) == row[f"arrivals_60m{suffix}"]
-        on_time = [each for each in arrived if each.arrived_at <= each.first_promised_arrival_at]
-        assert len(on_time) == row[f"on_time_60m{suffix}"]
+@pytest.mark.parametrize("corrected", [False, True], ids=["served", "corrected"])
+def test_arrivals_at_every_tick(silver: Silver, row: dict, corrected: bool) -> None:
+    area = area_dispatch_15m(silver, ZONES["A1"], row["tick"], corrected)
+    suffix = "_corrected" if corrected else ""
+    arrivals, on_time = row[f"arrivals_60m{suffix}"], row[f"on_time_60m{suffix}"]
+    assert area["arrivals_60m_count"] == arrivals
+    assert area["on_time_ratio_60m"] == (on_time / arrivals if arrivals else None)
 
 
 @pytest.mark.parametrize("row", expected("p1_offers"), ids=lambda row: row["offer"])
@@ -220,6 +230,22 @@ def test_stamp_on_the_tick_belongs_to_the_next(silver: Silver) -> None:  # S6
     assert provider_activity_15m(further, "P1", at("19:30"))["offers_60m_count"] == 1
 
 
+def test_late_status_changes_no_row_as_served(silver: Silver) -> None:  # S7
+    fleet = VIEWS["provider_fleet_15m"]
+    available = {
+        tick: tuple(
+            provider_fleet_15m(silver, "P1", at(tick), corrected)["drivers_available_count"]
+            for corrected in (False, True)
+        )
+        for tick in ("18:45", "19:00", "19:15")
+    }
+    assert available == {"18:45": (0, 1), "19:00": (0, 1), "19:15": (1, 1)}
+    before = Silver([each for each in oracle_records() if each.landed_at < at("19:08")])
+    for tick in ("18:45", "19:00"):
+        assert fleet.values(before, "P1", at(tick)) == fleet.values(silver, "P1", at(tick))
+        assert row_written(before, fleet, "P1", at(tick)) == row_written(silver, fleet, "P1", at(tick))
+
+
 def test_provider_performance_at_the_cut_after_the_afternoon(silver: Silver) -> None:
     p1 = provider_performance_1d(silver, "P1", at("07:00", date(2026, 3, 11)))
     assert p1 is not None
@@ -241,7 +267,7 @@ def seen(silver: Silver, tick) -> tuple:
     return (
         activity["offers_60m_count"],
         activity["declines_60m_count"],
-        available_drivers(silver, "P1", tick),
+        provider_fleet_15m(silver, "P1", tick)["drivers_available_count"],
     )
 
 

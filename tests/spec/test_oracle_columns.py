@@ -1,30 +1,48 @@
-"""The oracle speaks of every column the contracts have, and of no other."""
+"""The oracle speaks of every column the contracts have, and of no other; so does it of every view."""
 
 from datetime import date
 
+import pytest
+
 from support.afternoon import AFTERNOON, at, oracle_records, zone_ids
-from support.oracle import Silver, eta_v1, provider_activity_15m, provider_performance_1d, zone_demand_15m
+from support.oracle import VIEWS, Silver, eta_v1
+from support.road_tables import ping_objects
 from validation.contract import Table
+from validation.contracts import FEATURES
 from validation.contracts.features.feature_table import feature_columns
-from validation.contracts.features.provider_activity_15m import PROVIDER_ACTIVITY_15M
-from validation.contracts.features.provider_performance_1d import PROVIDER_PERFORMANCE_1D
-from validation.contracts.features.zone_demand_15m import ZONE_DEMAND_15M
 from validation.contracts.training.eta_v1 import ETA_V1, SERVICE_FEATURES
 
-SILVER = Silver(oracle_records())
+PING = """
+| t     | zone | speed |
+|-------|------|-------|
+| 17:45 | Z1   | 30    |
+"""
+SILVER = Silver([*oracle_records(), *oracle_records(ping_objects(PING))])
+ENTITIES = {
+    ("driver_id",): "D1",
+    ("provider_id",): "P1",
+    ("zone_id",): zone_ids()["Z1"],
+    ("area_id",): zone_ids()["A1"],
+    ("job_id",): "J1",
+    ("provider_id", "service_type"): ("P1", "tow"),
+    ("provider_id", "area_id"): ("P1", zone_ids()["A1"]),
+    ("area_id", "service_type"): (zone_ids()["A1"], "tow"),
+}
 LEFT_TO_THE_PLATFORM = {"meta_row_id", "meta_group"}
 KEYS_OF_THE_LAKE = {"assignment_id", "job_id"}
 
 
-def names(table: Table) -> list[str]:
-    return [column.name for column in feature_columns(table)]
+def test_oracle_has_every_view() -> None:
+    assert set(VIEWS) == {table.short_name for table in FEATURES}
 
 
-def test_oracle_has_every_feature_of_the_views() -> None:
-    assert list(provider_activity_15m(SILVER, "P1", at("18:00")) or {}) == names(PROVIDER_ACTIVITY_15M)
-    assert list(zone_demand_15m(SILVER, zone_ids()["Z1"], at("18:00")) or {}) == names(ZONE_DEMAND_15M)
-    cut = at("07:00", date(2026, 3, 11))
-    assert list(provider_performance_1d(SILVER, "P1", cut) or {}) == names(PROVIDER_PERFORMANCE_1D)
+@pytest.mark.parametrize("table", FEATURES, ids=lambda table: table.short_name)
+def test_oracle_has_every_feature_of_the_view(table: Table) -> None:
+    view = VIEWS[table.short_name]
+    instant = at("07:00", date(2026, 3, 11)) if view.is_daily else at("18:00")
+    values = view.values(SILVER, ENTITIES[view.keys], instant)
+    assert list(values or {}) == [column.name for column in feature_columns(table)]
+    assert ENTITIES[view.keys] in view.entities(SILVER, instant)
 
 
 def test_oracle_has_every_column_of_eta_v1() -> None:

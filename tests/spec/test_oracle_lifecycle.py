@@ -53,7 +53,7 @@ def test_refused_eta_keeps_the_acceptance_and_frees_the_job() -> None:
     offer = silver.at(FINALLY).offers["o1"]
     assert offer.outcome == "eta_rejected"
     assert offer.accepted_at == offer.responded_at == at("12:02")
-    assert silver.at(FINALLY).jobs["J1"].waiting_since == at("12:03")
+    assert silver.at(FINALLY).jobs["J1"].waits == [(at("12:00"), at("12:02")), (at("12:03"), None)]
     assert provider_activity_15m(silver, "P1", at("12:15"))["offer_accept_ratio_4h"] == 1.0
 
 

@@ -42,14 +42,14 @@ def dispatch_objects(text: str, day: date = AFTERNOON) -> list[LandingObject]:
 def _object(number: int, row: dict[str, str], day: date) -> LandingObject:
     record: dict[str, Any] = {_NAMES.get(name, name): value for name, value in row.items() if value}
     job_id = record.pop("job", "J1")
-    happened_at = _moment(record.pop("t"), day)
-    landed_at = _moment(record.pop("landed"), day) if "landed" in record else (happened_at + LANDING_DELAY)
+    happened_at = moment(record.pop("t"), day)
+    landed_at = moment(record.pop("landed"), day) if "landed" in record else (happened_at + LANDING_DELAY)
     zone = record.pop("zone", "Z1" if record["event_type"] == "requested" else None)
     if zone:
         record["latitude"], record["longitude"] = h3.cell_to_latlng(zone_ids()[zone])
     if record["event_type"] == "requested":
         record.setdefault("service_type", "tow")
-    record |= {name: _moment(record[name], day) for name in _TIMES if name in record}
+    record |= {name: moment(record[name], day) for name in _TIMES if name in record}
     record = {
         "event_id": f"{job_id}-{number:02}",
         "job_id": job_id,
@@ -60,7 +60,8 @@ def _object(number: int, row: dict[str, str], day: date) -> LandingObject:
     return LandingObject("dispatch_events", whole_second, f"row-{number:02}", (record,))
 
 
-def _moment(text: str, day: date) -> datetime:
+def moment(text: str, day: date) -> datetime:
+    """17:03 or 17:03:40 of the day, or a whole one like 2026-03-12T17:00; UTC."""
     if len(text) > len("17:03:40.123456"):
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
     return datetime.combine(day, time.fromisoformat(text), UTC)

@@ -1,20 +1,28 @@
 """A naive oracle of the platform: landed records in, exact expected values out.
 
     records = records_from_landing(root)          # or a list of Landed, made by hand
-    silver = Silver(records)                      # deduplicated, late ones out
+    silver = Silver(records, token_of)            # deduplicated, late ones out; drivers by their tokens
     silver.at(tick).offers["J1#1"].outcome        # offers, assignments, jobs as known at a tick
     provider_activity_15m(silver, "P1", tick)     # every feature, None when not live
-    rows_written(silver, VIEWS["zone_demand_15m"], start, end)
-    served_row(silver, VIEWS["zone_demand_15m"], zone_id, decision_at)
+    provider_fleet_15m(silver, "P1", tick, corrected=True)
+    view = VIEWS["provider_service_1d"]           # any view: view.values(silver, ("P1", "tow"), cut)
+    held = held_instants(objects_from_landing(root), view, start, end)
+    rows_written(silver, view, start, end, held)
+    served_row(silver, view, ("P1", "tow"), decision_at, held)
     eta_v1(silver, date(2026, 3, 10)).rows
 
 Slow on purpose: plain loops over all records, so that it can be checked by reading. It shares no
 code with the platform, clocks included.
 """
 
+from support.oracle_areas import area_dispatch_15m
 from support.oracle_dataset import EtaDataset, eta_v1
 from support.oracle_days import provider_performance_1d
-from support.oracle_fleet import available_drivers
+from support.oracle_drivers import DriverState, driver_state_15m, driver_states
+from support.oracle_fleet import provider_fleet_15m, zone_supply_15m
+from support.oracle_held import LandedObject, held_instants, is_complete, objects_from_landing
+from support.oracle_job_states import job_state_15m
+from support.oracle_landing import records_from_landing
 from support.oracle_lifecycle import lifecycle
 from support.oracle_records import (
     Landed,
@@ -22,39 +30,56 @@ from support.oracle_records import (
     business_day_start,
     ledger_known_at,
     parse_time,
-    records_from_landing,
     tick_end,
 )
-from support.oracle_rows import VIEWS, View, point_in_time, row_written, rows_written, served_row
+from support.oracle_rows import point_in_time, row_written, rows_written, served_row
+from support.oracle_services import area_service_1d, provider_area_1d, provider_service_1d
+from support.oracle_silver import Silver
 from support.oracle_states import Assignment, Job, Lifecycle, Offer
-from support.oracle_ticks import Silver, is_overdue, is_waiting, provider_activity_15m, zone_demand_15m
+from support.oracle_ticks import is_overdue, is_waiting, provider_activity_15m, zone_demand_15m
+from support.oracle_traffic import zone_traffic_15m
+from support.oracle_views import VIEWS, View
 
 __all__ = [
     "VIEWS",
     "Assignment",
+    "DriverState",
     "EtaDataset",
     "Job",
     "Landed",
+    "LandedObject",
     "Lifecycle",
     "Offer",
     "Silver",
     "View",
-    "available_drivers",
+    "area_dispatch_15m",
+    "area_service_1d",
     "business_date",
     "business_day_start",
+    "driver_state_15m",
+    "driver_states",
     "eta_v1",
+    "held_instants",
+    "is_complete",
     "is_overdue",
     "is_waiting",
+    "job_state_15m",
     "ledger_known_at",
     "lifecycle",
+    "objects_from_landing",
     "parse_time",
     "point_in_time",
     "provider_activity_15m",
+    "provider_area_1d",
+    "provider_fleet_15m",
     "provider_performance_1d",
+    "provider_service_1d",
     "records_from_landing",
     "row_written",
     "rows_written",
     "served_row",
     "tick_end",
     "zone_demand_15m",
+    "zone_supply_15m",
+    "zone_traffic_15m",
 ]

@@ -1,4 +1,4 @@
-"""Naive oracle, part 7: the rows of eta_v1, one per assignment, and what was left out."""
+"""Naive oracle, part 20: the rows of eta_v1, one per assignment, and what was left out."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 
 from support.oracle_days import ping_near_arrival
 from support.oracle_records import business_date, business_day_start
-from support.oracle_rows import VIEWS, Row, served_row
+from support.oracle_rows import Row, served_row
+from support.oracle_silver import Silver
 from support.oracle_states import Assignment, Job, Lifecycle, area_of, zone_of
-from support.oracle_ticks import DAY, Silver
+from support.oracle_views import VIEWS
+from support.oracle_windows import DAY
 
 LONGEST_ARRIVAL = timedelta(minutes=360)
 GRACE = timedelta(minutes=15)

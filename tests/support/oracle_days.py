@@ -1,37 +1,41 @@
-"""Naive oracle, part 5: every feature of provider_performance_1d, of any provider at any cut."""
+"""Naive oracle, part 14: every feature of provider_performance_1d, of any provider at any cut."""
 
 from __future__ import annotations
 
-import math
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from fractions import Fraction
 
-from support.oracle_records import Landed, business_date, business_day_start, parse_time
+from support.oracle_arrivals import (
+    arrival_minus_promise_minutes,
+    arrival_minutes,
+    gone_on_arrival,
+    is_finished,
+    on_time_ratio,
+)
+from support.oracle_fixes import metres_between
+from support.oracle_records import Landed, known, parse_time
+from support.oracle_silver import Silver
 from support.oracle_states import Assignment, Lifecycle
-from support.oracle_ticks import (
-    DAY,
-    Features,
-    Silver,
+from support.oracle_ticks import Features, accept_ratio, response_p50
+from support.oracle_windows import (
+    ARRIVAL_MINUTES,
+    PROMISE_MINUTES,
     Window,
-    accept_ratio,
-    before,
     bucket_quantile,
-    known,
+    business_days,
     ratio,
-    response_p50,
+    within,
 )
 
-ARRIVAL_MINUTES = (*range(5, 185, 5), 240, 300, 360)
-PROMISE_MINUTES = (-60, -45, -30, -20, -15, -10, -5, 0, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180)
 EVIDENCE_METRES = 300
 EVIDENCE_TIME = timedelta(minutes=10)
-EARTH_METRES = 6_371_007.18  # mean radius, as H3 uses it
 
 
-def provider_performance_1d(silver: Silver, provider_id: str, cut: datetime) -> Features | None:
+def provider_performance_1d(
+    silver: Silver, provider_id: str, cut: datetime, corrected: bool = False
+) -> Features | None:
     """Every feature of the provider at the business-day cut; None when it is not live."""
-    state = silver.at(cut)
+    state = silver.before(cut, corrected)
     offers = [each for each in state.offers.values() if each.provider_id == provider_id]
     assignments = [each for each in state.assignments.values() if each.provider_id == provider_id]
     week, month = business_days(7, cut), business_days(28, cut)
@@ -40,18 +44,11 @@ def provider_performance_1d(silver: Silver, provider_id: str, cut: datetime) -> 
     accepted = [each for each in assignments if month.holds(each.accepted_at)]
     lost = [each for each in accepted if ended(each, month) in ("provider_gave_back", "agent_reassigned")]
     kept = [each for each in accepted if ended(each, month) != "member_cancelled"]
-    finished = [
-        each for each in kept if before(each.completed_at, month) or before(each.gone_on_arrival_at, month)
-    ]
+    finished = [each for each in kept if is_finished(each, month)]
     arrived = [each for each in assignments if month.holds(each.arrived_at)]
-    gone = [each for each in arrived if before(each.gone_on_arrival_at, month)]
-    evidenced = [each for each in arrived if ping_near_arrival(silver, state, each, cut)]
-    arrival_minutes, promise_minutes = [], []
-    for each in arrived:
-        assert each.arrived_at is not None
-        arrival_minutes.append(minutes(each.arrived_at - each.accepted_at))
-        if each.first_promised_arrival_at is not None:
-            promise_minutes.append(minutes(each.arrived_at - each.first_promised_arrival_at))
+    gone = gone_on_arrival(arrived, month)
+    evidenced = [each for each in arrived if ping_near_arrival(silver, state, each, cut, corrected)]
+    to_arrival, past_promise = arrival_minutes(arrived), arrival_minus_promise_minutes(arrived)
     return {
         "offers_7d_count": sum(week.holds(each.offered_at) for each in offers),
         "offers_28d_count": sum(month.holds(each.offered_at) for each in offers),
@@ -62,61 +59,46 @@ def provider_performance_1d(silver: Silver, provider_id: str, cut: datetime) -> 
         "reassign_ratio_28d": ratio(len(lost), len(accepted)),
         "completion_ratio_28d": ratio(len(finished), len(kept)),
         "arrivals_28d_count": len(arrived),
-        "arrival_minutes_p50_28d": bucket_quantile(arrival_minutes, 50, ARRIVAL_MINUTES, 720),
-        "arrival_minutes_p90_28d": bucket_quantile(arrival_minutes, 90, ARRIVAL_MINUTES, 720),
-        "arrival_minus_promise_minutes_p50_28d": bucket_quantile(promise_minutes, 50, PROMISE_MINUTES, 360),
-        "arrival_minus_promise_minutes_p90_28d": bucket_quantile(promise_minutes, 90, PROMISE_MINUTES, 360),
-        "on_time_ratio_28d": ratio(sum(value <= 0 for value in promise_minutes), len(promise_minutes)),
+        "arrival_minutes_p50_28d": bucket_quantile(to_arrival, 50, ARRIVAL_MINUTES),
+        "arrival_minutes_p90_28d": bucket_quantile(to_arrival, 90, ARRIVAL_MINUTES),
+        "arrival_minus_promise_minutes_p50_28d": bucket_quantile(past_promise, 50, PROMISE_MINUTES),
+        "arrival_minus_promise_minutes_p90_28d": bucket_quantile(past_promise, 90, PROMISE_MINUTES),
+        "on_time_ratio_28d": on_time_ratio(arrived),
         "goa_ratio_28d": ratio(len(gone), len(arrived)),
         "gps_evidenced_arrival_ratio_28d": ratio(len(evidenced), len(arrived)),
-        **claims_features(silver, state, provider_id, cut),
+        **claims_features(silver, state, provider_id, cut, corrected),
     }
 
 
 def ended(assignment: Assignment, window: Window) -> str:
     """How the assignment had ended before the window's end."""
-    return assignment.end_reason if before(assignment.ended_at, window) else "open"
+    return assignment.end_reason if window.has_ended_by(assignment.ended_at) else "open"
 
 
-def minutes(duration: timedelta) -> Fraction:
-    """A duration in minutes, exactly."""
-    return Fraction(duration // timedelta(microseconds=1), 60_000_000)
-
-
-def ping_near_arrival(silver: Silver, state: Lifecycle, assignment: Assignment, by: datetime) -> bool:
+def ping_near_arrival(
+    silver: Silver, state: Lifecycle, assignment: Assignment, by: datetime, corrected: bool = False
+) -> bool:
     """Whether a ping of the provider known by then is within 300 m of the job, 10 minutes of the arrival."""
     if assignment.arrived_at is None:
         return False
     place = state.jobs[assignment.job_id].place(assignment.arrived_at)
     if place is None:
         return False
-    for ping in known(silver.pings_of_provider.get(assignment.provider_id or "", []), by):
-        if abs(ping.event_timestamp - assignment.arrived_at) > EVIDENCE_TIME:
-            continue
+    earliest, latest = assignment.arrived_at - EVIDENCE_TIME, assignment.arrived_at + EVIDENCE_TIME
+    pings = silver.pings_of_provider.get(assignment.provider_id or "", [])
+    for ping in known(within(pings, Window(earliest, latest + timedelta.resolution)), by, corrected):
         if metres_between(place, (ping.data["latitude"], ping.data["longitude"])) <= EVIDENCE_METRES:
             return True
     return False
 
 
-def metres_between(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Great-circle distance (haversine)."""
-    north1, east1, north2, east2 = (math.radians(degrees) for degrees in (*one, *other))
-    half = (
-        math.sin((north2 - north1) / 2) ** 2
-        + math.cos(north1) * math.cos(north2) * math.sin((east2 - east1) / 2) ** 2
-    )
-    return 2 * EARTH_METRES * math.asin(math.sqrt(half))
-
-
-def business_days(count: int, cut: datetime) -> Window:
-    """The last business days before a cut at 03:00 ET, 23- and 25-hour days included."""
-    return Window(business_day_start(business_date(cut) - count * DAY), cut)
-
-
-def claims_features(silver: Silver, state: Lifecycle, provider_id: str, cut: datetime) -> Features:
+def claims_features(
+    silver: Silver, state: Lifecycle, provider_id: str, cut: datetime, corrected: bool
+) -> Features:
     """The features over claims submitted in the last 90 business days, in their current versions."""
     window = business_days(90, cut)
-    claims = [each for each in current_claims(silver, cut) if window.holds(parse_time(each["submitted_at"]))]
+    current = current_claims(silver, cut, corrected)
+    claims = [each for each in current if window.holds(parse_time(each["submitted_at"]))]
     own = [each for each in claims if each["provider_id"] == provider_id]
     scores = [each["nps"] for each in own if each.get("nps") is not None]
     bills = [cents(each) for each in own if each.get("billed_usd") is not None]
@@ -129,10 +111,11 @@ def claims_features(silver: Silver, state: Lifecycle, provider_id: str, cut: dat
     }
 
 
-def current_claims(silver: Silver, tick: datetime) -> list[dict]:
+def current_claims(silver: Silver, tick: datetime, corrected: bool) -> list[dict]:
     """Of each claim, the version with the greatest source time among those known."""
     current: dict[str, Landed] = {}
-    for version in sorted(known(silver.service_outcomes, tick), key=lambda each: each.event_timestamp):
+    versions = known(silver.service_outcomes, tick, corrected)
+    for version in sorted(versions, key=lambda each: each.event_timestamp):
         current[version.data["claim_id"]] = version
     return [version.data for version in current.values()]
 

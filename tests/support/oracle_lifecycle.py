@@ -1,8 +1,9 @@
-"""Naive oracle, part 3: the fold of a job's events into offers, assignments and the job."""
+"""Naive oracle, part 5: the fold of a job's events into offers, assignments and the job."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from support.oracle_records import Landed
 from support.oracle_states import ANSWER_DUE, Assignment, Event, Job, Lifecycle, Offer, area_of, zone_of
@@ -46,17 +47,22 @@ def lifecycle(records: Iterable[Landed]) -> Lifecycle:
         of_job.setdefault(record.data["job_id"], []).append(record)
     result = Lifecycle({}, {}, {})
     for job_id, landed in of_job.items():
-        events = _in_order(landed)
-        offers = _offers(job_id, events)
-        assignments = _assignments(job_id, events, offers)
-        _reject_etas(events, offers, assignments)
-        result.offers.update(offers)
-        result.assignments.update(assignments)
-        result.jobs[job_id] = _job(job_id, events, assignments)
+        result.add(job_lifecycle(job_id, landed))
     return result
 
 
-def _in_order(landed: list[Landed]) -> list[Event]:
+def job_lifecycle(job_id: str, landed: Iterable[Landed]) -> Lifecycle:
+    """The same of one job."""
+    events = _in_order(landed)
+    offers = _offers(job_id, events)
+    assignments = _assignments(job_id, events, offers)
+    _reject_etas(events, offers, assignments)
+    job = _job(job_id, events, assignments)
+    _state_facts(job, offers, assignments)
+    return Lifecycle(offers, assignments, {job_id: job})
+
+
+def _in_order(landed: Iterable[Landed]) -> list[Event]:
     ordered = sorted(
         landed,
         key=lambda each: (
@@ -132,8 +138,9 @@ def _assignments(job_id: str, events: list[Event], offers: dict[str, Offer]) -> 
                 event.at,
                 event.landed.landed_at,
                 event.position,
-                event.moment("promised_arrival_at"),
-                event.moment("promised_arrival_at"),
+                driver_id=event.get("driver_id"),
+                first_promised_arrival_at=event.moment("promised_arrival_at"),
+                promised_arrival_at=event.moment("promised_arrival_at"),
             )
     for event in events:
         if RANK.get(event.type, -1) > RANK["accepted"]:
@@ -156,6 +163,7 @@ def assignment_of(event: Event, assignments: dict[str, Assignment]) -> Assignmen
 
 
 def _follow(assignment: Assignment, event: Event) -> None:
+    assignment.driver_id = event.get("driver_id") or assignment.driver_id
     promise = event.moment("promised_arrival_at")
     if promise is not None:
         before = assignment.promised_arrival_at
@@ -202,10 +210,21 @@ def _reject_etas(events: list[Event], offers: dict[str, Offer], assignments: dic
             offer.outcome = "eta_rejected"
 
 
+def _state_facts(job: Job, offers: dict[str, Offer], assignments: dict[str, Assignment]) -> None:
+    """What had been stated of the job when it was offered, and when it was accepted."""
+    in_order = sorted(offers.values(), key=lambda each: each.position)
+    for seq, offer in enumerate(in_order, start=1):
+        offer.seq = seq
+        offer.service_type = job.fact("service_type", offer.offered_at)
+        offer.area_id = area_of(zone_of(job.place(offer.offered_at)))
+        offer.is_immediate_roadside = job.is_immediate_roadside_at(offer.offered_at)
+    for assignment in assignments.values():
+        assignment.service_type = job.fact("service_type", assignment.accepted_at)
+        assignment.area_id = area_of(zone_of(job.place(assignment.accepted_at)))
+
+
 def _job(job_id: str, events: list[Event], assignments: dict[str, Assignment]) -> Job:
     job = Job(job_id, events)
-    active: set[str] = set()
-    is_closed = False
     for event in events:
         if event.type == "requested" and job.requested_at is None:
             job.requested_at = event.at
@@ -213,21 +232,37 @@ def _job(job_id: str, events: list[Event], assignments: dict[str, Assignment]) -
             if event.get("latitude") is not None and event.get("longitude") is not None:
                 job.zone_id = zone_of((event.get("latitude"), event.get("longitude")))
                 job.area_id = area_of(job.zone_id)
-            if not active and not is_closed:
-                job.waiting_since = event.at
-        elif event.type == "accepted":
-            active |= {each.assignment_id for each in assignments.values() if each.position == event.position}
-            job.waiting_since = None if active else job.waiting_since
-        elif event.type in ("unassigned", "eta_rejected"):
-            assignment = assignment_of(event, assignments)
-            if assignment is not None and assignment.assignment_id in active:
-                active.remove(assignment.assignment_id)
-                if not active and not is_closed and job.requested_at is not None:
-                    job.waiting_since = event.at
-        elif event.type in ENDS_JOB:
-            is_closed = True
-            job.waiting_since = None
-        if event.type == "cancelled" and job.cancelled_at is None:
+        elif event.type == "accepted" and job.first_accepted_at is None:
+            job.first_accepted_at = event.at
+        elif event.type == "cancelled" and job.cancelled_at is None:
             job.cancelled_at = event.at
             job.cancel_actor = event.get("actor")
+    job.waits = _waits(events, assignments)
     return job
+
+
+def _waits(events: list[Event], assignments: dict[str, Assignment]) -> list[tuple[datetime, datetime | None]]:
+    """From the request, or the retraction of the last acceptance that stands, until accepted or over."""
+    waits: list[tuple[datetime, datetime | None]] = []
+    standing: set[str] = set()
+    is_requested = is_over = False
+    waiting_since = None
+    for event in events:
+        if event.type == "requested":
+            is_requested = True
+        elif event.type == "accepted":
+            standing |= {
+                each.assignment_id for each in assignments.values() if each.position == event.position
+            }
+        elif event.type in ("unassigned", "eta_rejected"):
+            taken_back = assignment_of(event, assignments)
+            standing -= {taken_back.assignment_id} if taken_back else set()
+        elif event.type in ENDS_JOB:
+            is_over = True
+        is_waiting = is_requested and not is_over and not standing
+        if is_waiting and waiting_since is None:
+            waiting_since = event.at
+        elif not is_waiting and waiting_since is not None:
+            waits.append((waiting_since, event.at))
+            waiting_since = None
+    return waits if waiting_since is None else [*waits, (waiting_since, None)]

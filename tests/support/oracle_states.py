@@ -1,9 +1,10 @@
-"""Naive oracle, part 2: offers, assignments and jobs as values, and the events they come from."""
+"""Naive oracle, part 4: offers, assignments and jobs as values, and the events they come from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import h3
@@ -12,6 +13,7 @@ from support.oracle_records import Landed, parse_time
 
 ANSWER_DUE = timedelta(minutes=15)
 BACKDATED = timedelta(minutes=15)
+LONGEST_WAIT = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,10 @@ class Event:
 
 @dataclass
 class Offer:
-    """One question to one provider at one moment, as known."""
+    """One question to one provider at one moment, as known; the job's facts as stated by then.
+
+    seq is its place among the job's offers, from 1.
+    """
 
     offer_id: str
     job_id: str
@@ -43,6 +48,10 @@ class Offer:
     offered_at: datetime
     position: int
     given_channel: str | None
+    seq: int = 0
+    service_type: str | None = None
+    area_id: str | None = None
+    is_immediate_roadside: bool = True
     outcome: str = "open"
     responded_at: datetime | None = None
     accepted_at: datetime | None = None
@@ -63,7 +72,7 @@ class Offer:
 
 @dataclass
 class Assignment:
-    """An accepted offer until arrival, give-back or cancel, as known."""
+    """An accepted offer until arrival, give-back or cancel, as known; the job's facts as of acceptance."""
 
     assignment_id: str
     offer_id: str | None
@@ -72,6 +81,9 @@ class Assignment:
     accepted_at: datetime
     accepted_landed_at: datetime
     position: int
+    service_type: str | None = None
+    area_id: str | None = None
+    driver_id: str | None = None
     first_promised_arrival_at: datetime | None = None
     promised_arrival_at: datetime | None = None
     promise_extension_count: int = 0
@@ -96,7 +108,10 @@ class Assignment:
 
 @dataclass
 class Job:
-    """One request for service, as known. facts_at tells what was stated by a moment."""
+    """One request for service, as known; fact tells what was stated by a moment.
+
+    waits: from when until when it was without a provider; the last one may go on (None).
+    """
 
     job_id: str
     events: list[Event]
@@ -104,7 +119,8 @@ class Job:
     requested_service_type: str | None = None
     zone_id: str | None = None
     area_id: str | None = None
-    waiting_since: datetime | None = None
+    waits: list[tuple[datetime, datetime | None]] = field(default_factory=list)
+    first_accepted_at: datetime | None = None
     cancelled_at: datetime | None = None
     cancel_actor: str | None = None
 
@@ -122,10 +138,22 @@ class Job:
         latitude, longitude = self.fact("latitude", at), self.fact("longitude", at)
         return None if latitude is None or longitude is None else (latitude, longitude)
 
-    @property
-    def is_immediate_roadside(self) -> bool:
+    def is_immediate_roadside_at(self, at: datetime | None = None) -> bool:
         """Demand now: no appointment, and roadside (or nothing said)."""
-        return self.fact("scheduled_for") is None and self.fact("job_kind") in (None, "roadside")
+        return self.fact("scheduled_for", at) is None and self.fact("job_kind", at) in (None, "roadside")
+
+    @cached_property
+    def is_immediate_roadside(self) -> bool:
+        """The same, by all that was stated."""
+        return self.is_immediate_roadside_at()
+
+    def waiting_since(self, tick: datetime) -> datetime | None:
+        """Since when the job waits at the tick, if it does and began to in the 24 hours before it."""
+        for started_at, ended_at in self.waits:
+            goes_on = ended_at is None or ended_at >= tick
+            if goes_on and tick - LONGEST_WAIT <= started_at < tick:
+                return started_at
+        return None
 
 
 @dataclass
@@ -135,6 +163,12 @@ class Lifecycle:
     offers: dict[str, Offer]
     assignments: dict[str, Assignment]
     jobs: dict[str, Job]
+
+    def add(self, other: Lifecycle) -> None:
+        """Take in what another one says of other jobs."""
+        self.offers.update(other.offers)
+        self.assignments.update(other.assignments)
+        self.jobs.update(other.jobs)
 
 
 def zone_of(place: tuple[float, float] | None) -> str | None:

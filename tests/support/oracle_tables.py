@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from support.oracle_days import ping_near_arrival
+from support.oracle_silver import Silver
 from support.oracle_states import Assignment, Job, area_of, zone_of
-from support.oracle_ticks import Silver
 
 _AS_THEY_ARE = {field.name for field in fields(Assignment)} - {"position"}
 

@@ -1,0 +1,122 @@
+"""Naive oracle, part 7: the records that count, found by whom and where they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from datetime import datetime
+from functools import cached_property
+from typing import Any, TypeVar
+
+from support.oracle_fixes import Fix, plausible_fixes
+from support.oracle_lifecycle import job_lifecycle
+from support.oracle_records import Landed, counted
+from support.oracle_states import Lifecycle
+
+Made = TypeVar("Made")
+
+
+def itself(driver_id: str) -> str:
+    """A driver's id as its own token."""
+    return driver_id
+
+
+class Silver:
+    """The records that count, and the states they add up to at a tick.
+
+    corrected=True asks for the other timeline: by event time alone, whenever it landed. token_of
+    gives the name under which the platform knows a driver; drivers are keys, and break ties, by it.
+    """
+
+    def __init__(self, records: Iterable[Landed], token_of: Callable[[str], str] = itself) -> None:
+        self.landed = list(records)
+        self.token_of = token_of
+        self.dispatch_events = counted(self.landed, "dispatch_events")
+        self.service_outcomes = counted(self.landed, "service_outcomes")
+        self.provider_status = counted(self.landed, "provider_status")
+        self._made: dict[Hashable, Any] = {}
+
+    @cached_property
+    def statuses_of_driver(self) -> dict[str, list[Landed]]:
+        """By token, in the total order of records."""
+        return grouped(
+            sorted(self.provider_status, key=lambda each: each.order),
+            lambda each: self.token_of(each.data["driver_id"]),
+        )
+
+    @cached_property
+    def pings_of_provider(self) -> dict[str, list[Landed]]:
+        """Every ping that is not late, plausible or not, in the total order of records."""
+        pings = sorted(counted(self.landed, "gps_pings"), key=lambda each: each.order)
+        return grouped(pings, lambda each: each.data["provider_id"])
+
+    @cached_property
+    def fixes(self) -> list[Fix]:
+        """The plausible fixes, in the total order of records."""
+        return plausible_fixes(self.landed)
+
+    @cached_property
+    def fixes_of_driver(self) -> dict[str, list[Fix]]:
+        """By token, in the total order of records."""
+        return grouped(self.fixes, lambda each: self.token_of(each.driver_id))
+
+    @cached_property
+    def fixes_of_provider(self) -> dict[str, list[Fix]]:
+        """By the provider the ping itself names, in the total order of records."""
+        return grouped(self.fixes, lambda each: each.provider_id)
+
+    @cached_property
+    def fixes_of_zone(self) -> dict[str, list[Fix]]:
+        """In the total order of records."""
+        return grouped(self.fixes, lambda each: each.zone_id)
+
+    @cached_property
+    def fixes_of_area(self) -> dict[str, list[Fix]]:
+        """In the total order of records."""
+        return grouped(self.fixes, lambda each: each.area_id)
+
+    @cached_property
+    def events_of_job(self) -> dict[str, list[Landed]]:
+        """Dispatch events that count, by job."""
+        return grouped(self.dispatch_events, lambda each: each.data["job_id"])
+
+    def at(self, tick: datetime) -> Lifecycle:
+        """Offers, assignments and jobs by all that was known at the tick."""
+        return self.once(("known", tick), lambda: self._folded(lambda event: event.known_at <= tick))
+
+    def before(self, tick: datetime, corrected: bool = False) -> Lifecycle:
+        """Offers, assignments and jobs by what had happened before the tick and was known at it."""
+
+        def counts(event: Landed) -> bool:
+            return event.event_timestamp < tick and (corrected or event.known_at <= tick)
+
+        return self.once(("happened", tick, corrected), lambda: self._folded(counts))
+
+    def once(self, name: Hashable, make: Callable[[], Made]) -> Made:
+        """What make gives, made the first time it is asked for."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
+
+    def _folded(self, counts: Callable[[Landed], bool]) -> Lifecycle:
+        """The fold of the events that count, job by job; a job is folded once for the same events."""
+        lifecycle = Lifecycle({}, {}, {})
+        for job_id, events in self.events_of_job.items():
+            chosen = [number for number, event in enumerate(events) if counts(event)]
+            if chosen:
+                lifecycle.add(
+                    self.once(
+                        (job_id, *chosen),
+                        lambda job_id=job_id, events=events, chosen=chosen: job_lifecycle(
+                            job_id, [events[number] for number in chosen]
+                        ),
+                    )
+                )
+        return lifecycle
+
+
+def grouped(records: Iterable[Any], key: Callable[[Any], str]) -> dict[str, list[Any]]:
+    """The records by key, each group in their order."""
+    groups: dict[str, list[Any]] = {}
+    for record in records:
+        groups.setdefault(key(record), []).append(record)
+    return groups
