@@ -1,4 +1,4 @@
-"""One Spark session per run, with the platform's own options, on a home of its own."""
+"""One Spark session per run, with the platform's own options, on a home of its own; the recordings."""
 
 from __future__ import annotations
 
@@ -32,6 +32,15 @@ def spark_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
             "ROADSIDE_SHUFFLE_PARTITIONS": "2",
         }
     )
+
+
+@pytest.fixture(scope="session")
+def recorded_data() -> Path:
+    """The folder of the recordings, which are no part of the project."""
+    named = os.environ.get("ROADSIDE_RECORDED_DATA")
+    if not named:
+        pytest.skip("no recorded data: set ROADSIDE_RECORDED_DATA to its folder")
+    return Path(named)
 
 
 @pytest.fixture(scope="session")

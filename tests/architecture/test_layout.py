@@ -86,4 +86,4 @@ def test_no_test_is_skipped_but_those_of_recordings_that_are_not_ours_to_ship() 
         for path in sources("tests")
         if any(skip in path.read_text() for skip in skips)
     }
-    assert skipping <= {"tests/unit/simulation/recorded/conftest.py"}
+    assert skipping <= {"tests/conftest.py"}

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from simulation.afternoon import write_afternoon
+from support.command_line import Answer, answers_to
+from support.identities import found_in_bytes, planted_in_the_afternoon, readable
 
 pytestmark = pytest.mark.slow
 
@@ -29,40 +27,24 @@ LINES = (
     "status --json",
     "dataset build eta_v1 --start 2026-03-10 --end 2026-03-11",
 )
-PROGRAM = """
-import contextlib, io, json, sys
-from roadside.cli import main
-for line in json.loads(sys.argv[1]):
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(line.split())
-    print(json.dumps([code, out.getvalue(), err.getvalue()]))
-"""
-
-
-@dataclass(frozen=True)
-class Answer:
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> list[Answer]:
-    """How each of LINES ended, run one after the other over the afternoon."""
-    home: Path = tmp_path_factory.mktemp("command_line")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("command_line")
+
+
+@pytest.fixture(scope="module")
+def answers(home: Path) -> list[Answer]:
+    """How each of LINES ended, run one after the other over the afternoon, with Spark's event log."""
     write_afternoon(
         home, start=datetime(2026, 3, 10, 16, tzinfo=UTC), end=datetime(2026, 3, 10, 17, 15, tzinfo=UTC)
     )
-    environment = os.environ | {"ROADSIDE_HOME": str(home), "ROADSIDE_SHUFFLE_PARTITIONS": "2"}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, json.dumps(LINES)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [Answer(*json.loads(line)) for line in done.stdout.splitlines()]
+    environment = {"ROADSIDE_HOME": str(home), "ROADSIDE_SHUFFLE_PARTITIONS": "2"}
+    (home / "event_log").mkdir()
+    event_log = {"enabled": "true", "compress": "false", "dir": (home / "event_log").as_uri()}
+    options = " ".join(f"--conf spark.eventLog.{name}={value}" for name, value in event_log.items())
+    return answers_to(LINES, environment | {"PYSPARK_SUBMIT_ARGS": f"{options} pyspark-shell"})
 
 
 def test_a_run_publishes_and_the_same_run_again_has_nothing_to_do(answers: list[Answer]) -> None:
@@ -101,3 +83,17 @@ def test_status_names_what_redis_lacks_and_nothing_else(answers: list[Answer]) -
 def test_a_day_that_is_not_mature_is_refused(answers: list[Answer]) -> None:
     assert answers[9].code == 1
     assert "2026-03-10 is not mature" in answers[9].err
+
+
+def test_no_identity_stands_in_spark_s_event_log_or_in_what_is_told(
+    home: Path, answers: list[Answer]
+) -> None:
+    """Nor does a precise place: the afternoon's requests lie at the centres of its zones."""
+    planted = planted_in_the_afternoon()
+    log = b"\n".join(path.read_bytes() for path in (home / "event_log").rglob("*") if path.is_file())
+    for witness in (b"SparkListenerApplicationEnd", b"SparkListenerSQLExecutionStart", b"sealed_payload"):
+        assert witness in log
+    assert found_in_bytes(planted, log) == set()
+    assert found_in_bytes(planted, repr(answers).encode()) == set()
+    landed = b"\n".join(part for path in (home / "landing").rglob("*.gz") for part in readable(path))
+    assert len(found_in_bytes(planted, landed)) > 50

@@ -1,26 +1,14 @@
-"""The folder of recorded data, where there is one, and reading back what a replay landed."""
+"""Reading back what a replay landed."""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import io
-import os
 from pathlib import Path
 
 import orjson
 import pytest
-
-PROJECT = Path(__file__).resolve().parents[4]
-
-
-@pytest.fixture(scope="session")
-def recorded_data() -> Path:
-    """The recordings, from ROADSIDE_RECORDED_DATA or beside the project."""
-    folder = Path(os.environ.get("ROADSIDE_RECORDED_DATA") or PROJECT.parent / "shared" / "data")
-    if not folder.is_dir():
-        pytest.skip("no recorded data: set ROADSIDE_RECORDED_DATA to its folder")
-    return folder
 
 
 @pytest.fixture

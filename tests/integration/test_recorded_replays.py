@@ -1,0 +1,255 @@
+"""Recorded cities carried along the whole road by the command line, held to the record itself.
+
+What is expected comes from the published files by pandas alone (`labels_from_raw`,
+`transitions_from_raw`) or from the landed objects as the oracle reads them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from lakehouse.catalog_reader import CatalogReader
+from lakehouse.landing_ledger import LandingLedger, Reconciliation
+from lakehouse.ops import Ops
+from lakehouse.settings import Settings, load_settings
+from simulation.recorded import labels_from_raw, transitions_from_raw
+from simulation.recorded.canberra import CHANGES_FILE, POLLS_FILE
+from simulation.recorded.sffd_calls import SECONDS_FILE
+from support.command_line import Answer, answers_to
+from support.oracle_records import Landed, records_from_landing
+from validation.contracts import table_named
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+BACKDATED = timedelta(minutes=15)
+MONTH_END = datetime(2024, 4, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A recording that went along the road in a home of its own."""
+
+    settings: Settings
+    answers: Sequence[Answer]
+
+    @property
+    def records(self) -> dict[str, int]:
+        """What the replay says it landed, by source."""
+        sources = json.loads(self.answers[0].out)["sources"]
+        return {name: source["records"] for name, source in sources.items()}
+
+    @cached_property
+    def landed(self) -> list[Landed]:
+        """The dispatch records as the oracle reads them from the landed objects."""
+        return records_from_landing(self.settings.home, ["dispatch_events"])
+
+    def reconciled(self) -> dict[str, Reconciliation]:
+        return {each.source: each for each in LandingLedger(Ops(self.settings.ops_url)).reconcile()}
+
+    def count(self, table: str) -> int:
+        state = CatalogReader(self.settings).state(table_named(table))
+        return state.rows if state is not None else 0
+
+    def rows(self, table: str, *columns: str) -> pd.DataFrame:
+        return CatalogReader(self.settings).rows(table_named(table), columns).to_pandas()
+
+    def latest(self, table: str, *columns: str) -> pd.DataFrame:
+        """The state of each key of a changelog as it is known in the end, by key."""
+        key = table_named(table).key[0]
+        changes = self.rows(table, key, "known_at", *columns).sort_values("known_at")
+        return changes.drop_duplicates(key, keep="last").set_index(key)
+
+
+def replayed(home: Path, *lines: str) -> Replayed:
+    """The lines, each of which must end well, in a new home."""
+    environment = {"ROADSIDE_HOME": str(home), "ROADSIDE_SHUFFLE_PARTITIONS": "2"}
+    answers = answers_to(lines, environment)
+    assert [answer.code for answer in answers] == [0] * len(lines), [answer.err for answer in answers]
+    return Replayed(load_settings({**os.environ, **environment}), answers)
+
+
+def assert_every_record_is_in_bronze(recording: Replayed) -> None:
+    """What the replay landed, the lines the platform read and the rows of bronze are equally many."""
+    reconciled = recording.reconciled()
+    assert {name for name, count in recording.records.items() if count} <= set(reconciled)
+    for source, told in reconciled.items():
+        assert told.is_balanced
+        counts = (recording.count(f"bronze.{source}"), recording.count(f"quarantine.{source}"))
+        assert counts == (told.bronze_rows, told.quarantined_rows) == (recording.records[source], 0)
+
+
+def assert_offers_in_force(recording: Replayed, day: datetime) -> None:
+    """At each tick of the day, each provider's served count of 4 hours is that of the landed records."""
+    offers = [record for record in recording.landed if record.data["event_type"] == "offered"]
+    columns = ("provider_id", "event_timestamp", "offers_4h_count")
+    rows = recording.rows("features.provider_activity_15m", *columns).sort_values("event_timestamp")
+    compared = Counter[bool]()
+    for tick in (day + n * timedelta(minutes=15) for n in range(96)):
+        in_force = rows[rows["event_timestamp"] <= tick].drop_duplicates("provider_id", keep="last")
+        served = dict(zip(in_force["provider_id"], in_force["offers_4h_count"], strict=True))
+        known = Counter(
+            offer.data["provider_id"]
+            for offer in offers
+            if offer.known_at <= tick and tick - timedelta(hours=4) <= offer.event_timestamp < tick
+        )
+        for provider in {*served, *known}:
+            value = served.get(provider, 0)
+            assert (0 if pd.isna(value) else value) == known[provider], (provider, tick)
+            compared[known[provider] > 0] += 1
+    assert compared[True] > 200
+
+
+@pytest.fixture(scope="module")
+def san_francisco(recorded_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
+    """The citywide days, through the close of the last business day with an acceptance."""
+    return replayed(
+        tmp_path_factory.mktemp("san_francisco"),
+        f"replay san-francisco --data '{recorded_data}' --start 2016-12-31 --end 2017-01-06 --json",
+        "run --start 2016-12-31 --end 2017-01-07T08:00Z",
+        "dataset build eta_v1 --start 2016-12-31 --end 2017-01-06",
+    )
+
+
+@pytest.fixture(scope="module")
+def labels(recorded_data: Path) -> pd.DataFrame:
+    """The citywide file's labels by assignment, from the raw file."""
+    rows = pd.read_csv(recorded_data / SECONDS_FILE.name, dtype=str)
+    listed = rows["Call Number"] + "-" + rows["Unit sequence in call dispatch"] + "-1"
+    found = labels_from_raw(recorded_data).set_index("assignment_id")
+    return found[found.index.isin(listed)]
+
+
+@pytest.fixture(scope="module")
+def dataset(san_francisco: Replayed) -> pd.DataFrame:
+    """The dataset's files, by assignment."""
+    index = san_francisco.rows("training.row_index", "meta_row_id", "assignment_id")
+    rows = pd.read_parquet(san_francisco.settings.datasets_dir / "eta_v1")
+    return rows.merge(index, on="meta_row_id", validate="one_to_one").set_index("assignment_id")
+
+
+def test_every_record_of_san_francisco_is_in_bronze(san_francisco: Replayed) -> None:
+    assert san_francisco.records == {"dispatch_events": 32_020, "provider_status": 13_192}
+    assert_every_record_is_in_bronze(san_francisco)
+
+
+def test_the_assignments_of_san_francisco_are_the_responses_of_the_file(
+    san_francisco: Replayed, labels: pd.DataFrame
+) -> None:
+    found = san_francisco.latest("silver.assignments", "end_reason")["end_reason"]
+    assert len(labels) == 4_664
+    assert found.to_dict() == labels["end_reason"].to_dict()
+
+
+def test_the_dataset_leaves_out_what_was_keyed_late_and_nothing_else(
+    san_francisco: Replayed, labels: pd.DataFrame, dataset: pd.DataFrame
+) -> None:
+    keyed_late = {
+        record.data["assignment_id"]
+        for record in san_francisco.landed
+        if record.data["event_type"] == "accepted" and record.landed_at - record.event_timestamp > BACKDATED
+    }
+    assert set(labels.index) - set(dataset.index) == keyed_late
+    assert set(dataset.index) <= set(labels.index)
+    manifest = json.loads((san_francisco.settings.datasets_dir / "eta_v1" / "_manifest.json").read_text())
+    assert dict(manifest["waterfall"]) == {
+        "accepted_offers": 4_664,
+        "scheduled": 0,
+        "second_tow": 0,
+        "backdated": len(keyed_late),
+        "rows": len(dataset),
+    }
+    assert (len(keyed_late), len(dataset)) == (4, 4_660)
+
+
+def test_the_dataset_s_labels_are_those_of_the_raw_file(labels: pd.DataFrame, dataset: pd.DataFrame) -> None:
+    expected = labels.loc[dataset.index]
+    assert dataset["label_status"].tolist() == expected["status"].tolist()
+    assert Counter(expected["status"]) == {
+        "observed": 3_703,
+        "censored": 801,
+        "invalid_arrival": 152,
+        "missing_milestone": 4,
+    }
+    pd.testing.assert_series_equal(
+        dataset["label_arrival_minutes"],
+        expected["arrival_minutes"],
+        check_names=False,
+        check_exact=True,
+    )
+    told = dataset["label_censor_reason"].replace("open_at_close", "open")
+    assert told[told.notna()].equals(expected["end_reason"][expected["status"] == "censored"])
+
+
+def test_features_of_san_francisco_count_what_had_landed(san_francisco: Replayed) -> None:
+    assert_offers_in_force(san_francisco, datetime(2017, 1, 2, tzinfo=UTC))
+
+
+@pytest.fixture(scope="module")
+def month(recorded_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a feed that ends with March 2024."""
+    folder = tmp_path_factory.mktemp("feed")
+    (folder / CHANGES_FILE).parent.mkdir()
+    for name in (CHANGES_FILE, POLLS_FILE):
+        rows = pq.read_table(recorded_data / name)
+        pq.write_table(rows.filter(pc.less(rows["observed_at"], MONTH_END)), folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def canberra(month: Path, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
+    return replayed(
+        tmp_path_factory.mktemp("canberra"),
+        f"replay canberra --data '{month}' --json",
+        "run --start 2024-03-01 --end 2024-04-01",
+    )
+
+
+def test_every_record_of_canberra_is_in_bronze(canberra: Replayed) -> None:
+    assert_every_record_is_in_bronze(canberra)
+
+
+def test_silver_makes_the_transitions_of_every_incident(canberra: Replayed, month: Path) -> None:
+    events = canberra.rows("silver.dispatch_events", "job_id", "event_type")
+    assert len(events) == canberra.records["dispatch_events"]
+    counted = events.groupby(["job_id", "event_type"]).size().unstack(fill_value=0)
+    expected = transitions_from_raw(month).set_index("job_id")
+    assert len(expected) == 4_491
+    pd.testing.assert_frame_equal(
+        counted[expected.columns].sort_index(), expected.sort_index(), check_dtype=False, check_names=False
+    )
+
+
+def test_the_lifecycle_has_every_incident_and_acceptance_that_was_not_late(
+    canberra: Replayed, month: Path
+) -> None:
+    late = [record for record in canberra.landed if record.is_late]
+    kept: dict[str, set[Any]] = {"job_id": set(), "assignment_id": set()}
+    for record in canberra.landed:
+        if not record.is_late:
+            kept["job_id"].add(record.data["job_id"])
+            if record.data["event_type"] == "accepted":
+                kept["assignment_id"].add(record.data["assignment_id"])
+    assert set(canberra.latest("silver.jobs").index) == kept["job_id"]
+    assert set(canberra.latest("silver.assignments").index) == kept["assignment_id"]
+    assert len(kept["assignment_id"]) == transitions_from_raw(month)["accepted"].sum() - sum(
+        record.data["event_type"] == "accepted" for record in late
+    )
+    is_late = canberra.rows("silver.dispatch_events", "is_late")["is_late"]
+    assert (int(is_late.sum()), len(late)) == (len(late), 0)
+
+
+def test_features_of_canberra_count_what_had_been_seen(canberra: Replayed) -> None:
+    assert_offers_in_force(canberra, datetime(2024, 3, 20, tzinfo=UTC))
