@@ -29,7 +29,8 @@ from simulation.recorded import labels_from_raw, transitions_from_raw
 from simulation.recorded.canberra import CHANGES_FILE, POLLS_FILE
 from simulation.recorded.sffd_calls import SECONDS_FILE
 from support.command_line import Answer, answers_to
-from support.oracle_records import Landed, records_from_landing
+from support.oracle_landing import records_from_landing
+from support.oracle_records import Landed
 from validation.contracts import table_named
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
