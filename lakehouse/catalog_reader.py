@@ -6,7 +6,7 @@ where a Spark session would take ten.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -15,7 +15,8 @@ import pyarrow as pa
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.conversions import from_bytes
 from pyiceberg.exceptions import NoSuchTableError
-from pyiceberg.expressions import AlwaysTrue
+from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, EqualTo
+from pyiceberg.expressions.parser import parse
 from pyiceberg.manifest import ManifestFile
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.types import DateType
@@ -75,10 +76,12 @@ class CatalogReader:
             newest_event=event if isinstance(event, datetime) else None,
         )
 
-    def rows(self, table: Table, columns: Sequence[str], where: str = "") -> pa.Table:
+    def rows(
+        self, table: Table, columns: Sequence[str], where: str = "", keys: Mapping[str, str] | None = None
+    ) -> pa.Table:
         """The columns of the published rows that the filter keeps: SQL comparisons joined by AND.
 
-        Files that the filter rules out are not read.
+        With `keys`, only rows whose columns hold these values. Files that are ruled out are not read.
 
         Raises:
             InputMissing: the table was never created.
@@ -86,7 +89,10 @@ class CatalogReader:
         found = self._load(table)
         if found is None:
             raise InputMissing(f"The table {table.name} does not exist yet.", "Run `roadside run` first.")
-        return found.scan(row_filter=where or AlwaysTrue(), selected_fields=tuple(columns)).to_arrow()
+        wanted: BooleanExpression = parse(where) if where else AlwaysTrue()
+        for name, value in (keys or {}).items():
+            wanted = And(wanted, EqualTo(name, value))  # type: ignore[call-arg, arg-type]
+        return found.scan(row_filter=wanted, selected_fields=tuple(columns)).to_arrow()
 
     def _load(self, table: Table) -> IcebergTable | None:
         if self._settings.catalog == "sqlite" and not self._settings.catalog_path.exists():

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -32,12 +32,19 @@ from pyspark.sql import SparkSession
 
 from lakehouse.redis_server import RedisAddress
 from lakehouse.settings import UNSTARTED_REDIS, Settings, masked
-from validation.clocks import require_utc
+from validation.clocks import parse_moment, require_utc
 from validation.errors import Defect, InputMissing, SettingError, UnknownName, Unreachable, UserError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 FEATURE_REPO = PROJECT_ROOT / "feature_repo"
 SPINE_TIME = "event_timestamp"
+_YES_OR_NO = {"yes": True, "true": True, "no": False, "false": False}
+_READ: Mapping[Any, Callable[[str], Any]] = {
+    Int64: int,
+    Int32: int,
+    Float64: float,
+    Bool: lambda word: _YES_OR_NO[word.lower()],
+}
 NOBODY = ""
 """Stands for a null key online, where Feast wants a string: the key of no entity."""
 
@@ -50,7 +57,7 @@ _PANDAS_TYPES = {
     Bool: pd.BooleanDtype(),
     UnixTimestamp: pd.DatetimeTZDtype("us", "UTC"),
 }
-_REQUEST_TYPES = _PANDAS_TYPES | {String: pd.StringDtype()}  # Spark cannot type a column of objects all null
+_SPINE_TYPES = _PANDAS_TYPES | {String: pd.StringDtype()}  # Spark cannot type a column of objects all null
 _one_retrieval = threading.Lock()  # Feast's Spark store reuses fixed view names on the shared session
 
 
@@ -143,8 +150,8 @@ def historical_features(store: FeatureStore, spine: pd.DataFrame, service_name: 
     _check_spine(spine, [*keys, *request], service)
     columns = feature_types(service)
     asked = spine[[*keys, *request, SPINE_TIME]].reset_index(drop=True)
-    for name, dtype in request.items():
-        asked[name] = _typed(asked[name], dtype, _REQUEST_TYPES)
+    for name, dtype in (dict.fromkeys(keys, String) | request).items():
+        asked[name] = _typed(asked[name], dtype, _SPINE_TYPES)
     asked[_ROW] = range(len(asked))
     if asked.empty:
         answered = asked.reindex(columns=[_ROW, *columns])
@@ -242,6 +249,23 @@ def request_types(store: FeatureStore, service: FeatureService) -> dict[str, Any
         for source in view.source_request_sources.values()
         for field in source.schema
     }
+
+
+def stated(name: str, text: str, dtype: Any) -> Any:
+    """A field of the request as somebody typed it, in its own type.
+
+    >>> stated("job_needs_tow", "yes", Bool), stated("job_tow_leg_km", "12.5", Float64)
+    (True, 12.5)
+
+    Raises:
+        UserError: the text is no value of that type.
+    """
+    if dtype == UnixTimestamp:
+        return parse_moment(text, name)
+    try:
+        return _READ.get(dtype, str)(text)
+    except (KeyError, ValueError):
+        raise UserError(f"{name}={text} is no {dtype}.", "Write 12, 12.5, yes or no.") from None
 
 
 def feature_types(service: FeatureService) -> dict[str, Any]:

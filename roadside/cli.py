@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from roadside.commands import datasets, demo, landing, online, road, standing, upkeep
+from roadside.commands import datasets, demo, features, landing, online, road, standing, upkeep
 from roadside.failures import INTERRUPTED, tell, tell_unexpected
 from roadside.rendering import notice
 from validation.errors import RoadsideError
@@ -27,6 +27,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 something due is missing, 2 yours to mend, 3 a check failed, 4 busy, "
     "5 refused, 6 unreachable, 70 ours to fix.",
 )
+_FEATURE = typer.Typer(no_args_is_help=True, help="The catalogue of features: list, show, preview.")
 _DATASET = typer.Typer(no_args_is_help=True, help="Training datasets: build, list, show.")
 _ONLINE = typer.Typer(no_args_is_help=True, help="Read what Redis serves.")
 _ENV = typer.Typer(no_args_is_help=True, help="Settings and what is installed.")
@@ -107,6 +108,24 @@ app.command(
     epilog=_examples("roadside materialize", "roadside materialize --until 2026-03-10T18:00Z --dry-run"),
 )(online.materialize)
 
+_FEATURE.command("list", epilog=_examples("roadside feature list", "roadside feature list --matrix --json"))(
+    features.list_features
+)
+_FEATURE.command(
+    "show",
+    epilog=_examples(
+        "roadside feature show zone_demand_15m",
+        "roadside feature show provider_activity_15m.offer_accept_ratio_4h --json",
+    ),
+)(features.show)
+_FEATURE.command(
+    "preview",
+    epilog=_examples(
+        "roadside feature preview zone_supply_15m",
+        "roadside feature preview provider_activity_15m --key provider_id=P1 --at 2026-03-10T18:00Z",
+    ),
+)(features.preview)
+app.add_typer(_FEATURE, name="feature", rich_help_panel=_USE)
 _DATASET.command(
     "build",
     epilog=_examples(
@@ -119,7 +138,13 @@ _DATASET.command("show", epilog=_examples("roadside dataset show eta_v1"))(datas
 app.add_typer(_DATASET, name="dataset", rich_help_panel=_USE)
 _ONLINE.command(
     "get",
-    epilog=_examples("roadside online get eta_v1 provider_id=P1 incident_zone_id=87288439cffffff --json"),
+    epilog=_examples(
+        "roadside online get eta_v1 provider_id=P1 incident_zone_id=87288439cffffff "
+        "incident_area_id=86288439fffffff service_type=tow --json",
+        "roadside online get matching_acceptance_v1 provider_id=P1 incident_zone_id=87288439cffffff "
+        "incident_area_id=86288439fffffff service_type=tow job_latitude=37.8 job_longitude=-122.27 "
+        "job_needs_tow=yes job_decision_at=2026-03-10T18:56Z",
+    ),
 )(online.get)
 app.add_typer(_ONLINE, name="online", rich_help_panel=_USE)
 app.command(

@@ -38,7 +38,12 @@ AFTERNOON = datetime(2026, 3, 10, 17, 30, tzinfo=UTC)
 TICKS = 2  # through 18:00, where P1 has had the four offers of DOMAIN section 7
 DATASET, DATASET_DAY = "eta_v1", date(2026, 3, 10)
 PROVIDER, ZONE = "P1", "87288439cffffff"  # Z1
-KEYS = {"provider_id": PROVIDER, "incident_zone_id": ZONE}
+KEYS = {
+    "provider_id": PROVIDER,
+    "incident_zone_id": ZONE,
+    "incident_area_id": "86288439fffffff",  # the zone's r6 parent
+    "service_type": "tow",
+}
 _KEPT_VARIABLES = (
     "ROADSIDE_JARS_DIR",
     "ROADSIDE_SPARK_CORES",

@@ -90,6 +90,7 @@ eta_v2 = FeatureService(
                 "speed_ratio_15m",
                 "ring1_speed_ratio_30m",
                 "readings_30m_count",
+                "last_reading_at",
                 "fleet_speed_kmh_p50_30m",
                 "fleet_pings_30m_count",
             ]

@@ -69,10 +69,16 @@ def _tell_written(written: Written) -> None:
 
 def get(
     service: Annotated[str, typer.Argument(help="A feature service, eta_v1 say.")],
-    keys: Annotated[list[str], typer.Argument(metavar="KEY=VALUE...", help="The service's keys.")],
+    keys: Annotated[
+        list[str], typer.Argument(metavar="KEY=VALUE...", help="Keys of the service, fields of the request.")
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Read what Redis serves now of a feature service, for one set of keys."""
+    """Read what Redis serves now of a feature service, for one set of keys.
+
+    A service with on-demand features is asked with a request: job_latitude=37.8 and so on; a field
+    that is not given is null.
+    """
     row = _keys(keys)
     settings = settings_here()
     from roadside.redis_standing import require_redis
@@ -82,12 +88,16 @@ def get(
 
     store = feast_edge.feature_store(settings)
     known = {each.name: each for each in store.list_feature_services()}
+    asked: dict[str, Any] = dict(row)
     if service in known:
-        wanted = feast_edge.join_keys(store, known[service])
+        request = feast_edge.request_types(store, known[service])
+        wanted = [*feast_edge.join_keys(store, known[service]), *request]
         for name in row:
             if name not in wanted:
                 raise UnknownName(f"key of {service}", name, wanted)
-    (values,) = feast_edge.online_features(store, service, [row])
+        stated = {name: feast_edge.stated(name, row[name], request[name]) for name in row if name in request}
+        asked = dict.fromkeys(request) | asked | stated
+    (values,) = feast_edge.online_features(store, service, [asked])
     if as_json:
         print_json(values)
         return

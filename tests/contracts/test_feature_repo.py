@@ -6,23 +6,21 @@ import importlib
 import importlib.util
 import subprocess
 import sys
-import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from feast import FeatureService, FeatureView
+from feast import FeatureView, OnDemandFeatureView
 from feast.repo_contents import RepoContents
-from feast.repo_operations import get_repo_files, parse_repo
+from feast.repo_operations import get_repo_files
 from feast.types import Array, Bool, Float64, Int32, Int64, String, UnixTimestamp
 
 from validation.columns import COLUMNS
-from validation.contract import Sensitivity, Table, Type
-from validation.contracts import FEATURES, SERVED
+from validation.contract import Table, Type
+from validation.contracts import FEATURES
 from validation.contracts.features.feature_table import feature_columns
-from validation.contracts.training.eta_v1 import ETA_V1, SERVICE_FEATURES
+from validation.on_demand import ON_DEMAND, REQUEST, OnDemandView
 
 REPO = Path(__file__).resolve().parents[2] / "feature_repo"
 FEAST_TYPES = {
@@ -36,18 +34,8 @@ FEAST_TYPES = {
     Type.BOOLEANS: Array(Bool),
     Type.TIMESTAMPS: Array(UnixTimestamp),
 }
+each_on_demand_view = pytest.mark.parametrize("promised", ON_DEMAND, ids=lambda view: view.name)
 each_feature_table = pytest.mark.parametrize("table", FEATURES, ids=lambda table: table.short_name)
-
-
-@pytest.fixture(scope="module")
-def repo() -> Iterator[RepoContents]:
-    """The repository as `feast apply` reads it: from inside the folder, each file by its path."""
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The spark data source API", category=RuntimeWarning)
-        patch.chdir(REPO)
-        patch.setattr(sys, "path", [*sys.path, str(REPO)])
-        yield parse_repo(REPO)
-        sys.modules.pop("definitions")
 
 
 def view_of(repo: RepoContents, table: Table) -> FeatureView:
@@ -71,7 +59,13 @@ def test_no_installed_package_hides_the_definitions() -> None:
 
 
 def test_every_object_is_registered_once(repo: RepoContents) -> None:
-    for objects in (repo.entities, repo.feature_views, repo.feature_services, repo.data_sources):
+    for objects in (
+        repo.entities,
+        repo.feature_views,
+        repo.on_demand_feature_views,
+        repo.feature_services,
+        repo.data_sources,
+    ):
         names = [each.name for each in objects]
         assert len(names) == len(set(names))
     assert {view.name for view in repo.feature_views} == {table.short_name for table in FEATURES}
@@ -113,61 +107,50 @@ def test_an_entity_means_what_its_key_means(repo: RepoContents) -> None:
     }
 
 
-def service_named(repo: RepoContents, name: str) -> FeatureService:
-    (service,) = [service for service in repo.feature_services if service.name == name]
-    return service
+def on_demand_view_of(repo: RepoContents, promised: OnDemandView) -> OnDemandFeatureView:
+    (view,) = [view for view in repo.on_demand_feature_views if view.name == promised.name]
+    return view
 
 
-def service_features(service: FeatureService) -> dict[str, tuple[str, ...]]:
-    return {
-        projection.name_alias or projection.name: tuple(field.name for field in projection.features)
-        for projection in service.feature_view_projections
-    }
+def inputs_of(view: OnDemandFeatureView) -> set[str]:
+    stored = view.source_feature_view_projections.values()
+    return {f"{each.name}.{field.name}" for each in stored for field in each.features}
 
 
-def test_eta_v1_asks_for_exactly_what_its_dataset_holds(repo: RepoContents) -> None:
-    service = service_named(repo, "eta_v1")
-    assert service_features(service) == SERVICE_FEATURES
-    joined = [f"{role}__{name}" for role, names in service_features(service).items() for name in names]
-    assert [name for name in ETA_V1.column_names if "__" in name] == joined
+def test_every_on_demand_view_is_promised(repo: RepoContents) -> None:
+    assert {view.name for view in repo.on_demand_feature_views} == {view.name for view in ON_DEMAND}
 
 
-def test_the_views_written_to_redis_are_those_of_the_dataset_s_service(repo: RepoContents) -> None:
-    """The other services have no reader yet; their views are written when they are named."""
-    read = {projection.name for projection in service_named(repo, "eta_v1").feature_view_projections}
-    assert {table.short_name for table in SERVED} == read
+@each_on_demand_view
+def test_an_on_demand_view_gives_and_reads_what_is_promised(
+    repo: RepoContents, promised: OnDemandView
+) -> None:
+    view = on_demand_view_of(repo, promised)
+    assert (view.description, view.mode) == (promised.meaning, "pandas")
+    assert [(field.name, field.dtype) for field in view.features] == [
+        (column.name, FEAST_TYPES[column.type]) for column in promised.outputs
+    ]
+    assert inputs_of(view) == {name for name in promised.inputs if "." in name}
+    fields = set(view.get_request_data_schema())
+    assert {name for name in promised.inputs if "." not in name} <= fields
+    assert bool(fields) == promised.needs_request
 
 
-def test_no_request_field_is_a_join_key(repo: RepoContents) -> None:
-    fields = {
-        field.name
+@each_on_demand_view
+def test_no_output_is_named_like_an_input(repo: RepoContents, promised: OnDemandView) -> None:
+    """Feast takes the input's short name out of the answer again, and the output with it."""
+    outputs = {column.name for column in promised.outputs}
+    assert not outputs & {name.rpartition(".")[2] for name in promised.inputs}
+
+
+def test_a_request_is_stated_in_one_way(repo: RepoContents) -> None:
+    requests = {
+        source.name: [(field.name, field.dtype, field.description) for field in source.schema]
         for view in repo.on_demand_feature_views
         for source in view.source_request_sources.values()
-        for field in source.schema
     }
-    assert fields
-    assert not fields & {entity.join_key for entity in repo.entities}
-    assert all(name.startswith("job_") for name in fields)
-
-
-@pytest.mark.parametrize(
-    "name", ["eta_v1", "eta_v2", "matching_acceptance_v1", "matching_ranking_v1", "ops_board_v1"]
-)
-def test_a_service_s_columns_are_distinct_and_tell_nobody_where_a_driver_is(
-    repo: RepoContents, name: str
-) -> None:
-    features = service_features(service_named(repo, name))
-    columns = [f"{role}__{each}" for role, listed in features.items() for each in listed]
-    assert len(columns) == len(set(columns)) > 10
-    precise = {each.name for each in COLUMNS.values() if each.sensitivity is Sensitivity.PRECISE_LOCATION}
-    assert precise
-    assert not precise & {each for listed in features.values() for each in listed}
-
-
-def test_the_incident_s_zone_plays_its_role_by_its_own_key(repo: RepoContents) -> None:
-    service = service_named(repo, "eta_v1")
-    mapped = {p.name_alias: dict(p.join_key_map) for p in service.feature_view_projections if p.join_key_map}
-    assert mapped == {"incident_zone_demand_15m": {"zone_id": "incident_zone_id"}}
+    assert requests == {"request": [(c.name, FEAST_TYPES[c.type], c.meaning) for c in REQUEST]}
+    assert all(column.name.startswith("job_") for column in REQUEST)
 
 
 def test_the_definitions_start_neither_spark_nor_the_platform() -> None:

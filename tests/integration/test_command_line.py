@@ -75,8 +75,12 @@ def test_status_names_what_redis_lacks_and_nothing_else(answers: list[Answer]) -
     assert {sentence.partition(":")[0] for sentence in status["missing"]} == {
         "dispatch_events",  # the afternoon goes on after the last tick
         "provider_status",
+        "online.provider_fleet_15m",
         "online.provider_activity_15m",
         "online.zone_demand_15m",
+        "online.zone_supply_15m",
+        "online.zone_traffic_15m",
+        "online.area_dispatch_15m",
     }
 
 

@@ -120,8 +120,8 @@ def platform(spark: SparkSession, spark_settings: Settings) -> Iterator[Platform
             feature_row("provider_performance_1d", "P3", at.replace(hour=7), three, on_time_ratio_28d=0.75)
         ],
     }
-    for view, listed in rows.items():
-        here.put(f"features.{view}", listed)
+    for table in FEATURES:
+        here.put(table.name, rows.get(table.short_name, []))
     yield here
     shutil.rmtree(spark_settings.datasets_dir, ignore_errors=True)
     for table in (*FEATURES, ASSIGNMENTS, ARRIVAL_EVIDENCE, ETA_V1.table, ROW_INDEX):
@@ -237,6 +237,8 @@ def test_a_given_spine_is_held_to_the_same_rules(platform: Platform) -> None:
         {
             "provider_id": ["P1"],
             "incident_zone_id": [zone_ids()["Z1"]],
+            "incident_area_id": [None],
+            "service_type": ["tow"],
             "event_timestamp": [pd.Timestamp("2026-03-10T18:05:00")],
         }
     )

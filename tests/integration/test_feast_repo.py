@@ -8,7 +8,6 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,45 +22,17 @@ from lakehouse import feast_edge
 from lakehouse.redis_server import ensure_redis, stop_redis
 from lakehouse.settings import Settings, load_settings
 from lakehouse.spark import spark_options
-from lakehouse.tables import Lakehouse
-from validation.clocks import Interval, known_date
-from validation.contract import Type
-from validation.contracts import FEATURES, table_named
-from validation.contracts.features.feature_table import feature_columns
+from support.feature_rows import at, feature_row, feature_tables, tick_row
+from validation.contracts import FEATURES
 from validation.contracts.training.eta_v1 import SERVICE_FEATURES
 from validation.errors import InputMissing, SettingError, UnknownName, Unreachable, UserError
-from validation.spark_schema import struct_of
+from validation.on_demand import ON_DEMAND
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Feast's and pyspark's own
 
-DELAY = timedelta(minutes=5)
 OFFERS = "provider_activity_15m__offers_60m_count"
 REQUESTS = "incident_zone_demand_15m__requests_15m_count"
 ON_TIME = "provider_performance_1d__on_time_ratio_28d"
-
-
-def at(hour: int, minute: int = 0) -> datetime:
-    return datetime(2026, 3, 10, hour, minute, tzinfo=UTC)
-
-
-def feature_row(view: str, key: str, tick: datetime, available: datetime, **values: Any) -> tuple[Any, ...]:
-    """A row whose counts are 0 unless given; a closing row if no value is given."""
-    table = table_named(f"features.{view}")
-    row = dict.fromkeys(table.column_names)
-    if values:
-        row |= {c.name: 0 for c in feature_columns(table) if c.type is Type.LONG}
-    row |= {"revision": 0, "revised_at": available} | values
-    row |= {
-        table.key[0]: key,
-        "event_timestamp": tick,
-        "available_at": available,
-        "known_date": known_date(tick),
-    }
-    return tuple(row[name] for name in table.column_names)
-
-
-def tick_row(view: str, key: str, tick: datetime, **values: Any) -> tuple[Any, ...]:
-    return feature_row(view, key, tick, tick + DELAY, **(values and {"tick_at": tick} | values))
 
 
 ROWS = {
@@ -94,18 +65,12 @@ class Platform:
 @pytest.fixture(scope="module")
 def platform(spark: SparkSession, spark_settings: Settings) -> Iterator[Platform]:
     """Tables with hand-made rows, a running Redis, the definitions applied."""
-    lakehouse = Lakehouse(spark)
-    for table in FEATURES:
-        lakehouse.create(table)
-        rows = spark.createDataFrame(ROWS.get(table.short_name, []), struct_of(table))
-        lakehouse.replace(table, Interval(at(6), at(20)), rows, "handmade")
-    ensure_redis(spark_settings)
-    settings = load_settings(spark_settings.environment())
-    applied = feast_edge.apply(settings)
-    yield Platform(settings, feast_edge.feature_store(settings), applied)
-    stop_redis(spark_settings)
-    for table in FEATURES:
-        spark.sql(f"DROP TABLE {lakehouse.identifier(table)} PURGE")
+    with feature_tables(spark, ROWS):
+        ensure_redis(spark_settings)
+        settings = load_settings(spark_settings.environment())
+        applied = feast_edge.apply(settings)
+        yield Platform(settings, feast_edge.feature_store(settings), applied)
+        stop_redis(spark_settings)
 
 
 @pytest.fixture
@@ -122,8 +87,15 @@ def feast(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     return run
 
 
+KEYS = ["provider_id", "incident_zone_id", "incident_area_id", "service_type"]
+
+
 def spine_of(*rows: tuple[str, str | None, str]) -> pd.DataFrame:
-    spine = pd.DataFrame(rows, columns=["provider_id", "incident_zone_id", "event_timestamp"])
+    """Provider, zone and time; area and service are the same throughout."""
+    spine = pd.DataFrame(
+        [(provider, zone, "A1", "tow", time) for provider, zone, time in rows],
+        columns=[*KEYS, "event_timestamp"],
+    )
     spine["event_timestamp"] = pd.to_datetime(spine["event_timestamp"], format="ISO8601", utc=True)
     return spine
 
@@ -144,6 +116,9 @@ def test_applying_twice_registers_each_definition_once(platform: Platform) -> No
     assert "Applying changes for project roadside" in again
     views = sorted(view.name for view in platform.store.list_feature_views())
     assert views == sorted(table.short_name for table in FEATURES)
+    assert sorted(view.name for view in platform.store.list_on_demand_feature_views()) == sorted(
+        view.name for view in ON_DEMAND
+    )
     assert sorted(service.name for service in platform.store.list_feature_services()) == [
         "eta_v1",
         "eta_v2",
@@ -207,7 +182,10 @@ def test_a_spine_in_sql_gives_the_same_values(
     platform: Platform, spark: SparkSession, answered: pd.DataFrame
 ) -> None:
     service = platform.store.get_feature_service("eta_v1")
-    query = "SELECT 'P1' provider_id, 'Z1' incident_zone_id, TIMESTAMP '2026-03-10T19:05:00Z' event_timestamp"
+    query = (
+        "SELECT 'P1' provider_id, 'Z1' incident_zone_id, 'A1' incident_area_id, 'tow' service_type, "
+        "TIMESTAMP '2026-03-10T19:05:00Z' event_timestamp"
+    )
     frame = platform.store.get_historical_features(
         entity_df=query, features=service, full_feature_names=True
     ).to_df()
@@ -235,7 +213,7 @@ def test_materializing_on_moves_the_values_and_a_closing_row_reads_null(
     assert (first[OFFERS], first[REQUESTS], first[ON_TIME]) == (4, 5, 0.75)
     assert online(platform, "P2", "Z2")[OFFERS] is None
     assert online(platform, "P2", "Z2")[REQUESTS] == 9
-    assert set(online(platform, "P9", "Z9").values()) == {"P9", "Z9", None}
+    assert set(online(platform, "P9", "Z9").values()) == {"P9", "Z9", "A1", "tow", None}
 
 
 def test_online_and_offline_agree(platform: Platform, answered: pd.DataFrame) -> None:
@@ -257,7 +235,7 @@ def test_a_materialization_killed_half_way_is_read_past_and_run_again(
 ) -> None:
     feast("feature-views", "set-state", "provider_activity_15m", "materializing")
     reader = feast_edge.feature_store(platform.settings)
-    rows = [{"provider_id": "P1", "incident_zone_id": "Z1"}]
+    rows = [keys_of("P1", "Z1")]
     assert feast_edge.online_features(reader, "eta_v1", rows)[0][OFFERS] == 4
     feast_edge.materialize(reader, "provider_activity_15m", at(17), at(19, 5))
     assert "AVAILABLE_ONLINE" in feast("feature-views", "list")
@@ -269,9 +247,12 @@ def test_feast_lists_views_and_services(feast: Callable[..., str]) -> None:
     assert "eta_v1" in feast("feature-services", "list")
 
 
+def keys_of(provider: str, zone: str) -> dict[str, str]:
+    return dict(zip(KEYS, (provider, zone, "A1", "tow"), strict=True))
+
+
 def online(platform: Platform, provider: str, zone: str) -> dict[str, Any]:
-    rows = [{"provider_id": provider, "incident_zone_id": zone}]
-    return feast_edge.online_features(platform.store, "eta_v1", rows)[0]
+    return feast_edge.online_features(platform.store, "eta_v1", [keys_of(provider, zone)])[0]
 
 
 def test_names_that_do_not_exist_are_told_with_those_that_do(platform: Platform) -> None:
@@ -280,7 +261,11 @@ def test_names_that_do_not_exist_are_told_with_those_that_do(platform: Platform)
     with pytest.raises(UnknownName, match="zone_demand_15m"):
         feast_edge.materialize(platform.store, "zone_demand", at(6), at(7))
     with pytest.raises(UserError, match="a row lacks incident_zone_id"):
-        feast_edge.online_features(platform.store, "eta_v1", [{"provider_id": "P1"}])
+        feast_edge.online_features(
+            platform.store,
+            "eta_v1",
+            [{name: "P1" for name in KEYS if name != "incident_zone_id"}],
+        )
     naive = SPINE.assign(event_timestamp=SPINE["event_timestamp"].dt.tz_localize(None))
     with pytest.raises(UserError, match="event_timestamp has no time zone"):
         feast_edge.historical_features(platform.store, naive, "eta_v1")
@@ -299,6 +284,6 @@ def test_what_is_missing_is_said(platform: Platform, tmp_path: Path) -> None:
 def test_redis_stopped_is_said_at_once(platform: Platform) -> None:
     nobody = feast_edge.feature_store(replace(platform.settings, redis="127.0.0.1:1"))
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1:1 does not answer"):
-        feast_edge.online_features(nobody, "eta_v1", [{"provider_id": "P1", "incident_zone_id": "Z1"}])
+        feast_edge.online_features(nobody, "eta_v1", [keys_of("P1", "Z1")])
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1:1 does not answer"):
         feast_edge.materialize(nobody, "zone_demand_15m", at(6), at(7))

@@ -18,10 +18,16 @@ from support.oracle_windows import DAY
 LONGEST_ARRIVAL = timedelta(minutes=360)
 GRACE = timedelta(minutes=15)
 CENSORINGS = ("member_cancelled", "agent_reassigned", "provider_gave_back", "eta_rejected")
-ROLES = {  # name of a view in the service: the view, and the spine column that is its key
-    "provider_activity_15m": ("provider_activity_15m", "provider_id"),
-    "incident_zone_demand_15m": ("zone_demand_15m", "incident_zone_id"),
-    "provider_performance_1d": ("provider_performance_1d", "provider_id"),
+ROLES = {  # name of a view in the service: the view, and the spine columns that are its key
+    "provider_fleet_15m": ("provider_fleet_15m", ("provider_id",)),
+    "provider_activity_15m": ("provider_activity_15m", ("provider_id",)),
+    "incident_zone_demand_15m": ("zone_demand_15m", ("incident_zone_id",)),
+    "incident_zone_supply_15m": ("zone_supply_15m", ("incident_zone_id",)),
+    "incident_zone_traffic_15m": ("zone_traffic_15m", ("incident_zone_id",)),
+    "incident_area_dispatch_15m": ("area_dispatch_15m", ("incident_area_id",)),
+    "provider_performance_1d": ("provider_performance_1d", ("provider_id",)),
+    "provider_area_1d": ("provider_area_1d", ("provider_id", "incident_area_id")),
+    "incident_area_service_1d": ("area_service_1d", ("incident_area_id", "service_type")),
 }
 LABELS = (
     "label_arrival_minutes",
@@ -105,8 +111,9 @@ def joined(silver: Silver, spine: Row, service_features: Mapping[str, Sequence[s
     """view__feature columns, each as a reader at the decision would have had it."""
     columns = {}
     for role, features in service_features.items():
-        view_name, key = ROLES[role]
-        row = served_row(silver, VIEWS[view_name], spine[key], spine["meta_decision_at"])
+        view_name, keys = ROLES[role]
+        entity = spine[keys[0]] if len(keys) == 1 else tuple(spine[key] for key in keys)
+        row = served_row(silver, VIEWS[view_name], entity, spine["meta_decision_at"])
         for feature in features:
             columns[f"{role}__{feature}"] = None if row is None else row[feature]
     return columns

@@ -88,3 +88,11 @@ def test_rows_come_by_filter(settings: Settings) -> None:
         TICKS, ["event_id", "known_date"], f"event_id = 'a' AND event_timestamp <= '{NOON.isoformat()}'"
     )
     assert found.to_pylist() == [{"event_id": "a", "known_date": date(2026, 3, 10)}]
+
+
+def test_rows_come_by_key_whatever_the_value_holds(settings: Settings) -> None:
+    append(settings, row("O'Hara", NOON, NOON), row("b", NOON, NOON))
+    before_midnight = f"event_timestamp <= '{NOON.isoformat()}'"
+    found = CatalogReader(settings).rows(TICKS, ["event_id"], before_midnight, {"event_id": "O'Hara"})
+    assert found.to_pylist() == [{"event_id": "O'Hara"}]
+    assert CatalogReader(settings).rows(TICKS, ["event_id"], keys={"event_id": "c"}).num_rows == 0

@@ -35,4 +35,5 @@ AREA_DISPATCH_15M = feature_table(
         "drivers_available_count",
         "drivers_silent_count",
     ),
+    notes="Null throughout: no job and no driver in 28 days.",
 )

@@ -19,4 +19,5 @@ AREA_SERVICE_1D = feature_table(
         "member_cancel_ratio_28d",
         "goa_ratio_28d",
     ),
+    notes="Null throughout: no request of the service in 28 days.",
 )

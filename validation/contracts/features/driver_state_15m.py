@@ -25,4 +25,5 @@ DRIVER_STATE_15M = feature_table(
         "zone_speed_ratio_15m",
     ),
     is_restricted=True,
+    notes="Null throughout: no status of the driver in 24 h.",
 )

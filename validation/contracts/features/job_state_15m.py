@@ -25,4 +25,5 @@ JOB_STATE_15M = feature_table(
         "promise_extension_count",
     ),
     is_restricted=True,
+    notes="Null throughout: closed for a tick, older than 24 h, or unknown.",
 )

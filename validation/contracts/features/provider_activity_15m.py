@@ -29,4 +29,5 @@ PROVIDER_ACTIVITY_15M = feature_table(
         "last_accepted_at",
         "last_declined_at",
     ),
+    notes="Null throughout: no offer in 28 days.",
 )

@@ -14,4 +14,5 @@ PROVIDER_AREA_1D = feature_table(
         "arrival_minutes_p50_90d",
         "last_offered_at",
     ),
+    notes="Null throughout: no offer in the area in 90 days.",
 )

@@ -24,4 +24,5 @@ PROVIDER_FLEET_15M = feature_table(
         "available_is_tow",
     ),
     is_restricted=True,
+    notes="Null throughout but is_location_tracked, false: no driver in 24 h (a phone provider).",
 )

@@ -30,4 +30,5 @@ PROVIDER_PERFORMANCE_1D = feature_table(
         "billed_90d_count",
         "billed_vs_area_ratio_90d",
     ),
+    notes="Null throughout: no offer in 28 days.",
 )

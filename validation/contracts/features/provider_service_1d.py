@@ -14,4 +14,5 @@ PROVIDER_SERVICE_1D = feature_table(
         "arrival_minutes_p50_90d",
         "on_scene_minutes_p50_90d",
     ),
+    notes="Null throughout: no offer of the service in 90 days.",
 )

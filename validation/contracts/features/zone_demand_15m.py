@@ -19,4 +19,5 @@ ZONE_DEMAND_15M = feature_table(
         "ring4_requests_60m_count",
         "ring4_open_unassigned_count",
     ),
+    notes="Null throughout: no request within four cells in 28 days.",
 )

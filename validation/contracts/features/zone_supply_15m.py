@@ -17,4 +17,5 @@ ZONE_SUPPLY_15M = feature_table(
         "ring4_silent_drivers_count",
         "ring4_available_providers_count",
     ),
+    notes="Null throughout: no tracked driver within four cells in 28 days.",
 )

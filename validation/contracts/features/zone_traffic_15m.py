@@ -16,4 +16,5 @@ ZONE_TRAFFIC_15M = feature_table(
         "fleet_speed_kmh_p50_30m",
         "fleet_pings_30m_count",
     ),
+    notes="Null throughout: no reading and no fleet ping in 24 h.",
 )

@@ -4,11 +4,24 @@ from dataclasses import replace
 
 from validation.columns import pick
 from validation.contract import Check, Column, OneOf, Table
+from validation.contracts.features.area_dispatch_15m import AREA_DISPATCH_15M
+from validation.contracts.features.area_service_1d import AREA_SERVICE_1D
 from validation.contracts.features.provider_activity_15m import PROVIDER_ACTIVITY_15M
+from validation.contracts.features.provider_area_1d import PROVIDER_AREA_1D
+from validation.contracts.features.provider_fleet_15m import PROVIDER_FLEET_15M
 from validation.contracts.features.provider_performance_1d import PROVIDER_PERFORMANCE_1D
 from validation.contracts.features.zone_demand_15m import ZONE_DEMAND_15M
+from validation.contracts.features.zone_supply_15m import ZONE_SUPPLY_15M
+from validation.contracts.features.zone_traffic_15m import ZONE_TRAFFIC_15M
 
 SERVICE_FEATURES: dict[str, tuple[str, ...]] = {
+    "provider_fleet_15m": (
+        "drivers_on_duty_count",
+        "drivers_available_count",
+        "tow_drivers_available_count",
+        "drivers_on_job_count",
+        "drivers_silent_count",
+    ),
     "provider_activity_15m": (
         "offers_60m_count",
         "offers_4h_count",
@@ -23,11 +36,42 @@ SERVICE_FEATURES: dict[str, tuple[str, ...]] = {
     "incident_zone_demand_15m": (
         "requests_15m_count",
         "requests_60m_count",
+        "requests_4h_count",
         "tow_requests_60m_count",
+        "member_cancels_60m_count",
         "open_unassigned_count",
         "ring1_requests_60m_count",
         "ring4_requests_60m_count",
         "ring4_open_unassigned_count",
+    ),
+    "incident_zone_supply_15m": (
+        "available_drivers_count",
+        "ring1_available_drivers_count",
+        "ring4_available_drivers_count",
+        "ring4_tow_available_drivers_count",
+        "ring4_on_duty_drivers_count",
+        "ring4_silent_drivers_count",
+        "ring4_available_providers_count",
+    ),
+    "incident_zone_traffic_15m": (
+        "speed_ratio_15m",
+        "ring1_speed_ratio_30m",
+        "readings_30m_count",
+        "last_reading_at",
+        "fleet_speed_kmh_p50_30m",
+        "fleet_pings_30m_count",
+    ),
+    "incident_area_dispatch_15m": (
+        "open_unassigned_count",
+        "unassigned_over_10m_count",
+        "unassigned_over_20m_count",
+        "unassigned_over_30m_count",
+        "unassigned_age_minutes_p90",
+        "arrivals_60m_count",
+        "arrivals_4h_count",
+        "arrival_minutes_p50_4h",
+        "arrival_minutes_p90_4h",
+        "arrival_minus_promise_minutes_p50_4h",
     ),
     "provider_performance_1d": (
         "arrivals_28d_count",
@@ -40,11 +84,33 @@ SERVICE_FEATURES: dict[str, tuple[str, ...]] = {
         "completion_ratio_28d",
         "goa_ratio_28d",
     ),
+    "provider_area_1d": (
+        "accepts_90d_count",
+        "arrival_minutes_p50_90d",
+    ),
+    "incident_area_service_1d": (
+        "requests_28d_count",
+        "request_to_accept_minutes_p50_28d",
+        "offers_per_job_28d",
+        "arrivals_28d_count",
+        "arrival_minutes_p50_28d",
+        "arrival_minutes_p90_28d",
+        "arrival_minus_promise_minutes_p50_28d",
+        "on_scene_minutes_p50_28d",
+        "member_cancel_ratio_28d",
+        "goa_ratio_28d",
+    ),
 }
 _TABLE_OF = {
+    "provider_fleet_15m": PROVIDER_FLEET_15M,
     "provider_activity_15m": PROVIDER_ACTIVITY_15M,
     "incident_zone_demand_15m": ZONE_DEMAND_15M,
+    "incident_zone_supply_15m": ZONE_SUPPLY_15M,
+    "incident_zone_traffic_15m": ZONE_TRAFFIC_15M,
+    "incident_area_dispatch_15m": AREA_DISPATCH_15M,
     "provider_performance_1d": PROVIDER_PERFORMANCE_1D,
+    "provider_area_1d": PROVIDER_AREA_1D,
+    "incident_area_service_1d": AREA_SERVICE_1D,
 }
 
 
