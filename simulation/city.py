@@ -13,7 +13,7 @@ from pathlib import Path
 
 import orjson
 
-from simulation.delivery import PHASE, SLOT_SECONDS, Delivery, Objects, slot_of, stamp_of
+from simulation.delivery import PHASE, SLOT_SECONDS, Delivery, Objects, dead_feed, slot_of, stamp_of
 from simulation.geography import City, city_for, coordinates
 from simulation.jobs import MEMBERS_PER_DAILY_JOB
 from simulation.landing import SOURCES, LandingWriter
@@ -26,6 +26,7 @@ from simulation.world import World
 from validation.errors import UserError
 
 CONFIGURATION = "simulation.json"
+DAYS_OF_A_DEAD_FEED = 3
 Progress = Callable[[date, int, int, int], None]
 
 
@@ -34,7 +35,8 @@ class SimulationConfig:
     """What to simulate: UTC days [start, start + days), landed whole.
 
     `scale` multiplies providers and jobs. Positions and traffic readings are made for the last
-    `pings_days` only (null: all); before them these sources land heartbeats.
+    `pings_days` only (null: all); before them these sources land heartbeats. With `dead_feed`, one
+    source falls silent for 40 minutes on the second day, more than a day before the end.
     """
 
     start: date
@@ -47,6 +49,7 @@ class SimulationConfig:
     traffic_seconds: int = 900
     scale: float = 1.0
     largest_object: int = 50_000
+    dead_feed: bool = False
 
     def __post_init__(self) -> None:
         problems = [
@@ -64,6 +67,8 @@ class SimulationConfig:
             problems.append(
                 f"traffic_seconds is {self.traffic_seconds}; it must be a multiple of {SLOT_SECONDS}."
             )
+        if self.dead_feed and self.days < DAYS_OF_A_DEAD_FEED:
+            problems.append(f"days is {self.days}; a dead feed needs at least {DAYS_OF_A_DEAD_FEED}.")
         if problems:
             raise UserError("The simulation cannot run as asked:\n" + "\n".join(f"  {p}" for p in problems))
 
@@ -143,7 +148,11 @@ class _Simulation:
         self.neighbourhood = Neighbourhood(self.providers)
         self.truth = TruthWriter(root / "truth")
         self.objects = Objects(
-            LandingWriter(root, compression_level=3), self.truth, config.seed, config.largest_object
+            LandingWriter(root, compression_level=3),
+            self.truth,
+            config.seed,
+            config.largest_object,
+            dead_feed(config.seed, self.start) if config.dead_feed else None,
         )
         self.delivery = Delivery(self.objects, config.seed, self.start)
         self.pings = PingFeed(self.objects, self.truth, config.seed, config.ping_seconds, self.providers)

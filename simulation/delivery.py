@@ -2,7 +2,8 @@
 
 A record arrives some time after it happened; what arrives at a source within 5 minutes becomes one
 object (more, when large), stamped at the end of those minutes. Every source has an object each 5
-minutes: a heartbeat, when nothing arrived.
+minutes: a heartbeat, when nothing arrived. A dead feed is the exception: for 40 minutes its source
+lands neither, and then all of it, stamped when it came.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ STALL_SECONDS = (5 * 60, 40 * 60)
 DAYS_LATE_SECONDS = (HOUR_SECONDS, 7 * DAY_SECONDS)
 OBJECT_LATE_SLOTS = (2, 48)
 REDELIVERY_SLOTS = 2
+DEAD_SOURCES = ("dispatch_events", "provider_status")
+DEAD_FEED_STARTS = (12 * HOUR_SECONDS, 21 * HOUR_SECONDS)
 TRUNCATED_SHARE = 0.6
 PLATFORM_CAUSE = "platform"
 
@@ -55,6 +58,23 @@ class Line(NamedTuple):
 Notes = list[tuple[int, Line]]
 
 
+class DeadFeed(NamedTuple):
+    """A source that lands nothing in the slots [first, back), heartbeats included, and then all of it."""
+
+    source: str
+    first: int
+    back: int
+
+
+class _Late(NamedTuple):
+    """What should have been an object at `due_at`."""
+
+    lines: list[bytes]
+    notes: Notes
+    due_at: int
+    kind: str
+
+
 def slot_of(source: str, at: int) -> int:
     """The 5 minutes of the source that hold this second."""
     return (at - PHASE[source]) // SLOT_SECONDS
@@ -63,6 +83,14 @@ def slot_of(source: str, at: int) -> int:
 def stamp_of(source: str, slot: int) -> int:
     """When the slot's object is stamped: the end of its 5 minutes."""
     return (slot + 1) * SLOT_SECONDS + PHASE[source]
+
+
+def dead_feed(seed: int, start: int) -> DeadFeed:
+    """The dead feed of a city that starts at this second: once, in the busy hours of its second day."""
+    draws = Draws(seed, "dead_feed")
+    source = draws.pick(DEAD_SOURCES)
+    first = slot_of(source, start + DAY_SECONDS + draws.seconds(*DEAD_FEED_STARTS))
+    return DeadFeed(source, first, first + round(rate("dead_feed_minutes") * 60) // SLOT_SECONDS)
 
 
 def platform_lag(platform: str, draws: Draws) -> tuple[int, str]:
@@ -77,10 +105,12 @@ def platform_lag(platform: str, draws: Draws) -> tuple[int, str]:
 class Objects:
     """Writes the objects of each slot: late ones, truncated ones, heartbeats among them."""
 
-    def __init__(self, writer: LandingWriter, truth: TruthWriter, seed: int, largest: int) -> None:
-        self.writer, self.truth, self.seed, self.largest = writer, truth, seed, largest
+    def __init__(
+        self, writer: LandingWriter, truth: TruthWriter, seed: int, largest: int, dead: DeadFeed | None = None
+    ) -> None:
+        self.writer, self.truth, self.seed, self.largest, self.dead = writer, truth, seed, largest, dead
         self.object_count = self.line_count = 0
-        self._held: dict[tuple[str, int], list[tuple[list[bytes], Notes, int]]] = defaultdict(list)
+        self._held: dict[tuple[str, int], list[_Late]] = defaultdict(list)
         self._serial = 0
 
     def write_slot(self, source: str, slot: int, lines: list[bytes], notes: Notes) -> None:
@@ -91,25 +121,28 @@ class Objects:
         draws = Draws(self.seed, "objects", source, slot)
         stamp = stamp_of(source, slot)
         self._serial = 0
+        if self.dead and source == self.dead.source and self.dead.first <= slot < self.dead.back:
+            self._hold(source, self.dead.back, lines, notes, stamp, "withheld")
+            self._held[source, self.dead.back] += self._held.pop((source, slot), [])
+            return
         for first in range(0, len(lines), self.largest):
             part = lines[first : first + self.largest]
             noted = [(at - first, note) for at, note in notes if first <= at < first + self.largest]
             is_late, is_truncated = draws.chance(rate("object_late")), draws.chance(rate("object_truncated"))
             if is_late:
-                self._hold(source, slot + draws.seconds(*OBJECT_LATE_SLOTS), part, noted, stamp)
+                self._hold(source, slot + draws.seconds(*OBJECT_LATE_SLOTS), part, noted, stamp, "late")
             elif is_truncated:
                 self._truncated(source, stamp, part)
-                self._hold(source, slot + REDELIVERY_SLOTS, part, noted, stamp)
+                self._hold(source, slot + REDELIVERY_SLOTS, part, noted, stamp, "redelivered")
             else:
                 self._whole(source, stamp, part, noted, stamp, "whole")
-        for part, noted, due_at in self._held.pop((source, slot), ()):
-            kind = "redelivered" if stamp - due_at == REDELIVERY_SLOTS * SLOT_SECONDS else "late"
-            self._whole(source, stamp, part, noted, due_at, kind)
+        for late in self._held.pop((source, slot), ()):
+            self._whole(source, stamp, late.lines, late.notes, late.due_at, late.kind)
         if self._serial == 0:
             self._whole(source, stamp, [], [], stamp, "heartbeat")
 
-    def _hold(self, source: str, slot: int, lines: list[bytes], notes: Notes, due_at: int) -> None:
-        self._held[source, slot].append((lines, notes, due_at))
+    def _hold(self, source: str, slot: int, lines: list[bytes], notes: Notes, due_at: int, kind: str) -> None:
+        self._held[source, slot].append(_Late(lines, notes, due_at, kind))
 
     def _whole(
         self, source: str, stamp: int, lines: list[bytes], notes: Notes, due_at: int, kind: str

@@ -342,6 +342,15 @@ PHENOMENA = (
         "A gzip cut off; the whole object is delivered again 10 minutes later.",
         "truth.objects where kind = truncated",
     ),
+    Phenomenon(
+        "dead_feed_minutes",
+        40,
+        "minutes, once, where SimulationConfig.dead_feed asks for it",
+        "A source lands no object and no heartbeat, between 12:00Z and 22:00Z of the second day; then all at "
+        "once, under the stamp of its return.",
+        "the longest time between two stamps of a source, beyond the 5 minutes there always are; "
+        "truth.objects where kind = withheld",
+    ),
 )
 
 _BY_NAME = {phenomenon.name: phenomenon for phenomenon in PHENOMENA}

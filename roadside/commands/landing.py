@@ -39,6 +39,9 @@ def simulate(
     pings_days: Annotated[
         int | None, typer.Option(help="Positions and traffic for the last days only. Default: all days.")
     ] = None,
+    dead_feed: Annotated[
+        bool, typer.Option("--dead-feed", help="One source falls silent for 40 minutes on the second day.")
+    ] = False,
     afternoon: Annotated[
         bool, typer.Option("--afternoon", help="Also plant the worked afternoon of 2026-03-10.")
     ] = False,
@@ -59,6 +62,7 @@ def simulate(
         jobs_per_day=jobs_per_day,
         ping_seconds=ping_seconds,
         pings_days=pings_days,
+        dead_feed=dead_feed,
     )
     root = to or settings_here().home
     if dry_run:
@@ -130,6 +134,9 @@ def replay(
     _print_constructed(summary.constructed)
     first_day, last_day = summary.first_landed_at.date(), summary.last_landed_at.date() + timedelta(days=1)
     chunks = " --chunk-days 7" if last_day - first_day > timedelta(days=7) else ""
+    minutes = getattr(_recording(recording), "HEARTBEAT_MINUTES", "")
+    if minutes:
+        say(f"Its feed is polled slowly: export ROADSIDE_HEARTBEAT_MINUTES={minutes}, or its ticks are held.")
     say(f"Next: roadside run --start {first_day} --end {last_day}{chunks}")
 
 

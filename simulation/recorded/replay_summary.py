@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,7 +43,7 @@ class ReplaySummary:
 
 
 class ReplayCounts:
-    """Counts a replay as it goes, and sums it up at the end."""
+    """Counts a replay as it goes, and sums it up at the end; `stamps` has those of each source."""
 
     def __init__(self) -> None:
         self.rows_read: Counter[str] = Counter()
@@ -51,14 +51,14 @@ class ReplayCounts:
         self.records: Counter[str] = Counter()
         self.objects: Counter[str] = Counter()
         self.heartbeats: Counter[str] = Counter()
-        self._stamps: list[datetime] = []
+        self.stamps: dict[str, set[datetime]] = defaultdict(set)
 
     def landed(self, source: str, landed_at: datetime, records: int) -> None:
         """One object of so many records was written; none makes it a heartbeat."""
         self.objects[source] += 1
         self.records[source] += records
         self.heartbeats[source] += records == 0
-        self._stamps = [min([landed_at, *self._stamps]), max([landed_at, *self._stamps])]
+        self.stamps[source].add(landed_at)
 
     @property
     def is_empty(self) -> bool:
@@ -75,7 +75,7 @@ class ReplayCounts:
                 source: SourceCount(self.records[source], self.objects[source], self.heartbeats[source])
                 for source in sorted(self.objects)
             },
-            first_landed_at=self._stamps[0],
-            last_landed_at=self._stamps[-1],
+            first_landed_at=min(min(stamps) for stamps in self.stamps.values()),
+            last_landed_at=max(max(stamps) for stamps in self.stamps.values()),
             constructed=constructed,
         )

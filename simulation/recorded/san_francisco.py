@@ -17,6 +17,7 @@ from simulation.recorded.recording import day_bounds, recorded_files, require_so
 from simulation.recorded.replay_summary import Progress, ReplayCounts, ReplaySummary
 from simulation.recorded.sffd_calls import CALLS_FILES, replay_calls
 from simulation.recorded.sffd_labels import labels_from_raw
+from simulation.recorded.slots import write_heartbeats_between
 
 __all__ = ["CONSTRUCTED", "FILES", "labels_from_raw", "replay_san_francisco"]
 
@@ -41,9 +42,12 @@ CONSTRUCTED = (
     "Status of a cab: on_job while occupied, available while free.",
     "Arrival: lags are drawn from those measured in the Canberra feed, divided by 20; what a cab sends "
     "in 5 minutes travels together, and so do the readings of a quarter of an hour.",
-    "Heartbeats: an object for each 5 minutes between a recording's first and last arrival, so silence "
-    "inside a recording is taken to be true silence.",
+    "Heartbeats: an object of each source for each 5 minutes between the first and the last arrival of any "
+    "recording (a day without any ends the run), so a recording that has not begun, or has ended, while "
+    "another goes on is taken to be a source with nothing to say.",
 )
+SOURCES = ("dispatch_events", "provider_status", "gps_pings", "traffic_speeds")
+HEARTBEAT_ID = "heartbeat"
 
 
 def replay_san_francisco(
@@ -78,6 +82,7 @@ def replay_san_francisco(
     replay_speeds(paths[probe_speeds.FILE], writer, counts, first, last)
     report(probe_speeds.FILE, counts.rows_read[probe_speeds.FILE], counts.rows_read[probe_speeds.FILE])
     cab_pings.replay_cab_pings(paths[cab_pings.FILE], writer, counts, first, last, report)
+    write_heartbeats_between(writer, counts, SOURCES, HEARTBEAT_ID)
     require_some(counts.is_empty, REPLAY, start, end, HELD)
     return counts.summary(REPLAY, CONSTRUCTED)
 

@@ -22,6 +22,7 @@ from simulation.recorded.replay_summary import ReplayCounts
 
 SLOT_SECONDS = 300
 SLOTS_RENDERED = 96
+SLOTS_A_DAY = 86_400 // SLOT_SECONDS
 CSV_HEADER = (",".join(TRAFFIC_COLUMNS) + "\n").encode()
 
 
@@ -78,6 +79,37 @@ class Stream:
         self.counts.landed(self.source, stamp, records)
 
 
+def write_heartbeats_between(
+    writer: LandingWriter, counts: ReplayCounts, sources: Iterable[str], object_id: str
+) -> None:
+    """Give each source a heartbeat in every slot in which it has no object while any source goes on.
+
+    From the first to the last arrival of a run of days: a day without any arrival ends it. So a
+    source whose recording begins later or ends earlier than another's is known to be silent.
+    """
+    arrived = {source: {_slot_stamped(stamp) for stamp in stamps} for source, stamps in counts.stamps.items()}
+    for first, last in _runs(sorted(set().union(*arrived.values()))):
+        for source in sources:
+            for slot in range(first, last + 1):
+                if slot not in arrived.get(source, ()):
+                    Stream(writer, counts, source, object_id).write(slot, 0, ())
+
+
+def _runs(slots: list[int]) -> Iterator[tuple[int, int]]:
+    """(first, last) of the slots that follow one another within a day.
+
+    >>> list(_runs([1, 2, 280, 1000]))
+    [(1, 280), (1000, 1000)]
+    """
+    first = slots[0] if slots else 0
+    for before, slot in pairwise(slots):
+        if slot - before > SLOTS_A_DAY:
+            yield first, before
+            first = slot
+    if slots:
+        yield first, slots[-1]
+
+
 def slot_of(arrived_at: int) -> int:
     """The number of the 5 minutes that hold a second."""
     return arrived_at // SLOT_SECONDS
@@ -90,6 +122,10 @@ def stamp_of(slot: int) -> datetime:
     '1970-01-01T00:04:59+00:00'
     """
     return datetime.fromtimestamp((slot + 1) * SLOT_SECONDS - 1, UTC)
+
+
+def _slot_stamped(stamp: datetime) -> int:
+    return slot_of(int(stamp.timestamp()))
 
 
 def slot_ranges(arrived_at: np.ndarray) -> Iterator[tuple[int, int, int]]:

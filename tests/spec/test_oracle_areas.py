@@ -19,6 +19,10 @@ ACCEPTED = """
 | accepted  | 12:02 |        | o1    | P1       | 12:45   |          |
 """
 
+ARRIVED_1230 = """| on_scene        | 12:30 | | | P1 | | |
+| gone_on_arrival | 12:30 | | | P1 | | |
+"""
+
 
 def silver_of(events: str, statuses: str = NONE, pings: str = NONE) -> Silver:
     objects = [*dispatch_objects(events), *status_objects(statuses), *ping_objects(pings)]
@@ -143,6 +147,40 @@ def test_arrivals_are_measured_from_acceptance_and_against_the_first_promise() -
     assert values["arrival_minus_promise_minutes_p50_4h"] == 5
     assert values["goa_60m_count"] == 1
     assert (values["open_assignment_count"], values["overdue_assignment_count"]) == (0, 0)
+
+
+def test_what_happened_on_the_edge_of_a_window_is_in_it_and_leaves_at_the_next_tick() -> None:
+    silver = silver_of(ACCEPTED.replace("12:01", "12:30").replace("12:02", "12:30") + ARRIVED_1230)
+    values, after = area(silver, "13:30"), area(silver, "13:45")
+    assert (values["offers_60m_count"], values["offers_per_accept_60m"]) == (1, 1.0)
+    assert (after["offers_60m_count"], after["offers_per_accept_60m"]) == (0, None)
+    assert (values["arrivals_60m_count"], after["arrivals_60m_count"]) == (1, 0)
+    assert (values["goa_60m_count"], after["goa_60m_count"]) == (1, 0)
+    values, after = area(silver, "16:30"), area(silver, "16:45")
+    assert (values["arrivals_4h_count"], values["on_time_ratio_4h"]) == (1, 1.0)
+    assert (after["arrivals_4h_count"], after["on_time_ratio_4h"]) == (0, None)
+    assert (after["arrival_minutes_p50_4h"], after["arrival_minus_promise_minutes_p50_4h"]) == (None, None)
+
+
+def test_quantiles_are_of_the_ranks_they_say() -> None:
+    events = "| job | event | t | offer | provider | promise |\n"
+    for n in range(1, 11):  # arrive after 5, 10, ... 50 minutes, 4, 8, ... 40 past the promise
+        events += f"""
+        | J{n} | requested | 12:00             |      |    |               |
+        | J{n} | offered   | 12:01             | o{n} | P1 |               |
+        | J{n} | accepted  | 12:02             | o{n} | P1 | 12:{2 + n:02} |
+        | J{n} | on_scene  | 12:{2 + 5 * n:02} |      | P1 |               |
+        """
+    values = area(silver_of(events), "13:00")
+    assert (values["arrival_minutes_p50_4h"], values["arrival_minutes_p90_4h"]) == (25, 45)
+    assert values["arrival_minus_promise_minutes_p50_4h"] == 20
+
+
+def test_age_is_that_of_nine_in_ten_of_those_who_wait() -> None:
+    requested = "".join(f"| J{n} | requested | 12:{5 * n:02} |\n" for n in range(10))
+    silver = silver_of("| job | event | t |\n" + requested)
+    # 60, 55, 50, 45, ... 15 minutes: the ninth from below is 55, in the bucket (50, 60]
+    assert waiting(silver, "13:00") == (10, 10, 8, 6, 60)
 
 
 def test_arrival_without_a_promise_is_no_part_of_the_on_time_ratio() -> None:

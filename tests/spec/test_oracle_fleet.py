@@ -106,6 +106,23 @@ def test_phone_provider_that_never_had_a_driver_has_no_row() -> None:
     assert {row["provider_id"] for row in rows} == {"P1", "P2"}
 
 
+def test_fleet_is_tracked_for_seven_days_after_a_fix_that_names_it() -> None:
+    statuses = "| status | t |\n| on_break | 2026-03-17T12:00 |"
+    pings = """
+    | driver | provider | t     |
+    |--------|----------|-------|
+    | D9     | P1       | 12:15 |
+    | D1     | P2       | 12:30 |
+    """
+    silver = silver_of(statuses, pings)
+    last = at("12:15") + timedelta(days=7)
+    tracked, no_longer = (
+        provider_fleet_15m(silver, "P1", tick) for tick in (last, last + timedelta(minutes=15))
+    )
+    assert (tracked["is_location_tracked"], tracked["last_fix_at"]) == (True, at("12:15"))
+    assert (no_longer["is_location_tracked"], no_longer["last_fix_at"]) == (False, None)
+
+
 def test_supply_counts_drivers_by_rings_and_providers_once() -> None:
     statuses = """
     | driver | provider | status    | t     | equipment |

@@ -1,16 +1,18 @@
 """Silence is not zero (S9): a source that lands nothing holds the ticks of its views."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from simulation.landing import SOURCES, LandingWriter
-from support.afternoon import LandingObject, afternoon_objects, at, expected, oracle_records
+from support.afternoon import LandingObject, afternoon_objects, at, expected, oracle_records, zone_ids
+from support.dispatch_tables import dispatch_objects
 from support.oracle import (
     VIEWS,
     LandedObject,
     Silver,
+    business_day_start,
     held_instants,
     is_complete,
     objects_from_landing,
@@ -25,7 +27,7 @@ from support.oracle import (
 SILENT_FROM, BACK_AT = at("17:41"), at("18:32")
 HELD = {at("17:45"), at("18:00"), at("18:15"), at("18:30")}
 ACTIVITY = VIEWS["provider_activity_15m"]
-FIVE_MINUTES = timedelta(minutes=5)
+FIVE_MINUTES, TICK, DAY = timedelta(minutes=5), timedelta(minutes=15), timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +83,41 @@ def test_held_tick_is_not_what_the_next_one_is_compared_with() -> None:
     assert row_written(silver, ACTIVITY, "P1", at("17:45"), {at("17:30")}) is not None
 
 
-@pytest.mark.parametrize(("days", "is_written"), [(2, False), (3, True)])
-def test_after_three_days_of_silence_there_is_nothing_to_compare_with(days: int, is_written: bool) -> None:
+@pytest.mark.parametrize(("held_ticks", "is_written"), [(191, False), (192, True)])
+def test_after_two_days_of_silence_there_is_nothing_to_compare_with(
+    held_ticks: int, is_written: bool
+) -> None:
     silver = Silver(oracle_records())
     tick = at("12:00") + timedelta(days=6)  # nothing has happened for days
-    ticks = set(ACTIVITY.instants(tick - timedelta(days=days, minutes=15), tick - timedelta(minutes=15)))
+    ticks = {tick - n * TICK for n in range(1, held_ticks + 1)}
     assert (row_written(silver, ACTIVITY, "P1", tick, ticks) is not None) == is_written
+
+
+@pytest.mark.parametrize(("held_ticks", "is_closed"), [(0, True), (4, True), (191, True), (192, False)])
+def test_who_dies_in_the_silence_is_closed_after_it(held_ticks: int, is_closed: bool) -> None:
+    silver = Silver(oracle_records())
+    offers = silver.at(at("23:00")).offers.values()
+    last_asked = max(each.offered_at for each in offers if each.provider_id == "P3")
+    back_at = tick_end(last_asked + 28 * DAY) + held_ticks * TICK
+    ticks = {back_at - n * TICK for n in range(1, held_ticks + 1)}
+    row = row_written(silver, ACTIVITY, "P3", back_at, ticks)
+    assert (row is not None) == is_closed
+    if row is not None:
+        assert set(row.values()) == {"P3", back_at, ACTIVITY.available_at(back_at), None}
+
+
+@pytest.mark.parametrize("day", [date(2026, 3, 10), date(2026, 8, 2)], ids=["plain", "night of 25 hours"])
+def test_daily_view_has_no_row_at_a_held_cut_and_compares_over_two(day: date) -> None:
+    requested = "| event | t | offer | provider |\n| requested | 07:00 | | |\n| offered | 07:00 | o1 | P1 |"
+    silver = Silver(oracle_records(dispatch_objects(requested, day)))
+    view, key = VIEWS["provider_area_1d"], ("P1", zone_ids()["A1"])
+    last_live, first, second, third = (business_day_start(day + n * DAY) for n in (90, 91, 92, 93))
+    assert row_written(silver, view, key, last_live)["offers_90d_count"] == 1
+    assert row_written(silver, view, key, last_live, {last_live}) is None
+    assert row_written(silver, view, key, first)["offers_90d_count"] is None
+    assert row_written(silver, view, key, second, {first})["offers_90d_count"] is None
+    assert row_written(silver, view, key, second) is None
+    assert row_written(silver, view, key, third, {first, second}) is None
 
 
 @pytest.mark.parametrize("row", expected("ticks"), ids=lambda row: f"{row['tick']:%H:%M}")
@@ -103,6 +134,13 @@ def test_decision_in_the_silence_sees_the_last_tick_before_it(landed: Path, silv
     assert row["offers_60m_count"] == 3
     after = served_row(silver, ACTIVITY, "P1", at("18:50"), held(landed, ACTIVITY.name))
     assert after["tick_at"] == at("18:45")
+
+
+def test_row_may_be_read_for_two_days_of_a_silence_and_not_longer(silver: Silver) -> None:
+    ticks = set(ACTIVITY.instants(at("17:30"), at("17:30") + 3 * DAY))
+    last = at("17:35") + 2 * DAY
+    assert served_row(silver, ACTIVITY, "P1", last, ticks)["tick_at"] == at("17:30")
+    assert served_row(silver, ACTIVITY, "P1", last + timedelta(seconds=1), ticks) is None
 
 
 def test_slot_holds_its_start_and_not_its_end() -> None:

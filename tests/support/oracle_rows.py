@@ -12,7 +12,6 @@ from support.oracle_views import Key, View, parts_of
 from support.oracle_windows import DAY
 
 Row = dict[str, Any]
-LONGEST_HOLD = 3 * DAY
 Held = Collection[datetime]
 
 
@@ -53,11 +52,13 @@ def row_written(
 
 
 def last_not_held(view: View, instant: datetime, held: Held) -> datetime | None:
-    """The last instant before this one that is not held, if there is one in three days."""
-    earlier = view.instant_before(instant)
-    while earlier in held:
+    """The last instant before this one that is not held, if there is one in two days (in two cuts)."""
+    earlier = instant
+    for _ in range(view.instants_in(2)):
         earlier = view.instant_before(earlier)
-    return earlier if earlier >= instant - LONGEST_HOLD else None
+        if earlier not in held:
+            return earlier
+    return None
 
 
 def point_in_time(rows: Sequence[Row], decision_at: datetime, ttl: timedelta) -> Row | None:

@@ -78,6 +78,10 @@ class View:
         """The tick (or cut) before."""
         return business_day_start(business_date(instant) - DAY) if self.is_daily else instant - TICK
 
+    def instants_in(self, days: int) -> int:
+        """How many ticks (or cuts) that many days hold; a cut is a day, be it of 23 or of 25 hours."""
+        return days if self.is_daily else days * (DAY // TICK)
+
     def available_at(self, instant: datetime) -> datetime:
         """When a reader could first have the row: 06:00 ET of the cut's day, or 5 minutes later."""
         if not self.is_daily:

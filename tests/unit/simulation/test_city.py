@@ -82,14 +82,31 @@ def test_every_object_has_the_name_of_its_source_and_hour(city):
     assert set(city.keys) == set(city.truth("objects").object_key)
 
 
-def test_every_source_has_an_object_each_five_minutes(city):
+def test_every_source_has_an_object_each_five_minutes_unless_it_is_dead(city):
     objects = city.truth("objects")
+    withheld = objects[objects.kind == "withheld"]
     for source in SOURCES:
         slots = set(objects[objects.source == source].landed_at.dt.floor("5min"))
-        assert len(slots) == DAYS * 288
+        assert len(slots) == DAYS * 288 - (withheld.source == source).sum()
     assert (objects[objects.kind == "heartbeat"].line_count == 0).all()
     early = objects[(objects.source == "gps_pings") & (objects.landed_at < END - timedelta(days=1))]
     assert set(early.kind) == {"heartbeat"}
+
+
+def test_a_dead_feed_lands_all_it_withheld_at_once_on_the_second_day(city):
+    objects = city.truth("objects")
+    withheld = objects[objects.kind == "withheld"]
+    assert withheld.source.nunique() == 1
+    assert withheld.landed_at.nunique() == 1
+    assert sorted(withheld.landed_at - withheld.due_at) == [timedelta(minutes=m) for m in range(5, 41, 5)]
+    assert withheld.due_at.dt.day.unique().tolist() == [START.day + 1]
+    assert withheld.due_at.dt.hour.between(12, 21).all()
+    assert withheld.line_count.sum() > 20
+
+
+def test_a_dead_feed_needs_three_days():
+    with pytest.raises(UserError, match="days is 2; a dead feed needs at least 3"):
+        SimulationConfig(START, days=2, dead_feed=True)
 
 
 def test_line_counts_of_the_truth_are_those_of_the_objects(city):

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from simulation.jobs import waiting_exposure
+from simulation.landing import SOURCES
 from simulation.providers import LIGHT_SERVICES
 from simulation.rates import PHENOMENA, rate
 from support.landed_city import END, good_records
@@ -163,6 +164,16 @@ def notes(city):
     return of(requests.job_id.isin(told), "identity_in_notes")
 
 
+def dead_feed_minutes(city):
+    """The longest time between two stamps of a source, beyond the 5 minutes there always are."""
+    longest = 0
+    for source in SOURCES:
+        stamps = sorted({key.rsplit("-", 1)[0][-19:] for key in city.keys if f"/{source}/" in key})
+        moments = pd.to_datetime(pd.Series(stamps), format="%Y-%m-%d-%H-%M-%S")
+        longest = max(longest, moments.diff().max().total_seconds() / 60 - 5)
+    return longest, rate("dead_feed_minutes"), 0
+
+
 MEASURES = {
     "untracked_provider": untracked,
     "relay_provider": lambda c: of(
@@ -232,6 +243,7 @@ MEASURES = {
     "unknown_field": lambda c: planted(c, "unknown_field", "unknown_field"),
     "object_late": lambda c: objects_of(c, "late", "object_late"),
     "object_truncated": lambda c: objects_of(c, "truncated", "object_truncated"),
+    "dead_feed_minutes": dead_feed_minutes,
 }
 
 

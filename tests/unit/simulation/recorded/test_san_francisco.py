@@ -12,7 +12,7 @@ import pytest
 from simulation.landing import LandingWriter
 from simulation.recorded import cab_pings, probe_speeds
 from simulation.recorded.replay_summary import ReplayCounts
-from simulation.recorded.san_francisco import CONSTRUCTED, labels_from_raw, replay_san_francisco
+from simulation.recorded.san_francisco import CONSTRUCTED, SOURCES, labels_from_raw, replay_san_francisco
 from validation.errors import InputMissing, UserError
 
 EVERYTHING = (-(2**62), 2**62)
@@ -119,8 +119,12 @@ def test_two_days_of_the_recording_land_whole(recorded_data, tmp_path, landed):
     start = date(2018, 5, 26)
     summary = replay_san_francisco(recorded_data, tmp_path, start, start + timedelta(days=2))
     assert summary.constructed == CONSTRUCTED
+    assert set(summary.sources) == set(SOURCES)
     for source, count in summary.sources.items():
-        assert sum(len(records) for records in landed(tmp_path, source).values()) == count.records
+        objects = landed(tmp_path, source)
+        assert sum(len(records) for records in objects.values()) == count.records
+        slots = (summary.last_landed_at - summary.first_landed_at) // timedelta(minutes=5) + 1
+        assert len(objects) == slots  # until the last arrival of any recording
     assert summary.sources["gps_pings"].records == summary.rows_read[cab_pings.FILE]
     assert summary.sources["traffic_speeds"].records == summary.rows_read[probe_speeds.FILE]
 
