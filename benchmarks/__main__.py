@@ -9,7 +9,7 @@ from importlib import import_module
 
 from validation.errors import RoadsideError, UnknownName
 
-BENCHMARKS = ("bronze_to_silver",)
+BENCHMARKS = ("bronze_to_silver", "feature_engine", "tick", "daily_flat", "replay_rate")
 """Each is a module of this package with `measure(scale) -> dict`, JSON's types only."""
 SCALES = ("SMALL", "FULL")
 

@@ -7,21 +7,16 @@ check, publish. The cost of the look-back is linear: some 0.3 s of a core for ea
 
 from __future__ import annotations
 
-import os
-import platform
 import statistics
-import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from lakehouse.settings import load_settings
+from benchmarks.measured import Timing, own_lake, result, spread
 from lakehouse.spark import spark_session
 from lakehouse.tables import Lakehouse
 from transforms.silver.deduplication import duplicate_counts
@@ -74,10 +69,7 @@ def measure(scale_name: str) -> dict[str, Any]:
     """
     scale = SCALES[scale_name]
     interval = Interval(START, START + TICK)
-    load_before = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix="roadside-benchmark-") as folder:
-        home = Path(folder)
-        settings = replace(load_settings(), home=home, warehouse_uri=(home / "warehouse").as_uri())
+    with own_lake() as settings:
         spark = spark_session(settings)
         lakehouse = Lakehouse(spark)
         set_up = time.perf_counter()
@@ -101,32 +93,25 @@ def measure(scale_name: str) -> dict[str, Any]:
     records = scale.pings + scale.resends
     rates = [records / each / settings.spark_cores for each in seconds]
     value = round(statistics.median(rates))
-    return {
-        "name": "bronze_to_silver",
-        "scale": scale_name,
-        "value": value,
-        "unit": "records/s per core",
-        "bound": BOUND,
-        "is_within_bound": value >= BOUND,
-        "spread": [round(min(rates)), round(max(rates))],
-        "seconds_median": round(statistics.median(seconds), 2),
-        "seconds": [round(each, 2) for each in seconds],
-        "seconds_set_up": round(set_up, 1),
-        "seconds_duplicate_counts": round(counting, 2),
-        "sizes": {
+    return result(
+        "bronze_to_silver",
+        scale_name,
+        value,
+        "records/s per core",
+        settings,
+        bound=BOUND,
+        is_within_bound=value >= BOUND,
+        spread=spread(rates),
+        seconds=Timing(tuple(seconds)).told(),
+        seconds_set_up=round(set_up, 1),
+        seconds_duplicate_counts=round(counting, 2),
+        sizes={
             "records": records,
             "resends": scale.resends,
             "look_back_records": scale.pings * scale.look_back_ticks,
             "silver_rows": scale.pings,
-            "cores": settings.spark_cores,
-            "load_average_before": round(load_before, 1),
         },
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("pyspark", "pyarrow", "h3")},
-            "iceberg": next((path.name for path in settings.jars_dir.glob("*iceberg-spark*.jar")), ""),
-        },
-    }
+    )
 
 
 def _land(lakehouse: Lakehouse, scale: Scale) -> None:

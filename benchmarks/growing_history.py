@@ -1,0 +1,94 @@
+"""A city whose history grows behind it: what a tick and a business-day cut cost after it.
+
+The same kind of tick is timed after each length of history, in one lake: ticks late in a day for the
+15-minute views, and the tick that holds the cut for the daily ones. All steps of the road run, from the
+landed objects to published features, as they do in production.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from benchmarks.measured import Timing, carry, own_lake, result, timed
+from lakehouse.spark import spark_session
+from roadside.graph import STEPS
+from roadside.runner import Runner
+from simulation.city import SimulationConfig, simulate
+from validation.clocks import TICK, Interval
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+TICK_HOUR = time(20, 15)
+CUT_HOUR = time(8)
+"""03:00 in New York before the clocks change."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Days of history to time after, in order; the city; how many ticks are timed after each."""
+
+    days: tuple[int, ...]
+    providers: int
+    jobs_per_day: int
+    ping_seconds: int
+    rounds: int
+
+
+SCALES = {
+    "SMALL": Scale((1, 7, 35), 12, 60, 900, 3),
+    "FULL": Scale((1, 7, 91), 60, 400, 300, 5),
+}
+
+
+def measured(name: str, scale_name: str, *, is_daily: bool) -> dict[str, Any]:
+    """Seconds of a tick (or of a cut) by days of history; the value is the last over the first.
+
+    Raises:
+        CheckFailed: a step failed.
+    """
+    scale = SCALES[scale_name]
+    hour = CUT_HOUR if is_daily else TICK_HOUR
+    with own_lake() as settings:
+        city = SimulationConfig(
+            start=START.date(),
+            days=max(scale.days) + 1,
+            providers=scale.providers,
+            jobs_per_day=scale.jobs_per_day,
+            ping_seconds=scale.ping_seconds,
+        )
+        simulate(city, settings.home)
+        spark = spark_session(settings)
+        runner = Runner(settings, spark)
+        made, timings = START, {}
+        for days in scale.days:
+            first = datetime.combine(START.date() + timedelta(days=days), hour, UTC) - TICK
+            carry(runner, Interval(made, first), STEPS)
+            seconds = [_seconds(runner, first, number, is_daily=is_daily) for number in range(scale.rounds)]
+            made = first + (1 if is_daily else scale.rounds) * TICK
+            timings[days] = Timing(tuple(seconds))
+        spark.stop()
+    shortest, longest = timings[scale.days[0]], timings[scale.days[-1]]
+    middle = timings[scale.days[1]]
+    return result(
+        name,
+        scale_name,
+        round(longest.median / shortest.median, 2),
+        f"times the seconds, {scale.days[-1]} days of history over {scale.days[0]}",
+        settings,
+        ratio_to_middle={str(scale.days[1]): round(longest.median / middle.median, 2)},
+        seconds={f"{days} days": timing.told() for days, timing in timings.items()},
+        sizes={
+            "providers": scale.providers,
+            "jobs_per_day": scale.jobs_per_day,
+            "ping_seconds": scale.ping_seconds,
+            "steps": len(STEPS),
+        },
+    )
+
+
+def _seconds(runner: Runner, first: datetime, number: int, *, is_daily: bool) -> float:
+    """One tick: of ticks the next, of cuts the same again (there is one a day)."""
+    start = first if is_daily else first + number * TICK
+    seconds, _ = timed(lambda: carry(runner, Interval(start, start + TICK), STEPS, force=is_daily))
+    return seconds
