@@ -47,7 +47,7 @@ class Timing:
 def own_lake() -> Iterator[Settings]:
     """Settings of an embedded platform in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="roadside-benchmark-") as folder:
-        yield demo_settings({**os.environ, "ROADSIDE_HOME": folder})
+        yield demo_settings({"ROADSIDE_SPARK_COMPILES": "true", **os.environ, "ROADSIDE_HOME": folder})
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:

@@ -102,6 +102,12 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("ROADSIDE_SPARK_MEMORY", "size such as 2g or 1500m", "Memory of local Spark.", "2g"),
     Variable("ROADSIDE_SHUFFLE_PARTITIONS", "whole number from 1", "Partitions of a shuffle.", "4"),
     Variable(
+        "ROADSIDE_SPARK_COMPILES",
+        "true | false",
+        "Whether Spark compiles its plans to Java; for some thousand rows a step, compiling takes longer.",
+        "true",
+    ),
+    Variable(
         "ROADSIDE_STEPS_AT_ONCE", "whole number from 1", "Steps of the road that run side by side.", "3"
     ),
     Variable(
@@ -147,6 +153,7 @@ class Settings:
     spark_cores: int
     spark_memory: str
     shuffle_partitions: int
+    spark_compiles: Literal["true", "false"]
     steps_at_once: int
     heartbeat_minutes: str
     principal: str
@@ -289,6 +296,9 @@ class _Reader:
             spark_cores=self.count("ROADSIDE_SPARK_CORES", 2),
             spark_memory=self.memory("ROADSIDE_SPARK_MEMORY", "2g"),
             shuffle_partitions=self.count("ROADSIDE_SHUFFLE_PARTITIONS", 4),
+            spark_compiles=cast(
+                Literal["true", "false"], self.choice("ROADSIDE_SPARK_COMPILES", "true", ("true", "false"))
+            ),
             steps_at_once=self.count("ROADSIDE_STEPS_AT_ONCE", 3),
             heartbeat_minutes=self.heartbeat_minutes(),
             principal=self.given.get("ROADSIDE_PRINCIPAL") or _user(),

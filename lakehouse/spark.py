@@ -60,13 +60,19 @@ def spark_options(settings: Settings) -> dict[str, str]:
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         "spark.default.parallelism": str(settings.spark_cores),
         "spark.sql.adaptive.coalescePartitions.initialPartitionNum": str(settings.shuffle_partitions),
+        "spark.sql.codegen.wholeStage": settings.spark_compiles,
         "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.ui.explainMode": "simple",  # a plan is described for listeners even without a UI
+        "spark.sql.maxPlanStringLength": "10000",
         "spark.sql.constraintPropagation.enabled": "false",  # its cost explodes with computed columns
+        "spark.python.daemon.module": "lakehouse.python_daemon",
         "spark.python.sql.dataFrameDebugging.enabled": "false",  # a stack walk per column, on every call
         "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
         "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
         f"spark.sql.catalog.{CATALOG}": "org.apache.iceberg.spark.SparkCatalog",
     }
+    if settings.spark_compiles == "false":
+        options["spark.sql.codegen.factoryMode"] = "NO_CODEGEN"
     return options | {
         f"spark.sql.catalog.{CATALOG}.{name}": value for name, value in catalog_options(settings).items()
     }

@@ -15,8 +15,7 @@ from typing import Annotated
 import typer
 
 from roadside.commands import datasets, demo, features, landing, online, road, standing, upkeep
-from roadside.failures import INTERRUPTED, tell, tell_unexpected
-from roadside.rendering import notice
+from roadside.failures import INTERRUPTED, tell, tell_interrupted, tell_unexpected
 from validation.errors import RoadsideError
 
 app = typer.Typer(
@@ -190,12 +189,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         app(args=given, prog_name="roadside")
     except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # typer makes that of an interrupt
+            return tell_interrupted()
         return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
     except RoadsideError as error:
         return tell(error)
     except KeyboardInterrupt:
-        notice("Interrupted. What was published stays; the same command goes on from there.")
-        return INTERRUPTED
+        return tell_interrupted()
     except Exception as error:
         if "--debug" in given[:1]:
             raise

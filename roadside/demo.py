@@ -49,6 +49,7 @@ _KEPT_VARIABLES = (
     "ROADSIDE_SPARK_CORES",
     "ROADSIDE_SPARK_MEMORY",
     "ROADSIDE_SHUFFLE_PARTITIONS",
+    "ROADSIDE_SPARK_COMPILES",
     "ROADSIDE_PRINCIPAL",
 )
 _AT_TICKS = {
@@ -84,7 +85,8 @@ def demo_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """
     given = completed(os.environ if environ is None else environ)
     kept = {name: given[name] for name in _KEPT_VARIABLES if name in given}
-    return load_settings(kept | {"ROADSIDE_HOME": given.get("ROADSIDE_HOME", "").strip() or str(HOME)})
+    home = {"ROADSIDE_HOME": given.get("ROADSIDE_HOME", "").strip() or str(HOME)}
+    return load_settings({"ROADSIDE_SPARK_COMPILES": "false"} | kept | home)
 
 
 def require_demo_home(home: Path) -> bool:
@@ -190,9 +192,6 @@ def _runner(settings: Settings) -> Runner:
     from roadside.spark_runner import open_runner
 
     runner = open_runner(settings)
-    runner.lakehouse.spark.conf.set(
-        "spark.sql.codegen.wholeStage", "false"
-    )  # a small city: interpreted is quicker
     runner.prepare()
     return runner
 

@@ -23,6 +23,12 @@ def tell(error: RoadsideError) -> int:
     return error.exit_code
 
 
+def tell_interrupted() -> int:
+    """Print that an interrupt ended the command and how to go on; its exit code."""
+    notice("Interrupted. What was published stays; the same command goes on from there.")
+    return INTERRUPTED
+
+
 def tell_unexpected(error: Exception, home: Path) -> int:
     """Print the class of an error nobody foresaw and where its traceback was kept; exit code 70.
 

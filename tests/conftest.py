@@ -23,13 +23,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def spark_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of the session: a temporary home, two cores, two shuffle partitions."""
+    """Settings of the session: a temporary home, two cores, plans that are interpreted."""
     return load_settings(
         {
             "ROADSIDE_HOME": str(tmp_path_factory.mktemp("home")),
             "ROADSIDE_JARS_DIR": os.environ.get("ROADSIDE_JARS_DIR", str(PROJECT / ".tools" / "jars")),
             "ROADSIDE_SPARK_CORES": "2",
             "ROADSIDE_SHUFFLE_PARTITIONS": "2",
+            "ROADSIDE_SPARK_COMPILES": "false",
         }
     )
 
@@ -45,9 +46,8 @@ def recorded_data() -> Path:
 
 @pytest.fixture(scope="session")
 def spark(spark_settings: Settings) -> Iterator[SparkSession]:
-    """The run's Spark session. Plans over a handful of rows are interpreted: compiling them takes longer."""
+    """The run's Spark session."""
     session = spark_session(spark_settings)
-    session.conf.set("spark.sql.codegen.wholeStage", "false")
     yield session
     session.stop()
 

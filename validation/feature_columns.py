@@ -85,7 +85,7 @@ FLEET = (
     ),
     Column("available_longitude", Type.DOUBLES, "Likewise.", "degrees", _PRECISE),
     Column("available_fix_at", Type.TIMESTAMPS, "Likewise: when the fix was taken.", "UTC"),
-    Column("available_is_tow", Type.BOOLEANS, "Likewise: whether the truck tows."),
+    Column("available_is_tow", Type.BOOLEANS, "Likewise: whether the truck is declared to tow."),
 )
 
 ZONE_SUPPLY = (

@@ -40,7 +40,11 @@ def answers(home: Path) -> list[Answer]:
     write_afternoon(
         home, start=datetime(2026, 3, 10, 16, tzinfo=UTC), end=datetime(2026, 3, 10, 17, 15, tzinfo=UTC)
     )
-    environment = {"ROADSIDE_HOME": str(home), "ROADSIDE_SHUFFLE_PARTITIONS": "2"}
+    environment = {
+        "ROADSIDE_HOME": str(home),
+        "ROADSIDE_SHUFFLE_PARTITIONS": "2",
+        "ROADSIDE_SPARK_COMPILES": "false",
+    }
     (home / "event_log").mkdir()
     event_log = {"enabled": "true", "compress": "false", "dir": (home / "event_log").as_uri()}
     options = " ".join(f"--conf spark.eventLog.{name}={value}" for name, value in event_log.items())

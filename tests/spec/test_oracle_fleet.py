@@ -80,7 +80,7 @@ def test_available_are_listed_newest_fix_first_then_by_token() -> None:
     silver = silver_of(statuses, pings, tokens.__getitem__)
     fleet = provider_fleet_15m(silver, "P1", at("12:15"))
     assert fleet["available_fix_at"] == [at("12:12"), at("12:10"), at("12:10")]
-    assert fleet["available_is_tow"] == [None, False, True]
+    assert fleet["available_is_tow"] == [False, False, True]
     assert fleet["available_latitude"][1] == driver_state_15m(silver, "a", at("12:15"))["last_fix_latitude"]
     assert fleet["tow_drivers_available_count"] == 2
     assert set(driver_states(silver, at("12:15"))) == set(tokens.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -82,7 +81,12 @@ def readable(path: Path) -> Iterator[bytes]:
     elif raw.startswith(b"Obj\x01"):
         yield from avro_blocks(raw)
     elif raw.startswith(b"\x1f\x8b"):
-        yield gzip.decompress(raw)
+        yield inflated(raw)
+
+
+def inflated(raw: bytes) -> bytes:
+    """What gzip's first member holds, as far as it goes: objects may be cut off."""
+    return zlib.decompressobj(wbits=31).decompress(raw)
 
 
 def is_parquet(path: Path) -> bool:

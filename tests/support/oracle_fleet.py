@@ -43,7 +43,7 @@ def provider_fleet_15m(
         "available_latitude": [fix.shown_place[0] for _, fix in listed],
         "available_longitude": [fix.shown_place[1] for _, fix in listed],
         "available_fix_at": [fix.event_timestamp for _, fix in listed],
-        "available_is_tow": [driver.is_tow_capable for driver, _ in listed],
+        "available_is_tow": [driver.is_tow_capable is True for driver, _ in listed],
     }
 
 

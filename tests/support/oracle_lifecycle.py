@@ -140,10 +140,12 @@ def _assignments(job_id: str, events: list[Event], offers: dict[str, Offer]) -> 
                 event.position,
                 driver_id=event.get("driver_id"),
                 first_promised_arrival_at=event.moment("promised_arrival_at"),
-                promised_arrival_at=event.moment("promised_arrival_at"),
             )
+    accepted = {each.position: each for each in assignments.values()}
     for event in events:
-        if RANK.get(event.type, -1) > RANK["accepted"]:
+        if event.position in accepted:
+            _promise(accepted[event.position], event)
+        elif RANK.get(event.type, -1) > RANK["accepted"]:
             assignment = assignment_of(event, assignments)
             if assignment is not None:
                 _follow(assignment, event)
@@ -162,8 +164,8 @@ def assignment_of(event: Event, assignments: dict[str, Assignment]) -> Assignmen
     return max(open_to, key=lambda each: each.position, default=None)
 
 
-def _follow(assignment: Assignment, event: Event) -> None:
-    assignment.driver_id = event.get("driver_id") or assignment.driver_id
+def _promise(assignment: Assignment, event: Event) -> None:
+    """A promise made, or made anew; in the order of the events."""
     promise = event.moment("promised_arrival_at")
     if promise is not None:
         before = assignment.promised_arrival_at
@@ -171,6 +173,11 @@ def _follow(assignment: Assignment, event: Event) -> None:
             assignment.promise_extension_count += 1
         assignment.first_promised_arrival_at = assignment.first_promised_arrival_at or promise
         assignment.promised_arrival_at = promise
+
+
+def _follow(assignment: Assignment, event: Event) -> None:
+    assignment.driver_id = event.get("driver_id") or assignment.driver_id
+    _promise(assignment, event)
     if event.type == "en_route":
         assignment.en_route_at = assignment.en_route_at or event.at
     elif event.type == "on_scene":

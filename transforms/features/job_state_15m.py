@@ -61,7 +61,8 @@ def job_state_15m(
     is_closed = F.col("stage") == "closed"
     closing = F.when(is_closed, TICKS.after(F.col("stage_since_at")) + 1).otherwise(F.lit(instants.last + 1))
     lives = (
-        known.withColumn("enter", F.greatest("enter", TICKS.after(F.col("requested_at"))))
+        known.where(F.col("requested_at").isNotNull())
+        .withColumn("enter", F.greatest("enter", TICKS.after(F.col("requested_at"))))
         .withColumn("leave", F.least("leave", closing, TICKS.after(F.col("requested_at")) + HORIZON))
         .where(counts_in(instants))
         .withColumns({"offers_count": F.col("offer_count"), "declines_count": F.col("decline_count")})

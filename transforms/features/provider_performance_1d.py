@@ -22,7 +22,7 @@ WEEK, MONTH, QUARTER = 7, 28, 90
 _COUNTS = (
     Sum("offers_7d", "offers", WEEK),
     Sum("offers_28d", "offers", MONTH),
-    Sum("accepted_28d", "accepts", MONTH),
+    Sum("accepted_28d", "accepted", MONTH),
     Sum("arrivals_28d", "arrivals", MONTH),
     Sum("nps_90d", "nps", QUARTER),
     Sum("billed_90d", "billed", QUARTER),

@@ -48,6 +48,7 @@ SUBMITTED = At("submitted_at")
 OFFERS = (*OFFER_FACTS, Fact("demand_offers", (OFFERED,), IS_DEMAND))
 ASSIGNMENTS = (
     *ARRIVAL_FACTS,
+    Fact("accepted", (ACCEPTED,)),
     Fact(
         "reassigned",
         (ACCEPTED, ENDED),

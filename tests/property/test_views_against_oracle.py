@@ -1,0 +1,124 @@
+"""Every view against the naive oracle, on records made to hit edges, in chunks of any size and order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+
+from lakehouse.settings import Settings
+from lakehouse.vault import handle_of, vault_of
+from support.adversarial import Adversary, land
+from support.memory_road import ABOVE_BRONZE, MemoryRoad, in_utc
+from support.oracle import Silver, records_from_landing
+from support.oracle_rows import rows_written
+from support.oracle_views import VIEWS
+from validation.clocks import TICK, Interval, business_day_start
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+TICKS = 24
+CUTS = {
+    "a plain day": datetime(2026, 3, 11, 7, tzinfo=UTC),
+    "the day of 23 hours": datetime(2026, 3, 8, 7, tzinfo=UTC),
+    "the day of 25 hours": datetime(2026, 11, 1, 8, tzinfo=UTC),
+}
+"""03:00 in New York; each example's ticks lie around one."""
+
+
+def start_of(cut: datetime) -> datetime:
+    return cut - TICKS // 2 * TICK
+
+
+def test_the_cuts_are_cuts() -> None:
+    assert [business_day_start(cut.date()) for cut in CUTS.values()] == list(CUTS.values())
+
+
+@settings(
+    max_examples=int(os.environ.get("ROADSIDE_EXAMPLES", "3")),
+    deadline=None,
+    derandomize="ROADSIDE_EXAMPLES" not in os.environ,
+    phases=[
+        Phase.explicit,
+        Phase.generate,
+    ],  # an example takes half a minute, and smaller ones are no plainer
+    suppress_health_check=list(HealthCheck),
+)
+@example(seed=0, day="a plain day")  # a job that is closed and was never requested does not live
+@example(seed=4, day="the day of 23 hours")  # an acceptance of no offer; a promise older than the acceptance
+@given(seed=st.integers(0, 2**32), day=st.sampled_from(sorted(CUTS)))
+def test_every_view_equals_the_oracle(
+    spark: SparkSession, spark_settings: Settings, seed: int, day: str
+) -> None:
+    start = start_of(CUTS[day])
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        land(root, Adversary(seed, start, TICKS).records())
+        road = MemoryRoad(spark, handle_of(spark_settings))
+        road.ingest(root)
+        whole = Interval(start, start + TICKS * TICK)
+        road.carry([whole])
+        silver = Silver(records_from_landing(root), token_of(spark_settings))
+        for name, view in VIEWS.items():
+            made = {
+                tuple(row[key] for key in (*view.keys, "event_timestamp")): row
+                for row in in_utc_rows(road, f"features.{name}")
+            }
+            wanted = rows_written(silver, view, whole.start, whole.end)
+            keys = [tuple(row[key] for key in (*view.keys, "event_timestamp")) for row in wanted]
+            assert sorted(made) == sorted(keys), name
+            for key, row in zip(keys, wanted, strict=True):
+                assert {column: made[key][column] for column in row} == row, (name, key)
+
+
+@pytest.mark.parametrize(("length", "ticks", "partitions"), [(14, 7, 8), (4, 1, 1)])
+def test_any_chunks_in_any_order_and_parallelism_give_the_same_rows(
+    spark: SparkSession, spark_settings: Settings, tmp_path: Path, length: int, ticks: int, partitions: int
+) -> None:
+    """Of every silver, tile and feature table, about the day of 25 hours."""
+    start = CUTS["the day of 25 hours"] - length // 2 * TICK
+    land(tmp_path, Adversary(20, start, length).records())
+    road = MemoryRoad(spark, handle_of(spark_settings))
+    road.ingest(tmp_path)
+    tables = [name for step in ABOVE_BRONZE for name in step.writes]
+    road.carry([Interval(start, start + length * TICK)])
+    whole = road.digest(*tables)
+    edges = [start + n * TICK for n in (*range(0, length, ticks), length)]
+    chunks = [Interval(first, last) for first, last in pairwise(edges)]
+    Random(5).shuffle(chunks)
+    with shuffled_over(spark, partitions):
+        road.carry(chunks)
+    for name, rows in road.digest(*tables).items():
+        assert rows == whole[name], name
+    assert sum(bool(rows) for rows in whole.values()) > 20
+
+
+@contextmanager
+def shuffled_over(spark: SparkSession, partitions: int) -> Iterator[None]:
+    options = ("spark.sql.shuffle.partitions", "spark.sql.adaptive.coalescePartitions.initialPartitionNum")
+    before = {name: spark.conf.get(name) for name in options}
+    for name in options:
+        spark.conf.set(name, str(partitions))
+    yield
+    for name, value in before.items():
+        spark.conf.set(name, value)
+
+
+def in_utc_rows(road: MemoryRoad, table: str) -> list[dict[str, Any]]:
+    return [{name: in_utc(value) for name, value in row.items()} for row in road.rows[table].to_pylist()]
+
+
+def token_of(spark_settings: Settings) -> Any:
+    vault = vault_of(handle_of(spark_settings))
+    return lambda driver_id: vault.token(vault.subject("driver", driver_id), "driver_id", driver_id)
