@@ -6,7 +6,7 @@ setup_environment = JAVA_HOME="$$(cat .tools/java_home)" ROADSIDE_JARS_DIR="$(CU
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format docs clean clean-all
+.PHONY: help setup demo test test-long lint format docs clean clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ demo: setup ## build a small city and carry it from landed files to Redis and a 
 
 test: lint ## lint, then run every test; ARGS="tests/unit -k offers" for some of them
 	@$(setup_environment) $(bin)/python -m pytest $(ARGS)
+
+test-long: setup ## the tests that take minutes each: stragglers, any chunks, any stream
+	@$(setup_environment) $(bin)/python -m pytest -m long $(ARGS)
 
 lint: setup ## style, types and the direction of imports
 	@$(bin)/ruff check

@@ -17,4 +17,4 @@ for entry in [entry for entry in sys.path_importer_cache if Path(entry).is_file(
 if __name__ == "__main__":
     from pyspark.daemon import manager
 
-    manager()
+    manager()  # type: ignore[no-untyped-call]

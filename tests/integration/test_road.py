@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -65,6 +66,11 @@ class Road:
     settings: Settings
     runner: Runner
 
+    @cached_property
+    def built(self) -> dict[str, str]:
+        """The digests of the tables as the first run left them."""
+        return self.digests()
+
     @property
     def lakehouse(self) -> Lakehouse:
         return self.runner.lakehouse
@@ -99,6 +105,7 @@ def road(spark: SparkSession, spark_settings: Settings) -> Iterator[Road]:
     settings = replace(spark_settings, ops_url=f"sqlite:///{spark_settings.home}/road_ops.db")
     built = Road(settings, Runner(settings, spark))
     built.run(WHOLE)
+    assert len(built.built) == len(TABLES)
     yield built
     for table in TABLES:
         spark.sql(f"DROP TABLE IF EXISTS {CATALOG}.{table.name} PURGE")
@@ -256,22 +263,21 @@ def test_a_view_equals_the_oracle(road: Road, silver: Silver, name: str) -> None
 
 def test_a_second_run_a_day_alone_and_a_single_tick_change_nothing(road: Road) -> None:
     """The tenth and the eleventh as chunks of their own are run after the kills, below."""
-    before = road.digests()
+    first = road.runner.lakehouse.head(table_named("features.zone_demand_15m"))
     road.run(WHOLE, force=False)
-    assert road.digests() == before
+    assert road.runner.lakehouse.head(table_named("features.zone_demand_15m")) == first
 
     after = {table.name: road.files(table, date(2026, 3, 10)) for table in TABLES}
     road.run(Interval(AFTERNOON_DAY.start - DAY, AFTERNOON_DAY.start))
     assert {table.name: road.files(table, date(2026, 3, 10)) for table in TABLES} == after
     road.run(Interval(at("17:30"), at("17:45")))
-    assert road.digests() == before
+    assert road.digests() == road.built
 
 
 def test_compaction_changes_no_row(road: Road) -> None:
-    before = road.digests()
     for table in FEATURES:
         road.lakehouse.compact(table, date(2026, 3, 12))
-    assert road.digests() == before
+    assert digests(road.lakehouse, FEATURES) == {table.name: road.built[table.name] for table in FEATURES}
 
 
 @dataclass(frozen=True)
@@ -279,13 +285,11 @@ class Aftermath:
     """What an interrupt, a kill and a failure left, and what was made of the tables then.
 
     Attributes:
-        before: digests of the tables before the interrupt and the kill.
         interrupted: exit code of the interrupted run, and what it told then.
         failure: what became of the step whose object was missing.
         redis: every byte that Redis serves.
     """
 
-    before: dict[str, str]
     interrupted: tuple[int, str]
     failure: StepResult
     redis: bytes
@@ -295,7 +299,6 @@ class Aftermath:
 def aftermath(road: Road) -> Iterator[Aftermath]:
     """The afternoon's day interrupted, killed and failed, run again with the next one, served and made a
     dataset of."""
-    before = road.digests()
     interrupted = end_after(road.settings, 2, signal.SIGINT)
     end_after(road.settings, 7, signal.SIGKILL)
     failure = fail_for_want_of_an_object(road)
@@ -309,7 +312,7 @@ def aftermath(road: Road) -> Iterator[Aftermath]:
         materialize(road.settings, store, view_names())
         served = redis_bytes(client)
     build(road.settings, road.lakehouse, store, ETA_V1, date(2026, 3, 9), date(2026, 3, 10))
-    yield Aftermath(before, interrupted, failure, served)
+    yield Aftermath(interrupted, failure, served)
     stop_redis(road.settings)
     shutil.rmtree(road.settings.datasets_dir)
     for table in (ETA_V1.table, ROW_INDEX):
@@ -354,7 +357,7 @@ def test_an_interrupt_ends_a_run_and_says_how_to_go_on(aftermath: Aftermath) -> 
 
 
 def test_a_run_ended_twice_and_run_again_leaves_the_same_tables(road: Road, aftermath: Aftermath) -> None:
-    assert road.digests() == aftermath.before
+    assert road.digests() == road.built
 
 
 @pytest.fixture(scope="module")

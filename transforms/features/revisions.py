@@ -12,14 +12,9 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from validation.contract import Table
-from validation.contracts.features.feature_table import feature_columns
+from validation.contracts.features.feature_table import entity_keys, feature_columns
 
 _TICK = "tick_at"
-
-
-def entity_keys(table: Table) -> tuple[str, ...]:
-    """The entity keys of a feature table."""
-    return table.key[: table.key.index("event_timestamp")]
 
 
 def newest_revisions(published: DataFrame, table: Table) -> DataFrame:
