@@ -71,8 +71,6 @@ def spark_options(settings: Settings) -> dict[str, str]:
         "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
         f"spark.sql.catalog.{CATALOG}": "org.apache.iceberg.spark.SparkCatalog",
     }
-    if settings.spark_compiles == "false":
-        options["spark.sql.codegen.factoryMode"] = "NO_CODEGEN"
     return options | {
         f"spark.sql.catalog.{CATALOG}.{name}": value for name, value in catalog_options(settings).items()
     }
@@ -96,4 +94,7 @@ def spark_session(settings: Settings) -> SparkSession:
         builder = builder.config(name, value)
     session: SparkSession = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    session.conf.set(
+        "spark.sql.codegen.factoryMode", "FALLBACK" if settings.spark_compiles == "true" else "NO_CODEGEN"
+    )
     return session

@@ -12,9 +12,9 @@ from feast import FeatureStore
 from pyspark.sql import SparkSession
 
 from lakehouse import feast_edge
-from lakehouse.redis_server import ensure_redis, stop_redis
+from lakehouse.redis_server import stop_redis
 from lakehouse.settings import Settings, load_settings
-from support.feature_rows import at, feature_row, feature_tables, tick_row
+from support.feature_rows import at, feature_row, feature_tables, start_empty_redis, tick_row
 from validation.errors import UserError
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Feast's and pyspark's own
@@ -117,7 +117,7 @@ ETA = {
 def store(spark: SparkSession, spark_settings: Settings) -> Iterator[FeatureStore]:
     """The definitions applied over hand-made rows, all of them in Redis."""
     with feature_tables(spark, ROWS):
-        ensure_redis(spark_settings)
+        start_empty_redis(spark_settings)
         settings = load_settings(spark_settings.environment())
         feast_edge.apply(settings)
         here = feast_edge.feature_store(settings)

@@ -19,10 +19,10 @@ from feast.cli.cli import cli
 from pyspark.sql import SparkSession
 
 from lakehouse import feast_edge
-from lakehouse.redis_server import ensure_redis, stop_redis
+from lakehouse.redis_server import stop_redis
 from lakehouse.settings import Settings, load_settings
 from lakehouse.spark import spark_options
-from support.feature_rows import at, feature_row, feature_tables, tick_row
+from support.feature_rows import at, feature_row, feature_tables, start_empty_redis, tick_row
 from validation.contracts import FEATURES
 from validation.contracts.training.eta_v1 import SERVICE_FEATURES
 from validation.errors import InputMissing, SettingError, UnknownName, Unreachable, UserError
@@ -66,7 +66,7 @@ class Platform:
 def platform(spark: SparkSession, spark_settings: Settings) -> Iterator[Platform]:
     """Tables with hand-made rows, a running Redis, the definitions applied."""
     with feature_tables(spark, ROWS):
-        ensure_redis(spark_settings)
+        start_empty_redis(spark_settings)
         settings = load_settings(spark_settings.environment())
         applied = feast_edge.apply(settings)
         yield Platform(settings, feast_edge.feature_store(settings), applied)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -26,9 +26,10 @@ from lakehouse.landing_ledger import LandingLedger, Reconciliation
 from lakehouse.ops import Ops
 from lakehouse.settings import Settings, load_settings
 from simulation.recorded import labels_from_raw, transitions_from_raw
-from simulation.recorded.canberra import CHANGES_FILE, POLLS_FILE
+from simulation.recorded.canberra import CHANGES_FILE, HEARTBEAT_MINUTES, POLLS_FILE
 from simulation.recorded.sffd_calls import SECONDS_FILE
 from support.command_line import Answer, answers_to
+from support.oracle_held import objects_from_landing
 from support.oracle_landing import records_from_landing
 from support.oracle_records import Landed
 from validation.contracts import table_named
@@ -74,9 +75,13 @@ class Replayed:
         return changes.drop_duplicates(key, keep="last").set_index(key)
 
 
-def replayed(home: Path, *lines: str) -> Replayed:
+def replayed(home: Path, *lines: str, heartbeats: str = "") -> Replayed:
     """The lines, each of which must end well, in a new home."""
-    environment = {"ROADSIDE_HOME": str(home), "ROADSIDE_SHUFFLE_PARTITIONS": "2"}
+    environment = {
+        "ROADSIDE_HOME": str(home),
+        "ROADSIDE_SHUFFLE_PARTITIONS": "2",
+        "ROADSIDE_HEARTBEAT_MINUTES": heartbeats,
+    }
     answers = answers_to(lines, environment)
     assert [answer.code for answer in answers] == [0] * len(lines), [answer.err for answer in answers]
     return Replayed(load_settings({**os.environ, **environment}), answers)
@@ -92,13 +97,16 @@ def assert_every_record_is_in_bronze(recording: Replayed) -> None:
         assert counts == (told.bronze_rows, told.quarantined_rows) == (recording.records[source], 0)
 
 
-def assert_offers_in_force(recording: Replayed, day: datetime) -> None:
-    """At each tick of the day, each provider's served count of 4 hours is that of the landed records."""
+def assert_offers_in_force(recording: Replayed, day: datetime, is_held: Callable[[datetime], bool]) -> None:
+    """At each tick of the day that is not held, each provider's count of 4 hours is that of what landed."""
     offers = [record for record in recording.landed if record.data["event_type"] == "offered"]
     columns = ("provider_id", "event_timestamp", "offers_4h_count")
     rows = recording.rows("features.provider_activity_15m", *columns).sort_values("event_timestamp")
     compared = Counter[bool]()
     for tick in (day + n * timedelta(minutes=15) for n in range(96)):
+        if is_held(tick):
+            assert not (rows["event_timestamp"] == tick).any()
+            continue
         in_force = rows[rows["event_timestamp"] <= tick].drop_duplicates("provider_id", keep="last")
         served = dict(zip(in_force["provider_id"], in_force["offers_4h_count"], strict=True))
         known = Counter(
@@ -195,7 +203,7 @@ def test_the_dataset_s_labels_are_those_of_the_raw_file(labels: pd.DataFrame, da
 
 
 def test_features_of_san_francisco_count_what_had_landed(san_francisco: Replayed) -> None:
-    assert_offers_in_force(san_francisco, datetime(2017, 1, 2, tzinfo=UTC))
+    assert_offers_in_force(san_francisco, datetime(2017, 1, 2, tzinfo=UTC), lambda tick: False)
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +223,7 @@ def canberra(month: Path, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
         tmp_path_factory.mktemp("canberra"),
         f"replay canberra --data '{month}' --json",
         "run --start 2024-03-01 --end 2024-04-01",
+        heartbeats=HEARTBEAT_MINUTES,
     )
 
 
@@ -253,4 +262,10 @@ def test_the_lifecycle_has_every_incident_and_acceptance_that_was_not_late(
 
 
 def test_features_of_canberra_count_what_had_been_seen(canberra: Replayed) -> None:
-    assert_offers_in_force(canberra, datetime(2024, 3, 20, tzinfo=UTC))
+    """A tick is held where no poll of the last hour had landed by it."""
+    stamps = [each.landed_at for each in objects_from_landing(canberra.settings.home, ["dispatch_events"])]
+
+    def is_held(tick: datetime) -> bool:
+        return not any(tick - timedelta(hours=1) <= stamp < tick for stamp in stamps)
+
+    assert_offers_in_force(canberra, datetime(2024, 3, 20, tzinfo=UTC), is_held)

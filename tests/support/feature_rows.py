@@ -9,6 +9,8 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from lakehouse.redis_server import ensure_redis
+from lakehouse.settings import Settings
 from lakehouse.tables import Lakehouse
 from validation.clocks import Interval, known_date
 from validation.contract import Type
@@ -40,6 +42,12 @@ def feature_row(view: str, key: str, tick: datetime, available: datetime, **valu
 def tick_row(view: str, key: str, tick: datetime, **values: Any) -> tuple[Any, ...]:
     """A row usable five minutes after its tick, which it names unless it closes the entity."""
     return feature_row(view, key, tick, tick + DELAY, **(values and {"tick_at": tick} | values))
+
+
+def start_empty_redis(settings: Settings) -> None:
+    """The private Redis of the run, without what another module's rows left in it."""
+    with ensure_redis(settings).client() as client:
+        client.flushall()
 
 
 @contextmanager

@@ -85,8 +85,13 @@ def readable(path: Path) -> Iterator[bytes]:
 
 
 def inflated(raw: bytes) -> bytes:
-    """What gzip's first member holds, as far as it goes: objects may be cut off."""
-    return zlib.decompressobj(wbits=31).decompress(raw)
+    """What the members of a gzip object hold, as far as it goes: objects may be cut off."""
+    content = b""
+    while raw.startswith(b"\x1f\x8b"):
+        member = zlib.decompressobj(wbits=31)
+        content += member.decompress(raw)
+        raw = member.unused_data
+    return content
 
 
 def is_parquet(path: Path) -> bool:
