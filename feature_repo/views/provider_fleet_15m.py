@@ -75,7 +75,11 @@ provider_fleet_15m = FeatureView(
             dtype=Array(UnixTimestamp),
             description="Likewise: when the fix was taken.",
         ),
-        Field(name="available_is_tow", dtype=Array(Bool), description="Likewise: whether the truck tows."),
+        Field(
+            name="available_is_tow",
+            dtype=Array(Bool),
+            description="Likewise: whether the truck is declared to tow.",
+        ),
     ],
     source=source_of("provider_fleet_15m"),
     tags={"cadence": "every 15 minutes"},

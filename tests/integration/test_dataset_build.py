@@ -176,9 +176,20 @@ def test_the_manifest_pins_inputs_and_counts_and_holds_no_clock(built: BuildResu
     assert day["inputs"]["predicate"] == {
         "silver.assignments": "known_at <= 2026-03-12T07:00:00Z",
         "silver.arrival_evidence": "known_at <= 2026-03-12T07:00:00Z",
-        "features.provider_activity_15m": "available_at <= meta_decision_at AND revision <= 1",
-        "features.zone_demand_15m": "available_at <= meta_decision_at AND revision <= 1",
-        "features.provider_performance_1d": "available_at <= meta_decision_at AND revision <= 1",
+        **{
+            f"features.{view}": "available_at <= meta_decision_at AND revision <= 1"
+            for view in (
+                "provider_fleet_15m",
+                "provider_activity_15m",
+                "zone_demand_15m",
+                "zone_supply_15m",
+                "zone_traffic_15m",
+                "area_dispatch_15m",
+                "provider_performance_1d",
+                "provider_area_1d",
+                "area_service_1d",
+            )
+        },
     }
     assert set(day["content"]["columns"]) == set(ETA_V1.table.column_names)
     assert set(day["content"]["checks"].values()) == {"passed"}
