@@ -39,7 +39,8 @@ from validation.contracts.training.row_index import ROW_INDEX
 from validation.errors import CheckFailed, NotReady, UserError
 from validation.spark_schema import struct_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Feast's and pyspark's own
+# The warnings are Feast's and pyspark's own.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
 
 DAY = timedelta(days=1)
 KNOWN = Interval(datetime(2026, 3, 8, tzinfo=UTC), datetime(2026, 3, 14, tzinfo=UTC))

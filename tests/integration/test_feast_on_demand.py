@@ -17,7 +17,8 @@ from lakehouse.settings import Settings, load_settings
 from support.feature_rows import at, feature_row, feature_tables, start_empty_redis, tick_row
 from validation.errors import UserError
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Feast's and pyspark's own
+# The warnings are Feast's and pyspark's own.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
 
 TICK, DECIDED = at(19), at(19, 10)
 LATITUDES, LONGITUDE = [37.81, 37.85], -122.27  # 1.1 and 5.6 km north of the job

@@ -28,7 +28,8 @@ from validation.contracts.training.eta_v1 import SERVICE_FEATURES
 from validation.errors import InputMissing, SettingError, UnknownName, Unreachable, UserError
 from validation.on_demand import ON_DEMAND
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Feast's and pyspark's own
+# The warnings are Feast's and pyspark's own.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
 
 OFFERS = "provider_activity_15m__offers_60m_count"
 REQUESTS = "incident_zone_demand_15m__requests_15m_count"

@@ -52,7 +52,8 @@ from validation.contracts import FEATURES, table_named
 from validation.contracts.training.row_index import ROW_INDEX
 from validation.errors import InputMissing
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Feast's and pyspark's own
+# The warnings are Feast's and pyspark's own.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
 
 START, END = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 12, tzinfo=UTC)
 WHOLE = Interval(START, END)
