@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from pyspark.sql import SparkSession
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
 
 from lakehouse.settings import PROJECT, Settings
 from validation.errors import SettingError
@@ -98,3 +100,13 @@ def spark_session(settings: Settings) -> SparkSession:
         "spark.sql.codegen.factoryMode", "FALLBACK" if settings.spark_compiles == "true" else "NO_CODEGEN"
     )
     return session
+
+
+def frame_of_arrow(spark: SparkSession, rows: pa.Table, schema: StructType | None = None) -> DataFrame:
+    """The rows as a frame, all of them: a chunk a column.
+
+    Given a table of several chunks, `createDataFrame` of Spark 4.1 ends at the first that is empty and
+    loses the rows behind it, without an error.
+    """
+    whole = rows.combine_chunks()
+    return spark.createDataFrame(whole) if schema is None else spark.createDataFrame(whole, schema)

@@ -26,6 +26,7 @@ from lakehouse.ops import Ops
 from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
+from lakehouse.spark import frame_of_arrow
 from lakehouse.tables import Lakehouse, Published
 from training_datasets.feature_service import ServiceDefinition, service_definition
 from training_datasets.files import arrow_table, day_file, digest_of, write_parquet
@@ -359,7 +360,7 @@ class _Builder:
         with leases.publishing(table.name) as lease:
             run = runs.begin(table.name, interval, dataset_version())
             try:
-                frame = self.lakehouse.spark.createDataFrame(rows)
+                frame = frame_of_arrow(self.lakehouse.spark, rows)
                 published = self.lakehouse.replace_days(table, days, frame, run.run_id, only)
                 leases.renew(lease)
             except BaseException as error:

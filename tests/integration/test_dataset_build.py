@@ -131,7 +131,8 @@ def platform(spark: SparkSession, spark_settings: Settings) -> Iterator[Platform
 
 @pytest.fixture(scope="module")
 def built(platform: Platform) -> BuildResult:
-    return platform.build()
+    """The afternoon, computed together with the day before it, on which nothing was decided."""
+    return platform.build(AFTERNOON - DAY)
 
 
 def frame_by_assignment(platform: Platform) -> pd.DataFrame:
@@ -194,7 +195,7 @@ def test_the_manifest_pins_inputs_and_counts_and_holds_no_clock(built: BuildResu
     }
     assert set(day["content"]["columns"]) == set(ETA_V1.table.column_names)
     assert set(day["content"]["checks"].values()) == {"passed"}
-    assert dataset["days"]["2026-03-10"]["digest"] == day["digest"] == built.days[0].digest
+    assert dataset["days"]["2026-03-10"]["digest"] == day["digest"] == built.days[1].digest
     assert f"{NOW:%Y-%m-%d}" not in built.manifest.read_text()
 
 

@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from ingestion.rows import RECORD, bronze_table, read_object
 from lakehouse.landing_ledger import LedgerEntry
+from lakehouse.spark import frame_of_arrow
 from lakehouse.vault import VaultHandle, vault_of
 from roadside.graph import STEPS, Edge, Step, sources_read
 from roadside.locations import location_opener
@@ -57,7 +58,7 @@ class MemoryRoad:
                     pa.Table.from_batches([batch])
                     for batch in read_object(source, entry, root.as_uri(), vault)
                 ]
-            wide = pa.concat_tables(parts[1:]).combine_chunks() if len(parts) > 1 else None
+            wide = pa.concat_tables(parts[1:]) if len(parts) > 1 else None
             columns = table.column_names
             self.rows[table.name] = (
                 self.frame_schema(table.name).empty_table()
@@ -72,14 +73,14 @@ class MemoryRoad:
             for table in step.tables:
                 frames = [conform(frames[table.name], table) for frames in made]
                 self.rows[table.name] = (
-                    reduce(DataFrame.unionByName, frames).toArrow().combine_chunks()
+                    reduce(DataFrame.unionByName, frames).toArrow()
                     if frames
                     else self.frame_schema(table.name).empty_table()
                 )
 
     def frame(self, table: str) -> DataFrame:
         """The table's rows as a frame."""
-        return self.spark.createDataFrame(self.rows[table], struct_of(table_named(table)))
+        return frame_of_arrow(self.spark, self.rows[table], struct_of(table_named(table)))
 
     def frame_schema(self, table: str) -> pa.Schema:
         """The table's columns in Arrow."""
@@ -100,7 +101,7 @@ class MemoryRoad:
         inputs = {name: known_in(self.frame(name), chunk, back) for name, back in step.reads.items()}
         if step.share is not None:
             shared = step.share(inputs, chunk)
-            inputs["shared"] = self.spark.createDataFrame(shared.toArrow(), shared.schema)
+            inputs["shared"] = frame_of_arrow(self.spark, shared.toArrow(), shared.schema)
         edge = Edge(location_of=location_opener(self.handle))
         if step.is_features:
             held = {instant for source in sources_read(step) for instant in self.held.get(source, ())}
