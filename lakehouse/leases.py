@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic, sleep
 
 from sqlalchemy import delete, select, update
 
@@ -14,6 +15,9 @@ from lakehouse.database import changed_rows, insert_new
 from lakehouse.ops import Ops, leases
 from lakehouse.processes import Process, is_dead, is_local, this_process
 from validation.errors import Busy
+
+_PAUSE = 0.1
+"""Seconds between two looks at a lease that another holds."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,19 @@ class Lease:
 
 
 class Leases:
-    """Who publishes which table now. `now` gives the wall clock."""
+    """Who publishes which table now. `now` gives the wall clock; `patience` is how long to wait for one."""
 
-    def __init__(self, ops: Ops, now: Callable[[], datetime], lasts: timedelta = timedelta(hours=2)) -> None:
+    def __init__(
+        self,
+        ops: Ops,
+        now: Callable[[], datetime],
+        lasts: timedelta = timedelta(hours=2),
+        patience: timedelta = timedelta(0),
+    ) -> None:
         self._ops = ops
         self._now = now
         self._lasts = lasts
+        self._patience = patience
 
     @contextmanager
     def publishing(self, table: str) -> Iterator[Lease]:
@@ -42,9 +53,10 @@ class Leases:
         out. A holder that lives on this host keeps the lease however long it works.
 
         Raises:
-            Busy: another publisher holds it; the message names it. Also a second time in one process.
+            Busy: another publisher holds it, and did so as long as patience lasts; the message names it.
+                Also a second time in one process.
         """
-        lease = self._acquire(table)
+        lease = self._awaited(table)
         try:
             yield lease
         finally:
@@ -65,6 +77,16 @@ class Leases:
                     f"{lease.table}: the lease of {lease.holder} ran out and another publisher took it over.",
                     "Nothing was published by this run; run it again.",
                 )
+
+    def _awaited(self, table: str) -> Lease:
+        given_up = monotonic() + self._patience.total_seconds()
+        while True:
+            try:
+                return self._acquire(table)
+            except Busy:
+                if monotonic() >= given_up:
+                    raise
+                sleep(_PAUSE)
 
     def _acquire(self, table: str) -> Lease:
         lease = Lease(table, secrets.token_hex(8), this_process(), self._now())

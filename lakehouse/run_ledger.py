@@ -33,6 +33,9 @@ class RunStatus(StrEnum):
     SUPERSEDED = "superseded"
 
 
+_WAS_PUBLISHED = (RunStatus.PUBLISHED.value, RunStatus.SUPERSEDED.value)
+
+
 @dataclass(frozen=True)
 class Run:
     """One attempt to make one interval of one table. Its two times are wall clock."""
@@ -143,15 +146,36 @@ class RunLedger:
             row = connection.execute(query).first()
         return None if row is None else _run(row)
 
-    def may_hold_rows(self, table: str, interval: Interval) -> bool:
-        """Whether a run over (part of) the interval may have left rows: it wrote some, or was cut off."""
-        wrote_none = and_(
-            runs.c.status.in_([RunStatus.PUBLISHED.value, RunStatus.SUPERSEDED.value]), runs.c.rows == 0
+    def was_made(self, table: str, interval: Interval) -> bool:
+        """Whether a run over the whole interval was ever published, of whatever code."""
+        query = select(runs.c.run_id).where(
+            runs.c.table_name == table,
+            runs.c.status.in_(_WAS_PUBLISHED),
+            runs.c.interval_start <= interval.start,
+            runs.c.interval_end >= interval.end,
         )
+        with self._ops.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
+    def running(self, table: str) -> set[str]:
+        """Ids of the table's runs that have not ended, nor died that anyone noticed."""
+        query = select(runs.c.run_id).where(
+            runs.c.table_name == table, runs.c.status == RunStatus.RUNNING.value
+        )
+        with self._ops.read() as connection:
+            return set(connection.execute(query).scalars())
+
+    def may_hold_rows(self, table: str, interval: Interval, before: str = "") -> bool:
+        """Whether a run over (part of) the interval may have left rows: it wrote some, or was cut off.
+
+        The run named `before` asks, and is not counted.
+        """
+        wrote_none = and_(runs.c.status.in_(_WAS_PUBLISHED), runs.c.rows == 0)
         query = select(runs.c.run_id).where(
             runs.c.table_name == table,
             runs.c.interval_start < interval.end,
             runs.c.interval_end > interval.start,
+            runs.c.run_id != before,
             ~wrote_none,
         )
         with self._ops.read() as connection:

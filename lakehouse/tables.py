@@ -7,12 +7,14 @@ of `main` see the last published version, whatever happens meanwhile.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import reduce
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -24,6 +26,7 @@ from validation.spark_schema import conform, spark_type
 
 RUN_PROPERTY = "roadside.run"
 CONTRACT_PROPERTY = "roadside.contract"
+_BRANCHES = "run_"
 _PROPERTIES = {
     "format-version": "2",
     "write.parquet.compression-codec": "zstd",
@@ -31,6 +34,7 @@ _PROPERTIES = {
     "write.delete.mode": "copy-on-write",
     "write.update.mode": "copy-on-write",
     "write.merge.mode": "copy-on-write",
+    "commit.retry.num-retries": "20",  # ticks, replays and compaction commit to one table side by side
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "10",
     "history.expire.max-snapshot-age-ms": str(24 * 3600 * 1000),
@@ -40,11 +44,35 @@ _PROPERTIES = {
 
 @dataclass(frozen=True)
 class Published:
-    """What publishing an interval did."""
+    """What publishing an interval did; unchanged, the interval keeps its files and `main` its snapshot."""
 
     snapshot_id: int | None
     rows: int
     warnings: dict[str, int] = field(default_factory=dict)
+    is_changed: bool = True
+
+
+@dataclass(frozen=True)
+class Staged:
+    """An interval's rows on a branch of their own, checked; `main` is as it was.
+
+    Attributes:
+        base: the snapshot of main that the branch began from.
+        is_swap: whole partitions were replaced, which may be published although main has moved.
+        is_changed: the interval's rows on main are others, or none.
+    """
+
+    table: Table
+    branch: str
+    base: int | None
+    is_swap: bool
+    is_changed: bool
+    rows: int
+    warnings: dict[str, int]
+
+
+class Moved(Busy):
+    """Another process published meanwhile what a staged interval does not fit on: stage it again."""
 
 
 @dataclass(frozen=True)
@@ -122,21 +150,36 @@ class Lakehouse:
         return self.read(table).where(F.expr(_inside_sql(table, interval)))
 
     def replace(self, table: Table, interval: Interval, frame: DataFrame, run_id: str) -> Published:
-        """Replace the interval's rows by the frame's: written to a branch, checked, published.
+        """Stage the interval and publish it at once. The caller holds the table's lease.
+
+        Raises:
+            CheckFailed, Moved, Defect: as `stage` and `publish`.
+        """
+        return self.publish(self.stage(table, interval, frame, run_id))
+
+    def stage(
+        self,
+        table: Table,
+        interval: Interval,
+        frame: DataFrame,
+        run_id: str,
+        alive: Collection[str] = (),
+    ) -> Staged:
+        """Write the frame to a branch, in place of the interval's rows, and check it there.
 
         Whole days are replaced partition by partition (`overwritePartitions`), any other interval
         by delete and append; either way no row outside the interval is touched, and a second run
-        leaves the same rows. The caller holds the table's lease.
+        leaves the same rows. Whole days may be staged without the table's lease. Branches of earlier
+        runs are dropped, save those of the runs that are `alive`.
 
         Raises:
             CheckFailed: a check of the contract fails; `main` is untouched, the branch is kept.
-            Busy: another process published meanwhile.
             Defect: the frame has rows outside the interval, or not the contract's columns.
         """
         span = _Span(
             _inside_sql(table, interval), str(interval), interval.is_whole_days(), len(interval.known_dates())
         )
-        return self._replace(table, span, frame, run_id)
+        return self._stage(table, span, frame, run_id, alive)
 
     def replace_days(
         self,
@@ -152,15 +195,36 @@ class Lakehouse:
         value), just the rows of those values are replaced: datasets that share a table keep theirs.
 
         Raises:
-            CheckFailed, Busy, Defect: as `replace`.
+            CheckFailed, Moved, Defect: as `replace`.
         """
-        return self._replace(table, _days_span(table, days, only or {}), frame, run_id)
+        return self.publish(self._stage(table, _days_span(table, days, only or {}), frame, run_id, ()))
 
-    def _replace(self, table: Table, span: _Span, frame: DataFrame, run_id: str) -> Published:
+    def publish(self, staged: Staged) -> Published:
+        """Make the staged rows those of `main`, for every reader at once. The caller holds the lease.
+
+        Raises:
+            Moved: main has moved since, and the rows do not fit on it; nothing was published.
+        """
+        table = staged.table
+        if staged.is_changed:
+            try:
+                self._move_main(staged)
+            except (Py4JJavaError, PySparkException) as error:
+                if self.head(table) == staged.base:
+                    raise
+                raise _moved(table) from error
+        self._drop_branch(table, staged.branch)
+        return Published(self.head(table), staged.rows, staged.warnings, staged.is_changed)
+
+    def _stage(
+        self, table: Table, span: _Span, frame: DataFrame, run_id: str, alive: Collection[str]
+    ) -> Staged:
         rows = _placed(conform(frame, table), table, span)
-        branch = f"run_{run_id}"
-        self.drop_branches(table)
+        branch = _branch_of(run_id)
+        self.drop_branches(table, alive)
         base = self.head(table)
+        held = self.read(table).where(F.expr(span.holds))
+        holds_rows = base is not None and not held.isEmpty()
         self._fork(table, branch)
         swap = span.is_whole_partitions
         if swap:
@@ -171,7 +235,7 @@ class Lakehouse:
             if not swap:  # a day that lost all its rows keeps its old ones: take the other way
                 self._fork(table, branch)
         if not swap:
-            if base is not None and not self.read(table).where(F.expr(span.holds)).isEmpty():
+            if holds_rows:
                 self.spark.sql(f"DELETE FROM {self.identifier(table, branch)} WHERE {span.holds}")
             kept = self.head(table, branch)
             self._writer(rows, table, branch, run_id, span).append()
@@ -183,20 +247,38 @@ class Lakehouse:
                 "The transform made rows outside its interval.",
             )
         warnings = _passed(table, span, broken, written, run_id)
-        snapshot = self._publish(table, branch, base, swap)
-        return Published(snapshot, written, warnings)
+        is_changed = bool(written)
+        if holds_rows:
+            staged = self._branch(table, branch).where(F.expr(span.holds))
+            is_changed = frame_digest(staged) != frame_digest(held)
+        return Staged(table, branch, base, swap, is_changed, written, warnings)
+
+    def _move_main(self, staged: Staged) -> None:
+        table = staged.table
+        manage = self._iceberg(table).manageSnapshots()
+        head, main = self.head(table, staged.branch), self.head(table)
+        if head is None:  # a run that took this one for dead dropped its branch
+            raise _moved(table)
+        if main is None:
+            manage.createBranch("main", head).commit()
+        elif main == staged.base:
+            manage.fastForwardBranch("main", staged.branch).commit()
+        elif staged.is_swap and staged.base is not None:
+            manage.cherrypick(head).commit()
+        else:
+            raise _moved(table)
 
     def head(self, table: Table, branch: str = "main") -> int | None:
         """Snapshot id of a branch, or None when it has none."""
         ref = self._iceberg(table).refs().get(branch)
         return int(ref.snapshotId()) if ref is not None else None
 
-    def drop_branches(self, table: Table) -> None:
-        """Drop the branches that earlier runs left behind."""
-        iceberg = self._iceberg(table)
-        for name in list(iceberg.refs()):
-            if name.startswith("run_"):
-                iceberg.manageSnapshots().removeBranch(name).commit()
+    def drop_branches(self, table: Table, alive: Collection[str] = ()) -> None:
+        """Drop the branches that runs left behind, save those of the runs that are alive."""
+        kept = {_branch_of(run_id) for run_id in alive}
+        for name in list(self._iceberg(table).refs()):
+            if name.startswith(_BRANCHES) and name not in kept:
+                self._drop_branch(table, name)
 
     def compact(self, table: Table, before: date) -> int:
         """Rewrite the small files of partitions before the day, and expire old snapshots.
@@ -244,15 +326,19 @@ class Lakehouse:
         )
 
     def _fork(self, table: Table, branch: str) -> None:
+        self._drop_branch(table, branch)
         iceberg = self._iceberg(table)
-        if iceberg.refs().get(branch) is not None:
-            iceberg.manageSnapshots().removeBranch(branch).commit()
         manage = iceberg.manageSnapshots()
         current = iceberg.currentSnapshot()
         if current is None:
             manage.createBranch(branch).commit()
         else:
             manage.createBranch(branch, current.snapshotId()).commit()
+
+    def _drop_branch(self, table: Table, branch: str) -> None:
+        iceberg = self._iceberg(table)
+        if iceberg.refs().get(branch) is not None:
+            iceberg.manageSnapshots().removeBranch(branch).commit()
 
     def _written(self, table: Table, branch: str, before: int | None) -> int:
         """Rows the branch's last write added, as the writer itself counted them."""
@@ -287,23 +373,13 @@ class Lakehouse:
             name: int(totals[name] or 0) for name in ("unique_key", *violations)
         }
 
-    def _publish(self, table: Table, branch: str, base: int | None, swap: bool) -> int | None:
-        iceberg = self._iceberg(table)
-        staged = self.head(table, branch)
-        if staged is not None and staged != base:
-            manage = iceberg.manageSnapshots()
-            if base is None:
-                manage.createBranch("main", staged).commit()
-            elif self.head(table) == base:
-                manage.fastForwardBranch("main", branch).commit()
-            elif swap:
-                manage.cherrypick(staged).commit()
-            else:
-                raise Busy(
-                    f"{table.name} was published by another process meanwhile.", "Run the interval again."
-                )
-        self._iceberg(table).manageSnapshots().removeBranch(branch).commit()
-        return self.head(table)
+
+def _moved(table: Table) -> Moved:
+    return Moved(f"{table.name} was published by another process meanwhile.", "Run the interval again.")
+
+
+def _branch_of(run_id: str) -> str:
+    return f"{_BRANCHES}{run_id}"
 
 
 def _passed(

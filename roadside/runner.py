@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Lock
 from time import monotonic
 from traceback import format_exception
@@ -32,7 +33,7 @@ from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from lakehouse.table_notes import TableNotes
-from lakehouse.tables import Lakehouse, Published, frame_digest
+from lakehouse.tables import Lakehouse, Moved, Published, frame_digest
 from lakehouse.vault import handle_of
 from roadside.graph import STEPS, Edge, Step, downstream, sources_read
 from roadside.holds import completeness_of
@@ -47,6 +48,12 @@ from validation.spark_schema import conform
 
 REVISION_LOOK_BACK = timedelta(days=1) + HELD_MEMORY
 """A live entity has a row within a day of instants that are not held."""
+
+PATIENCE = timedelta(minutes=10)
+"""How long a run waits for another to publish the same table."""
+
+PUBLISH_ATTEMPTS = 5
+"""How often an interval is staged anew because others published its table meanwhile."""
 
 _RAISED_IN_TASKS = (InputMissing, SettingError, Unreachable)
 # The grid looks back from the instant before an interval, which may be a business day before it.
@@ -116,7 +123,7 @@ class Runner:
         self.releases = Releases(self.ops, now)
         self.notes = TableNotes(self.ops, now)
         self._completeness = completeness_of(settings, self.ops)
-        self._leases = Leases(self.ops, now)
+        self._leases = Leases(self.ops, now, patience=PATIENCE)
         self._now = now
         self._progress = progress
         self._telling = Lock()
@@ -197,19 +204,36 @@ class Runner:
             return StepResult(
                 step.name, interval, "skipped", {run.table: run.rows or 0 for run in done if run is not None}
             )
+        is_new = not all(self.runs.was_made(name, interval) for name in step.writes)
         started = monotonic()
         try:
-            rows, warnings = self._publish(step, interval, version)
+            published = dict(self._frames_published(step, interval, version))
         except RoadsideError as error:
             return StepResult(step.name, interval, "failed", seconds=monotonic() - started, error=error)
         except (PySparkException, Py4JError) as error:
             failure = self._spark_failure(step, interval, error)
             return StepResult(step.name, interval, "failed", seconds=monotonic() - started, error=failure)
+        if is_new or any(each.is_changed for each in published.values()):
+            self._supersede_downstream(step, interval)
+        return StepResult(
+            step.name,
+            interval,
+            "published",
+            {name: each.rows for name, each in published.items()},
+            monotonic() - started,
+            {
+                f"{name}.{check}": count
+                for name, each in published.items()
+                for check, count in each.warnings.items()
+            },
+        )
+
+    def _supersede_downstream(self, step: Step, interval: Interval) -> None:
+        """What was made of the interval, however far behind it, is to be made again."""
         for later, reach in downstream(step):
             beyond = Interval(interval.start, interval.end + _whole_ticks(reach))
             for name in later.writes:
                 self.runs.supersede(name, beyond)
-        return StepResult(step.name, interval, "published", rows, monotonic() - started, warnings)
 
     def _register(self, step: Step, interval: Interval) -> None:
         source = source_named(step.name.partition(".")[2])
@@ -217,14 +241,6 @@ class Runner:
         self.ledger.close(source.name, interval.end)
         for each in found.misnamed:
             self.notes.note(f"bronze.{source.name}", "misnamed object", f"{each.key}: {each.reason}")
-
-    def _publish(self, step: Step, interval: Interval, version: str) -> tuple[dict[str, int], dict[str, int]]:
-        rows: dict[str, int] = {}
-        warnings: dict[str, int] = {}
-        for name, published in self._frames_published(step, interval, version):
-            rows[name] = published.rows
-            warnings |= {f"{name}.{check}": count for check, count in published.warnings.items()}
-        return rows, warnings
 
     def _frames_published(
         self, step: Step, interval: Interval, version: str
@@ -316,30 +332,63 @@ class Runner:
     def _replace(
         self, name: str, interval: Interval, frame: DataFrame | None, version: str, *, is_empty: bool
     ) -> Published:
-        """Replace the interval; where the rows stay as they are (no frame, or nothing there), record it."""
-        (table,) = _tables([name])
-        stays = is_empty and not self.runs.may_hold_rows(name, interval)
-        with self._leases.publishing(name) as lease:
-            run = self.runs.begin(name, interval, version)
+        """Replace the interval; where the rows stay as they are (no frame, or nothing there), record it.
+
+        Raises:
+            Moved: others published the table again and again meanwhile.
+        """
+        for attempt in range(PUBLISH_ATTEMPTS):
+            is_alone = attempt > 0 or not interval.is_whole_days()
             try:
-                if frame is None:
-                    kept = self.lakehouse.read_known(table, interval).count()
-                    published = Published(self.lakehouse.head(table), kept)
-                elif stays:
-                    published = Published(self.lakehouse.head(table), 0)
+                return self._attempt(name, interval, frame, version, is_empty=is_empty, is_alone=is_alone)
+            except Moved as error:
+                moved = error
+        raise moved
+
+    def _attempt(
+        self,
+        name: str,
+        interval: Interval,
+        frame: DataFrame | None,
+        version: str,
+        *,
+        is_empty: bool,
+        is_alone: bool,
+    ) -> Published:
+        """One run. Unless `is_alone`, the table's lease is taken to publish only, so that ticks go on."""
+        run = self.runs.begin(name, interval, version)
+        try:
+            with ExitStack() as publishing:
+                lease = publishing.enter_context(self._leases.publishing(name)) if is_alone else None
+                publish = self._staged(name, interval, frame, run.run_id, is_empty=is_empty)
+                if lease is None:
+                    publishing.enter_context(self._leases.publishing(name))
                 else:
-                    published = self.lakehouse.replace(table, interval, frame, run.run_id)
-                self._leases.renew(lease)
-            except BaseException as error:
-                self.runs.fail(run.run_id, type(error).__name__)
-                raise
-            self.runs.finish(
-                run.run_id,
-                snapshot_id=published.snapshot_id,
-                rows=published.rows,
-                counts=published.warnings,
-            )
+                    self._leases.renew(lease)
+                published = publish()
+                self.runs.finish(
+                    run.run_id,
+                    snapshot_id=published.snapshot_id,
+                    rows=published.rows,
+                    counts=published.warnings,
+                )
+        except BaseException as error:
+            self.runs.fail(run.run_id, type(error).__name__)
+            raise
         return published
+
+    def _staged(
+        self, name: str, interval: Interval, frame: DataFrame | None, run_id: str, *, is_empty: bool
+    ) -> Callable[[], Published]:
+        """What publishes the interval's rows: written and checked by now, if anything is written."""
+        (table,) = _tables([name])
+        if frame is None:
+            kept = self.lakehouse.read_known(table, interval).count()
+            return lambda: Published(self.lakehouse.head(table), kept, is_changed=False)
+        if is_empty and not self.runs.may_hold_rows(name, interval, before=run_id):
+            return lambda: Published(self.lakehouse.head(table), 0, is_changed=False)
+        staged = self.lakehouse.stage(table, interval, frame, run_id, self.runs.running(name))
+        return partial(self.lakehouse.publish, staged)
 
     def _spark_failure(self, step: Step, interval: Interval, error: Exception) -> RoadsideError:
         """Spark's failure as an error of ours; its text, which may quote a value, goes to the log folder."""

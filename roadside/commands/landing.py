@@ -134,9 +134,11 @@ def replay(
     _print_constructed(summary.constructed)
     first_day, last_day = summary.first_landed_at.date(), summary.last_landed_at.date() + timedelta(days=1)
     chunks = " --chunk-days 7" if last_day - first_day > timedelta(days=7) else ""
-    minutes = getattr(_recording(recording), "HEARTBEAT_MINUTES", "")
-    if minutes:
-        say(f"Its feed is polled slowly: export ROADSIDE_HEARTBEAT_MINUTES={minutes}, or its ticks are held.")
+    if module.HEARTBEAT_MINUTES:
+        say(
+            "Its feed is polled slowly: export "
+            f"ROADSIDE_HEARTBEAT_MINUTES={module.HEARTBEAT_MINUTES}, or its ticks are held."
+        )
     say(f"Next: roadside run --start {first_day} --end {last_day}{chunks}")
 
 

@@ -166,7 +166,7 @@ def compact(
     rewritten = {}
     for each in wanted:
         if runner.lakehouse.exists(each):
-            with leases.publishing(each.name):
+            with leases.publishing(f"compaction of {each.name}"):
                 rewritten[each.name] = runner.lakehouse.compact(each, day)
             notice(f"{each.name:<34} {rewritten[each.name]:>5} files rewritten", "dim")
     say(f"{counted(sum(rewritten.values()), 'file')} of {counted(len(rewritten), 'table')} rewritten.")

@@ -48,6 +48,7 @@ CONSTRUCTED = (
 )
 SOURCES = ("dispatch_events", "provider_status", "gps_pings", "traffic_speeds")
 HEARTBEAT_ID = "heartbeat"
+HEARTBEAT_MINUTES = ""  # every source's own
 
 
 def replay_san_francisco(

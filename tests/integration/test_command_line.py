@@ -20,7 +20,7 @@ LINES = (
     f"run --start {START} --end {FROM} --json",
     f"tick --until {TICK} --no-online",
     "digest silver.offers features.zone_demand_15m --json",
-    f"run --start {FROM} --end {TICK} --force --json",
+    f"run --start {FROM} --end {TICK} --force --step silver.lifecycle --step features.zone_demand_15m --json",
     "compact --before 2026-03-10",
     "digest silver.offers features.zone_demand_15m --json",
     f"tick --until {TICK} --no-online",

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from random import Random
@@ -35,7 +35,7 @@ from roadside.corrected import as_corrected
 from roadside.failures import INTERRUPTED
 from roadside.graph import STEPS, step_named
 from roadside.materialization import materialize, view_names
-from roadside.runner import Runner, StepResult
+from roadside.runner import Runner, StepResult, road_version
 from simulation.afternoon import write_afternoon
 from simulation.city import SimulationConfig, simulate
 from simulation.landing import LandingWriter
@@ -44,10 +44,10 @@ from support.identities import Planted, found_in, found_in_bytes, planted_in, re
 from support.oracle import Silver, records_from_landing
 from support.oracle_rows import row_written
 from support.oracle_views import VIEWS, View, parts_of
+from support.tokens import driver_tokens
 from training_datasets.build import build
 from training_datasets.specs.eta_v1 import ETA_V1
 from validation.clocks import Interval
-from validation.contract import Table
 from validation.contracts import FEATURES, table_named
 from validation.contracts.training.row_index import ROW_INDEX
 from validation.errors import InputMissing
@@ -57,8 +57,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.filterwarn
 
 START, END = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 12, tzinfo=UTC)
 WHOLE = Interval(START, END)
-DAY = timedelta(days=1)
 AFTERNOON_DAY = Interval(datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 11, tzinfo=UTC))
+LAST_DAY = Interval(AFTERNOON_DAY.end, END)
 TABLES = [table for step in STEPS for table in step.tables]
 
 
@@ -86,12 +86,13 @@ class Road:
     def digests(self) -> dict[str, str]:
         return digests(self.lakehouse, TABLES)
 
-    def files(self, table: Table, day: date) -> set[str]:
-        """Data files of one partition."""
-        files = self.lakehouse.spark.sql(
-            f"SELECT file_path, partition FROM {CATALOG}.{table.name}.files"
-        ).collect()
-        return {row.file_path for row in files if row.partition[0] == day}
+    def lose(self, day: Interval) -> None:
+        """Every row of the day, in every table; the ledger knows that they are to be made again."""
+        for table in TABLES:
+            (known_date,) = day.known_dates()
+            name = self.lakehouse.identifier(table)
+            self.lakehouse.spark.sql(f"DELETE FROM {name} WHERE {table.partition} = DATE '{known_date}'")
+            self.runner.runs.supersede(table.name, day)
 
 
 @pytest.fixture(scope="module")
@@ -129,12 +130,7 @@ def plant_broken_objects(root: Path) -> None:
 @pytest.fixture(scope="module")
 def silver(road: Road) -> Silver:
     """The oracle's view of the same landed objects; drivers by the tokens of the road's vault."""
-    vault = vault_of(handle_of(road.settings))
-
-    def token_of(driver_id: str) -> str:
-        return vault.token(vault.subject("driver", driver_id), "driver_id", driver_id)
-
-    return Silver(records_from_landing(road.settings.home), token_of)
+    return Silver(records_from_landing(road.settings.home), driver_tokens(road.settings))
 
 
 def stored_rows(road: Road, view: View, keys: list[Any]) -> dict[tuple[Any, datetime], dict[str, Any]]:
@@ -263,16 +259,13 @@ def test_a_view_equals_the_oracle(road: Road, silver: Silver, name: str) -> None
 
 
 def test_a_second_run_a_day_alone_and_a_single_tick_change_nothing(road: Road) -> None:
-    """The tenth and the eleventh as chunks of their own are run after the kills, below."""
-    first = road.runner.lakehouse.head(table_named("features.zone_demand_15m"))
+    """Not a file: rows that would be the same are not published again. The last day is rebuilt below."""
+    before = {table.name: road.lakehouse.head(table) for table in TABLES}
     road.run(WHOLE, force=False)
-    assert road.runner.lakehouse.head(table_named("features.zone_demand_15m")) == first
-
-    after = {table.name: road.files(table, date(2026, 3, 10)) for table in TABLES}
-    road.run(Interval(AFTERNOON_DAY.start - DAY, AFTERNOON_DAY.start))
-    assert {table.name: road.files(table, date(2026, 3, 10)) for table in TABLES} == after
+    road.run(AFTERNOON_DAY)
     road.run(Interval(at("17:30"), at("17:45")))
-    assert road.digests() == road.built
+    assert {table.name: road.lakehouse.head(table) for table in TABLES} == before
+    assert road.runner.runs.published("silver.offers", WHOLE, road_version()), "what reads it still stands"
 
 
 def test_compaction_changes_no_row(road: Road) -> None:
@@ -298,15 +291,14 @@ class Aftermath:
 
 @pytest.fixture(scope="module")
 def aftermath(road: Road) -> Iterator[Aftermath]:
-    """The afternoon's day interrupted, killed and failed, run again with the next one, served and made a
-    dataset of."""
+    """The last day lost; its run interrupted, killed and failed, then made in two parts, the later one
+    first; served and made a dataset of."""
+    road.lose(LAST_DAY)
     interrupted = end_after(road.settings, 2, signal.SIGINT)
     end_after(road.settings, 7, signal.SIGKILL)
     failure = fail_for_want_of_an_object(road)
-    road.run(AFTERNOON_DAY, force=False)
-    road.run(
-        Interval(AFTERNOON_DAY.end, END), force=False
-    )  # what follows a day made again is to be made again
+    evening = LAST_DAY.start.replace(hour=18)
+    road.run(Interval(evening, END), Interval(LAST_DAY.start, evening), force=False)
     with ensure_redis(road.settings).client() as client:
         feast_edge.apply(road.settings)
         store = feast_edge.feature_store(road.settings)
@@ -326,7 +318,7 @@ def end_after(settings: Settings, lines: int, by: signal.Signals) -> tuple[int, 
     Returns its exit code and what it told after the signal.
     """
     command = [sys.executable, "-m", "roadside.cli", "run", "--force"]
-    command += ["--start", "2026-03-10", "--end", "2026-03-11"]
+    command += ["--start", "2026-03-11", "--end", "2026-03-12"]
     environment = os.environ | settings.environment()
     process = subprocess.Popen(
         command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
@@ -343,9 +335,10 @@ def end_after(settings: Settings, lines: int, by: signal.Signals) -> tuple[int, 
 
 def fail_for_want_of_an_object(road: Road) -> StepResult:
     """Ingest the day while an object with members in it is away; it is back afterwards."""
-    away = next(iter(sorted((road.settings.home / "landing").rglob("2026/03/10/17/*afternoon.json.gz"))))
+    landed = (road.settings.home / "landing" / "dispatch_events").glob("2026/03/11/17/*.json.gz")
+    away = max(landed, key=lambda path: path.stat().st_size)
     hidden = away.rename(away.with_name("away"))
-    (result,) = road.runner.run(AFTERNOON_DAY, [step_named("bronze.dispatch_events")], force=True)
+    (result,) = road.runner.run(LAST_DAY, [step_named("bronze.dispatch_events")], force=True)
     hidden.rename(away)
     return result
 

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from lakehouse.settings import Settings
-from lakehouse.vault import handle_of, vault_of
+from lakehouse.vault import handle_of
 from support.adversarial import Adversary, land
 from support.memory_road import ABOVE_BRONZE, MemoryRoad, in_utc
 from support.oracle import Silver, records_from_landing
 from support.oracle_rows import rows_written
 from support.oracle_views import VIEWS
+from support.tokens import driver_tokens
 from validation.clocks import TICK, Interval, business_day_start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -83,7 +84,7 @@ def assert_every_view_equals_the_oracle(
         road.ingest(root)
         whole = Interval(start, start + TICKS * TICK)
         road.carry([whole])
-        silver = Silver(records_from_landing(root), token_of(spark_settings))
+        silver = Silver(records_from_landing(root), driver_tokens(spark_settings))
         for name, view in VIEWS.items():
             made = {
                 tuple(row[key] for key in (*view.keys, "event_timestamp")): row
@@ -132,8 +133,3 @@ def shuffled_over(spark: SparkSession, partitions: int) -> Iterator[None]:
 
 def in_utc_rows(road: MemoryRoad, table: str) -> list[dict[str, Any]]:
     return [{name: in_utc(value) for name, value in row.items()} for row in road.rows[table].to_pylist()]
-
-
-def token_of(spark_settings: Settings) -> Any:
-    vault = vault_of(handle_of(spark_settings))
-    return lambda driver_id: vault.token(vault.subject("driver", driver_id), "driver_id", driver_id)

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.settings import Settings
 from lakehouse.tables import Lakehouse
-from lakehouse.vault import handle_of, vault_of
+from lakehouse.vault import handle_of
 from roadside.graph import sources_read
 from simulation.landing import LandingWriter
 from support.afternoon import LandingObject, afternoon_objects, at, heartbeats
@@ -24,6 +24,7 @@ from support.oracle import Silver, records_from_landing
 from support.oracle_held import is_complete, objects_from_landing
 from support.oracle_rows import rows_written
 from support.oracle_views import VIEWS
+from support.tokens import driver_tokens
 from transforms.features.revisions import revised_rows
 from transforms.grid import BUSINESS_DAYS
 from validation.clocks import Interval
@@ -118,7 +119,7 @@ def test_s9_silence_is_not_zero(spark: SparkSession, spark_settings: Settings, t
     }
     assert held[DISPATCH] == {at("17:45"), at("18:00"), at("18:15"), at("18:30")}
     road = carried(spark, spark_settings, tmp_path, ABOVE_BRONZE, **held)
-    silver = Silver(records_from_landing(tmp_path), token_of(spark_settings))
+    silver = Silver(records_from_landing(tmp_path), driver_tokens(spark_settings))
     for name, view in VIEWS.items():
         if view.is_daily:
             continue
@@ -134,11 +135,6 @@ def test_s9_silence_is_not_zero(spark: SparkSession, spark_settings: Settings, t
     ticks = {name: {row["event_timestamp"] for row in rows_of(road, name)} for name in VIEWS if "15m" in name}
     assert at("18:45") in ticks["zone_demand_15m"], "what the silence held shows at the next tick"
     assert held[DISPATCH] & ticks["provider_fleet_15m"], "a view of statuses alone went on"
-
-
-def token_of(settings: Settings) -> Any:
-    vault = vault_of(handle_of(settings))
-    return lambda driver_id: vault.token(vault.subject("driver", driver_id), "driver_id", driver_id)
 
 
 def test_s19_six_o_clock_every_night_of_the_year(spark: SparkSession) -> None:

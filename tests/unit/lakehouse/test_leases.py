@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import Popen
@@ -62,6 +63,30 @@ def test_a_lease_of_another_host_is_taken_over_when_it_ran_out_and_its_holder_no
             with pytest.raises(Busy, match="ran out"):
                 at(ops).renew(lease)
             at(ops).renew(successor)
+
+
+def test_a_patient_publisher_waits_until_the_table_is_free(ops: Ops) -> None:
+    patient = Leases(ops, lambda: NOW, patience=timedelta(seconds=30))
+    order = []
+    with ThreadPoolExecutor(1) as pool:
+
+        def wait() -> None:
+            with patient.publishing(TABLE):
+                order.append("waited")
+
+        with at(ops).publishing(TABLE):
+            waiting = pool.submit(wait)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.3)
+            order.append("held")
+        waiting.result(timeout=10)
+    assert order == ["held", "waited"]
+
+
+def test_patience_ends(ops: Ops) -> None:
+    impatient = Leases(ops, lambda: NOW, patience=timedelta(seconds=0.2))
+    with at(ops).publishing(TABLE), pytest.raises(Busy), impatient.publishing(TABLE):
+        pass
 
 
 HOLD = """

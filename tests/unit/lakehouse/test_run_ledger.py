@@ -92,6 +92,28 @@ def test_runs_whose_inputs_were_replaced_no_longer_stand(ledger: RunLedger) -> N
     assert ledger.published(TABLE, before, "c1") is not None
 
 
+def test_an_interval_was_made_even_if_what_it_read_was_replaced_since(ledger: RunLedger) -> None:
+    failed = ledger.begin(TABLE, DAY, "c1")
+    ledger.fail(failed.run_id, "Moved")
+    assert not ledger.was_made(TABLE, TICK)
+    publish(ledger, DAY)
+    ledger.supersede(TABLE, DAY)
+    assert ledger.was_made(TABLE, TICK)
+    assert not ledger.was_made(TABLE, Interval(DAY.start, DAY.end + timedelta(minutes=15)))
+    assert not ledger.was_made("silver.jobs", TICK)
+
+
+def test_the_run_that_asks_whether_rows_may_be_there_does_not_count(ledger: RunLedger) -> None:
+    run = ledger.begin(TABLE, TICK, "c1")
+    assert not ledger.may_hold_rows(TABLE, TICK, before=run.run_id)
+    other = ledger.begin(TABLE, TICK, "c1")
+    assert ledger.running(TABLE) == {run.run_id, other.run_id}
+    assert ledger.may_hold_rows(TABLE, TICK, before=run.run_id)
+    ledger.finish(other.run_id, snapshot_id=None, rows=0)
+    assert not ledger.may_hold_rows(TABLE, TICK, before=run.run_id)
+    assert ledger.running(TABLE) == {run.run_id}
+
+
 BEGIN = """
 import sys, time
 from datetime import UTC, datetime, timedelta
@@ -116,7 +138,9 @@ def test_a_run_whose_process_was_killed_is_failed_when_the_next_begins(
         ledger.fail("unknown", "X")
     other.kill()
     other.wait()
+    assert ledger.running(TABLE) == {run_id, mine.run_id}
     ledger.begin("silver.jobs", TICK, "c1")
+    assert ledger.running(TABLE) == {mine.run_id}
     with pytest.raises(Defect, match="failed"):
         ledger.finish(run_id, snapshot_id=1, rows=1)
     assert ledger.finish(mine.run_id, snapshot_id=1, rows=1).status is RunStatus.PUBLISHED

@@ -1,0 +1,176 @@
+"""Intervals replaced in a table that others commit to meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lakehouse.tables import Lakehouse, Moved
+from support.frames import frame_of
+from validation.clocks import TICK, Interval
+from validation.contracts.tiles.traffic_15m import TRAFFIC_15M as TABLE
+
+pytestmark = pytest.mark.slow
+
+START, DAY = datetime(2026, 3, 1, tzinfo=UTC), timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def tables(spark: SparkSession) -> Iterator[Lakehouse]:
+    """The lake, with the table; each test writes to days of its own."""
+    lakehouse = Lakehouse(spark)
+    lakehouse.create(TABLE)
+    yield lakehouse
+    spark.sql(f"DROP TABLE IF EXISTS {lakehouse.identifier(TABLE)} PURGE")
+
+
+@pytest.fixture(scope="module")
+def days() -> Iterator[Interval]:
+    """One day after another."""
+    return (Interval(START + n * DAY, START + (n + 1) * DAY) for n in count())
+
+
+@pytest.fixture
+def day(days: Iterator[Interval]) -> Interval:
+    """A day in which nothing was written yet."""
+    return next(days)
+
+
+@pytest.fixture
+def made(tables: Lakehouse, day: Interval) -> Interval:
+    """A day with the rows 1 and 2, known at its first tick."""
+    tables.replace(TABLE, day, rows(tables, day), "made")
+    return day
+
+
+def tick(day: Interval, number: int = 0) -> Interval:
+    return Interval(day.start + number * TICK, day.start + (number + 1) * TICK)
+
+
+def rows(lakehouse: Lakehouse, interval: Interval, amounts: Sequence[int] = (1, 2)) -> DataFrame:
+    """A row per amount, known at the interval's first tick."""
+    known = interval.start + TICK
+    return frame_of(
+        lakehouse.spark,
+        TABLE,
+        [
+            {"zone_id": f"zone{n}", "amount": amount, "known_at": known, "tile_at": known, "counts_at": known}
+            for n, amount in enumerate(amounts)
+        ],
+    )
+
+
+def meanwhile(lakehouse: Lakehouse, interval: Interval, *amounts: int) -> None:
+    """Another run, which knows that the run `slow` is alive, replaces an interval."""
+    frame = rows(lakehouse, interval, amounts)
+    lakehouse.publish(lakehouse.stage(TABLE, interval, frame, "quick", alive={"slow", "quick"}))
+
+
+def amounts(lakehouse: Lakehouse, interval: Interval) -> list[int]:
+    found = lakehouse.read_known(TABLE, interval).select("amount").collect()
+    return sorted(row.amount for row in found)
+
+
+def branches(lakehouse: Lakehouse) -> set[str]:
+    refs = lakehouse.spark.sql(f"SELECT name FROM {lakehouse.identifier(TABLE)}.refs").collect()
+    return {row.name for row in refs}
+
+
+def files(lakehouse: Lakehouse) -> set[str]:
+    found = lakehouse.spark.sql(f"SELECT file_path FROM {lakehouse.identifier(TABLE)}.files").collect()
+    return {row.file_path for row in found}
+
+
+@pytest.mark.parametrize("is_tick", [False, True], ids=["a day", "a tick"])
+def test_an_interval_is_replaced_left_and_emptied(
+    tables: Lakehouse, days: Iterator[Interval], made: Interval, is_tick: bool
+) -> None:
+    """By other rows, by the same in another order, and by none; its neighbour keeps its rows."""
+    interval = tick(made) if is_tick else made
+    neighbour = tick(made, 1) if is_tick else next(days)
+    tables.replace(TABLE, neighbour, rows(tables, neighbour, [8]), "neighbour")
+
+    other = tables.replace(TABLE, interval, rows(tables, interval, [7, 9]), "other")
+    assert (other.rows, other.is_changed, other.snapshot_id) == (2, True, tables.head(TABLE))
+    assert amounts(tables, interval) == [7, 9]
+
+    before = files(tables)
+    backwards = rows(tables, interval, [7, 9]).orderBy(F.desc("zone_id"))
+    same = tables.replace(TABLE, interval, backwards, "same")
+    assert (same.rows, same.is_changed, same.snapshot_id) == (2, False, other.snapshot_id)
+    assert files(tables) == before
+
+    none = tables.replace(TABLE, interval, rows(tables, interval, []), "none")
+    assert (none.rows, none.is_changed, amounts(tables, interval)) == (0, True, [])
+    assert amounts(tables, neighbour) == [8]
+    assert branches(tables) == {"main"}
+
+
+def test_a_day_is_published_although_ticks_went_on(
+    tables: Lakehouse, made: Interval, days: Iterator[Interval]
+) -> None:
+    live = tick(next(days))
+    staged = tables.stage(TABLE, made, rows(tables, made, [5, 6]), "slow")
+    meanwhile(tables, live, 9)
+    assert branches(tables) == {"main", "run_slow"}, "a run spares the branch of one that is alive"
+    tables.publish(staged)
+    assert branches(tables) == {"main"}
+    assert [amounts(tables, each) for each in (made, live)] == [[5, 6], [9]]
+
+
+def test_a_run_that_was_taken_for_dead_is_staged_again(
+    tables: Lakehouse, made: Interval, days: Iterator[Interval]
+) -> None:
+    dead = tables.stage(TABLE, made, rows(tables, made, [3]), "dead")
+    meanwhile(tables, tick(next(days)), 8)
+    assert branches(tables) == {"main"}
+    with pytest.raises(Moved):
+        tables.publish(dead)
+    assert amounts(tables, made) == [1, 2]
+
+
+def test_a_tick_that_another_run_overtook_is_staged_again(
+    tables: Lakehouse, made: Interval, days: Iterator[Interval]
+) -> None:
+    live = tick(next(days))
+    staged = tables.stage(TABLE, live, rows(tables, live, [9]), "slow")
+    meanwhile(tables, made, 4)
+    head = tables.head(TABLE)
+    with pytest.raises(Moved, match="published by another process meanwhile"):
+        tables.publish(staged)
+    assert (tables.head(TABLE), amounts(tables, live)) == (head, [])
+
+
+def test_a_day_that_another_run_replaced_meanwhile_is_staged_again(tables: Lakehouse, made: Interval) -> None:
+    staged = tables.stage(TABLE, made, rows(tables, made, [5]), "slow")
+    meanwhile(tables, made, 6)
+    with pytest.raises(Moved):
+        tables.publish(staged)
+    assert amounts(tables, made) == [6]
+
+
+def test_a_day_compacted_meanwhile_is_staged_again(tables: Lakehouse, made: Interval) -> None:
+    tables.replace(TABLE, tick(made, 1), rows(tables, tick(made, 1), [3]), "more")
+    staged = tables.stage(TABLE, made, rows(tables, made, [5]), "slow")
+    assert tables.compact(TABLE, made.end.date()) > 1
+    with pytest.raises(Moved):
+        tables.publish(staged)
+    assert amounts(tables, made) == [1, 2, 3]
+
+
+def test_the_first_rows_of_a_table_staged_twice_are_published_once(
+    lakehouse: Lakehouse, day: Interval
+) -> None:
+    """Last: the fixture drops the table."""
+    lakehouse.spark.sql(f"DROP TABLE {lakehouse.identifier(TABLE)} PURGE")
+    lakehouse.create(TABLE)
+    staged = lakehouse.stage(TABLE, day, rows(lakehouse, day), "slow")
+    meanwhile(lakehouse, day, 1, 2)
+    with pytest.raises(Moved):
+        lakehouse.publish(staged)
+    assert amounts(lakehouse, day) == [1, 2]
