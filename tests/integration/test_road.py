@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -29,7 +28,7 @@ from lakehouse import feast_edge
 from lakehouse.redis_server import ensure_redis, stop_redis
 from lakehouse.settings import Settings
 from lakehouse.spark import CATALOG
-from lakehouse.tables import Lakehouse, digests
+from lakehouse.tables import Lakehouse
 from lakehouse.vault import handle_of, vault_of
 from roadside.corrected import as_corrected
 from roadside.failures import INTERRUPTED
@@ -48,7 +47,7 @@ from support.tokens import driver_tokens
 from training_datasets.build import build
 from training_datasets.specs.eta_v1 import ETA_V1
 from validation.clocks import Interval
-from validation.contracts import FEATURES, table_named
+from validation.contracts import table_named
 from validation.contracts.training.row_index import ROW_INDEX
 from validation.errors import InputMissing
 
@@ -57,20 +56,23 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.filterwarn
 
 START, END = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 12, tzinfo=UTC)
 WHOLE = Interval(START, END)
-AFTERNOON_DAY = Interval(datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 11, tzinfo=UTC))
-LAST_DAY = Interval(AFTERNOON_DAY.end, END)
+LAST_DAY = Interval(datetime(2026, 3, 11, tzinfo=UTC), END)
 TABLES = [table for step in STEPS for table in step.tables]
 
 
 @dataclass
 class Road:
+    """A road that was carried to its end, and what happened on it.
+
+    Attributes:
+        interrupted: exit code of the interrupted run, and what it told then.
+        failure: what became of the step whose object was missing.
+    """
+
     settings: Settings
     runner: Runner
-
-    @cached_property
-    def built(self) -> dict[str, str]:
-        """The digests of the tables as the first run left them."""
-        return self.digests()
+    interrupted: tuple[int, str] = (0, "")
+    failure: StepResult | None = None
 
     @property
     def lakehouse(self) -> Lakehouse:
@@ -83,21 +85,12 @@ class Road:
                 raise result.error
             assert result.status in {"published", "skipped", "not due"}, result
 
-    def digests(self) -> dict[str, str]:
-        return digests(self.lakehouse, TABLES)
-
-    def lose(self, day: Interval) -> None:
-        """Every row of the day, in every table; the ledger knows that they are to be made again."""
-        for table in TABLES:
-            (known_date,) = day.known_dates()
-            name = self.lakehouse.identifier(table)
-            self.lakehouse.spark.sql(f"DELETE FROM {name} WHERE {table.partition} = DATE '{known_date}'")
-            self.runner.runs.supersede(table.name, day)
-
 
 @pytest.fixture(scope="module")
 def road(spark: SparkSession, spark_settings: Settings) -> Iterator[Road]:
-    """Eleven days carried along the road as one chunk; ledgers of its own, where no tick is closed."""
+    """Ten days carried along the road as one chunk, then the last day: interrupted, killed, failed for
+    want of an object, and run on to its end. Ledgers of its own, where no tick is closed.
+    """
     city = SimulationConfig(
         start=date(2026, 3, 9), days=3, providers=8, jobs_per_day=40, ping_seconds=300, pings_days=2
     )
@@ -106,8 +99,11 @@ def road(spark: SparkSession, spark_settings: Settings) -> Iterator[Road]:
     write_afternoon(spark_settings.home, start=START, end=END)
     settings = replace(spark_settings, ops_url=f"sqlite:///{spark_settings.home}/road_ops.db")
     built = Road(settings, Runner(settings, spark))
-    built.run(WHOLE)
-    assert len(built.built) == len(TABLES)
+    built.run(Interval(START, LAST_DAY.start))
+    built.interrupted = end_after(settings, 2, signal.SIGINT)
+    end_after(settings, 7, signal.SIGKILL)
+    built.failure = fail_for_want_of_an_object(built)
+    built.run(LAST_DAY, force=False)
     yield built
     for table in TABLES:
         spark.sql(f"DROP TABLE IF EXISTS {CATALOG}.{table.name} PURGE")
@@ -258,54 +254,38 @@ def test_a_view_equals_the_oracle(road: Road, silver: Silver, name: str) -> None
     assert assert_rows_equal(road, silver, view, wanted, window) > 10
 
 
+def test_an_interrupt_ends_a_run_and_says_how_to_go_on(road: Road) -> None:
+    code, told = road.interrupted
+    assert code == INTERRUPTED
+    assert told.splitlines()[-1].startswith("Interrupted. What was published stays")
+    assert "Traceback" not in told
+
+
 def test_a_second_run_a_day_alone_and_a_single_tick_change_nothing(road: Road) -> None:
-    """Not a file: rows that would be the same are not published again. The last day is rebuilt below."""
+    """Not a file: rows that would be the same are not published again. So the day that was ended twice
+    and the day made in one go are the same.
+    """
     before = {table.name: road.lakehouse.head(table) for table in TABLES}
     road.run(WHOLE, force=False)
-    road.run(AFTERNOON_DAY)
+    road.run(LAST_DAY)
     road.run(Interval(at("17:30"), at("17:45")))
     assert {table.name: road.lakehouse.head(table) for table in TABLES} == before
-    assert road.runner.runs.published("silver.offers", WHOLE, road_version()), "what reads it still stands"
-
-
-def test_compaction_changes_no_row(road: Road) -> None:
-    for table in FEATURES:
-        road.lakehouse.compact(table, date(2026, 3, 12))
-    assert digests(road.lakehouse, FEATURES) == {table.name: road.built[table.name] for table in FEATURES}
-
-
-@dataclass(frozen=True)
-class Aftermath:
-    """What an interrupt, a kill and a failure left, and what was made of the tables then.
-
-    Attributes:
-        interrupted: exit code of the interrupted run, and what it told then.
-        failure: what became of the step whose object was missing.
-        redis: every byte that Redis serves.
-    """
-
-    interrupted: tuple[int, str]
-    failure: StepResult
-    redis: bytes
+    assert all(road.runner.runs.published(table.name, LAST_DAY, road_version()) for table in TABLES), (
+        "what reads them still stands"
+    )
 
 
 @pytest.fixture(scope="module")
-def aftermath(road: Road) -> Iterator[Aftermath]:
-    """The last day lost; its run interrupted, killed and failed, then made in two parts, the later one
-    first; served and made a dataset of."""
-    road.lose(LAST_DAY)
-    interrupted = end_after(road.settings, 2, signal.SIGINT)
-    end_after(road.settings, 7, signal.SIGKILL)
-    failure = fail_for_want_of_an_object(road)
-    evening = LAST_DAY.start.replace(hour=18)
-    road.run(Interval(evening, END), Interval(LAST_DAY.start, evening), force=False)
+def online(road: Road) -> Iterator[bytes]:
+    """Every byte that Redis serves, once the views are written there; a dataset was built as well."""
     with ensure_redis(road.settings).client() as client:
         feast_edge.apply(road.settings)
         store = feast_edge.feature_store(road.settings)
         materialize(road.settings, store, view_names())
-        served = redis_bytes(client)
+        held = redis_bytes(client)
+        client.save()
     build(road.settings, road.lakehouse, store, ETA_V1, date(2026, 3, 9), date(2026, 3, 10))
-    yield Aftermath(interrupted, failure, served)
+    yield held
     stop_redis(road.settings)
     shutil.rmtree(road.settings.datasets_dir)
     for table in (ETA_V1.table, ROW_INDEX):
@@ -343,17 +323,6 @@ def fail_for_want_of_an_object(road: Road) -> StepResult:
     return result
 
 
-def test_an_interrupt_ends_a_run_and_says_how_to_go_on(aftermath: Aftermath) -> None:
-    code, told = aftermath.interrupted
-    assert code == INTERRUPTED
-    assert told.splitlines()[-1].startswith("Interrupted. What was published stays")
-    assert "Traceback" not in told
-
-
-def test_a_run_ended_twice_and_run_again_leaves_the_same_tables(road: Road, aftermath: Aftermath) -> None:
-    assert road.digests() == road.built
-
-
 @pytest.fixture(scope="module")
 def planted(road: Road) -> Planted:
     return planted_in(road.settings.home)
@@ -387,7 +356,7 @@ def test_the_search_finds_what_landed_and_what_compression_hides(
     ],
 )
 def test_no_identity_stands_in_a_file(
-    road: Road, planted: Planted, aftermath: Aftermath, folder: str, witness: bytes
+    road: Road, planted: Planted, online: bytes, folder: str, witness: bytes
 ) -> None:
     """Of every snapshot, branch and metadata file still there; the witness shows that they were read."""
     files = [path for path in (road.settings.home / folder).rglob("*") if path.is_file()]
@@ -395,20 +364,21 @@ def test_no_identity_stands_in_a_file(
     assert found_in(planted, files) == set()
 
 
-def test_no_identity_stands_in_a_database(road: Road, planted: Planted, aftermath: Aftermath) -> None:
+def test_no_identity_stands_in_a_database(road: Road, planted: Planted, online: bytes) -> None:
     databases = sorted(path for path in road.settings.home.glob("*.db*") if path.stat().st_size)
     assert {"catalog.db", "road_ops.db", "registry.db", "vault.db"} <= {path.name for path in databases}
     assert found_in(planted, databases) == set()
 
 
-def test_no_identity_stands_in_redis(planted: Planted, aftermath: Aftermath) -> None:
-    assert b"P1" in aftermath.redis
-    assert found_in_bytes(planted, aftermath.redis) == set()
+def test_no_identity_stands_in_redis(planted: Planted, online: bytes) -> None:
+    assert b"P1" in online
+    assert found_in_bytes(planted, online) == set()
 
 
-def test_no_identity_is_told_with_a_failure(planted: Planted, aftermath: Aftermath) -> None:
-    assert (aftermath.failure.status, type(aftermath.failure.error)) == ("failed", InputMissing)
-    told = f"{aftermath.failure.error} {aftermath.interrupted}".encode()
+def test_no_identity_is_told_with_a_failure(road: Road, planted: Planted) -> None:
+    assert road.failure is not None
+    assert (road.failure.status, type(road.failure.error)) == ("failed", InputMissing)
+    told = f"{road.failure.error} {road.interrupted}".encode()
     assert found_in_bytes(planted, told) == set()
 
 

@@ -157,7 +157,10 @@ def test_a_day_that_another_run_replaced_meanwhile_is_staged_again(tables: Lakeh
 def test_a_day_compacted_meanwhile_is_staged_again(tables: Lakehouse, made: Interval) -> None:
     tables.replace(TABLE, tick(made, 1), rows(tables, tick(made, 1), [3]), "more")
     staged = tables.stage(TABLE, made, rows(tables, made, [5]), "slow")
+    digest, before = tables.digest(TABLE), files(tables)
     assert tables.compact(TABLE, made.end.date()) > 1
+    assert tables.digest(TABLE) == digest
+    assert len(files(tables)) < len(before)
     with pytest.raises(Moved):
         tables.publish(staged)
     assert amounts(tables, made) == [1, 2, 3]
