@@ -20,7 +20,7 @@ demo: setup ## build a small city and carry it from landed files to Redis and a 
 test: lint ## lint, then run every test; ARGS="tests/unit -k offers" for some of them
 	@$(setup_environment) $(bin)/python -m pytest $(ARGS)
 
-test-long: setup ## the tests that take minutes each: stragglers, any chunks, any stream
+test-long: setup ## the tests that take minutes each: any chunks, any stream, four roads, a replay under traffic
 	@$(setup_environment) $(bin)/python -m pytest -m long $(ARGS)
 
 lint: setup ## style, types and the direction of imports
