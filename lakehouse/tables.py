@@ -206,26 +206,26 @@ class Lakehouse:
             Moved: main has moved since, and the rows do not fit on it; nothing was published.
         """
         table = staged.table
-        if staged.is_changed:
-            try:
-                self._move_main(staged)
-            except (Py4JJavaError, PySparkException) as error:
-                if self.head(table) == staged.base:
-                    raise
-                raise _moved(table) from error
-        self._drop_branch(table, staged.branch)
-        return Published(self.head(table), staged.rows, staged.warnings, staged.is_changed)
+        iceberg = self._iceberg(table)
+        try:
+            _move_main(iceberg, staged)
+        except (Py4JJavaError, PySparkException) as error:
+            if self.head(table) == staged.base:
+                raise
+            raise _moved(table) from error
+        return Published(_head(iceberg), staged.rows, staged.warnings, staged.is_changed)
 
     def _stage(
         self, table: Table, span: _Span, frame: DataFrame, run_id: str, alive: Collection[str]
     ) -> Staged:
         rows = _placed(conform(frame, table), table, span)
         branch = _branch_of(run_id)
-        self.drop_branches(table, alive)
-        base = self.head(table)
+        iceberg = self._iceberg(table)
+        _drop_branches(iceberg, alive)
+        base = _head(iceberg)
         held = self.read(table).where(F.expr(span.holds))
         holds_rows = base is not None and not held.isEmpty()
-        self._fork(table, branch)
+        _fork(iceberg, branch, base)
         swap = span.is_whole_partitions
         if swap:
             self._writer(rows, table, branch, run_id, span).overwritePartitions()
@@ -233,7 +233,7 @@ class Lakehouse:
             found, broken = self._violations(table, span, branch) if written else (None, {})
             swap = found == written
             if not swap:  # a day that lost all its rows keeps its old ones: take the other way
-                self._fork(table, branch)
+                _fork(self._iceberg(table), branch, base)
         if not swap:
             if holds_rows:
                 self.spark.sql(f"DELETE FROM {self.identifier(table, branch)} WHERE {span.holds}")
@@ -253,45 +253,31 @@ class Lakehouse:
             is_changed = frame_digest(staged) != frame_digest(held)
         return Staged(table, branch, base, swap, is_changed, written, warnings)
 
-    def _move_main(self, staged: Staged) -> None:
-        table = staged.table
-        manage = self._iceberg(table).manageSnapshots()
-        head, main = self.head(table, staged.branch), self.head(table)
-        if head is None:  # a run that took this one for dead dropped its branch
-            raise _moved(table)
-        if main is None:
-            manage.createBranch("main", head).commit()
-        elif main == staged.base:
-            manage.fastForwardBranch("main", staged.branch).commit()
-        elif staged.is_swap and staged.base is not None:
-            manage.cherrypick(head).commit()
-        else:
-            raise _moved(table)
-
     def head(self, table: Table, branch: str = "main") -> int | None:
         """Snapshot id of a branch, or None when it has none."""
-        ref = self._iceberg(table).refs().get(branch)
-        return int(ref.snapshotId()) if ref is not None else None
-
-    def drop_branches(self, table: Table, alive: Collection[str] = ()) -> None:
-        """Drop the branches that runs left behind, save those of the runs that are alive."""
-        kept = {_branch_of(run_id) for run_id in alive}
-        for name in list(self._iceberg(table).refs()):
-            if name.startswith(_BRANCHES) and name not in kept:
-                self._drop_branch(table, name)
+        return _head(self._iceberg(table), branch)
 
     def compact(self, table: Table, before: date) -> int:
         """Rewrite the small files of partitions before the day, and expire old snapshots.
 
         Rows and digest stay as they are. Returns the number of files rewritten.
+
+        Raises:
+            Moved: files were replaced meanwhile that were being rewritten; nothing was.
         """
-        if self.head(table) is None:
+        head = self.head(table)
+        if head is None:
             return 0
-        rewritten = self.spark.sql(
-            f"CALL {CATALOG}.system.rewrite_data_files(table => '{table.name}', "
-            f"where => '{table.partition} < DATE \"{before.isoformat()}\"', "
-            "options => map('min-input-files', '2', 'rewrite-all', 'false'))"
-        ).collect()
+        try:
+            rewritten = self.spark.sql(
+                f"CALL {CATALOG}.system.rewrite_data_files(table => '{table.name}', "
+                f"where => '{table.partition} < DATE \"{before.isoformat()}\"', "
+                "options => map('min-input-files', '2', 'rewrite-all', 'false'))"
+            ).collect()
+        except (Py4JJavaError, PySparkException) as error:
+            if self.head(table) == head:
+                raise
+            raise _moved(table) from error
         self.spark.sql(f"CALL {CATALOG}.system.expire_snapshots(table => '{table.name}')")
         return int(rewritten[0]["rewritten_data_files_count"])
 
@@ -325,21 +311,6 @@ class Lakehouse:
             self.spark._jsparkSession, self.identifier(table)
         )
 
-    def _fork(self, table: Table, branch: str) -> None:
-        self._drop_branch(table, branch)
-        iceberg = self._iceberg(table)
-        manage = iceberg.manageSnapshots()
-        current = iceberg.currentSnapshot()
-        if current is None:
-            manage.createBranch(branch).commit()
-        else:
-            manage.createBranch(branch, current.snapshotId()).commit()
-
-    def _drop_branch(self, table: Table, branch: str) -> None:
-        iceberg = self._iceberg(table)
-        if iceberg.refs().get(branch) is not None:
-            iceberg.manageSnapshots().removeBranch(branch).commit()
-
     def _written(self, table: Table, branch: str, before: int | None) -> int:
         """Rows the branch's last write added, as the writer itself counted them."""
         iceberg = self._iceberg(table)
@@ -372,6 +343,54 @@ class Lakehouse:
         return int(totals["rows"] or 0), {
             name: int(totals[name] or 0) for name in ("unique_key", *violations)
         }
+
+
+def _head(iceberg: Any, branch: str = "main") -> int | None:
+    ref = iceberg.refs().get(branch)
+    return int(ref.snapshotId()) if ref is not None else None
+
+
+def _drop_branches(iceberg: Any, alive: Collection[str]) -> None:
+    """Those that runs left behind, save those of the runs that are alive."""
+    kept = {_branch_of(run_id) for run_id in alive}
+    left = [name for name in iceberg.refs() if name.startswith(_BRANCHES) and name not in kept]
+    manage = iceberg.manageSnapshots()
+    for name in left:
+        manage.removeBranch(name)
+    if left:
+        manage.commit()
+
+
+def _fork(iceberg: Any, branch: str, base: int | None) -> None:
+    """A branch at the base, in place of one of its name."""
+    manage = iceberg.manageSnapshots()
+    if _head(iceberg, branch) is not None:
+        manage.removeBranch(branch)
+    if base is None:
+        manage.createBranch(branch)
+    else:
+        manage.createBranch(branch, base)
+    manage.commit()
+
+
+def _move_main(iceberg: Any, staged: Staged) -> None:
+    """Main to the staged rows, and the branch gone: one commit."""
+    head, main = _head(iceberg, staged.branch), _head(iceberg)
+    manage = iceberg.manageSnapshots()
+    if staged.is_changed:
+        if head is None:  # a run that took this one for dead dropped its branch
+            raise _moved(staged.table)
+        if main is None:
+            manage.createBranch("main", head)
+        elif main == staged.base:
+            manage.fastForwardBranch("main", staged.branch)
+        elif staged.is_swap and staged.base is not None:
+            manage.cherrypick(head)
+        else:
+            raise _moved(staged.table)
+    if head is not None:
+        manage.removeBranch(staged.branch)
+        manage.commit()
 
 
 def _moved(table: Table) -> Moved:

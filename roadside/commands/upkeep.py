@@ -159,6 +159,7 @@ def compact(
         say(f"Dry run: days before {day} of {counted(len(wanted), 'table')} would be compacted.")
         return
     from lakehouse.leases import Leases
+    from lakehouse.tables import Moved
     from roadside.spark_runner import open_runner
 
     runner = open_runner(settings)
@@ -167,7 +168,11 @@ def compact(
     for each in wanted:
         if runner.lakehouse.exists(each):
             with leases.publishing(f"compaction of {each.name}"):
-                rewritten[each.name] = runner.lakehouse.compact(each, day)
+                try:
+                    rewritten[each.name] = runner.lakehouse.compact(each, day)
+                except Moved:
+                    notice(f"{each.name:<34} replaced meanwhile; the next compaction takes it", "yellow")
+                    continue
             notice(f"{each.name:<34} {rewritten[each.name]:>5} files rewritten", "dim")
     say(f"{counted(sum(rewritten.values()), 'file')} of {counted(len(rewritten), 'table')} rewritten.")
 
