@@ -363,14 +363,10 @@ def _drop_branches(iceberg: Any, alive: Collection[str]) -> None:
 
 def _fork(iceberg: Any, branch: str, base: int | None) -> None:
     """A branch at the base, in place of one of its name."""
-    manage = iceberg.manageSnapshots()
     if _head(iceberg, branch) is not None:
-        manage.removeBranch(branch)
-    if base is None:
-        manage.createBranch(branch)
-    else:
-        manage.createBranch(branch, base)
-    manage.commit()
+        iceberg.manageSnapshots().removeBranch(branch).commit()
+    manage = iceberg.manageSnapshots()
+    (manage.createBranch(branch) if base is None else manage.createBranch(branch, base)).commit()
 
 
 def _move_main(iceberg: Any, staged: Staged) -> None:

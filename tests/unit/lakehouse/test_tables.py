@@ -166,12 +166,14 @@ def test_a_day_compacted_meanwhile_is_staged_again(tables: Lakehouse, made: Inte
     assert amounts(tables, made) == [1, 2, 3]
 
 
-def test_the_first_rows_of_a_table_staged_twice_are_published_once(
+def test_the_first_rows_of_a_table_after_none_staged_twice_are_published_once(
     lakehouse: Lakehouse, day: Interval
 ) -> None:
     """Last: the fixture drops the table."""
     lakehouse.spark.sql(f"DROP TABLE {lakehouse.identifier(TABLE)} PURGE")
     lakehouse.create(TABLE)
+    nothing = lakehouse.replace(TABLE, day, rows(lakehouse, day, []), "empty")
+    assert (nothing.rows, nothing.is_changed, nothing.snapshot_id) == (0, False, None)
     staged = lakehouse.stage(TABLE, day, rows(lakehouse, day), "slow")
     meanwhile(lakehouse, day, 1, 2)
     with pytest.raises(Moved):
