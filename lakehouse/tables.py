@@ -18,15 +18,15 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from lakehouse.branches import Staged, branch_of, drop_branches, fork, head_of, move_main, moved
 from lakehouse.spark import CATALOG
 from validation.clocks import Interval
 from validation.contract import Severity, Table
-from validation.errors import Busy, CheckFailed, Defect, InputMissing
+from validation.errors import CheckFailed, Defect, InputMissing
 from validation.spark_schema import conform, spark_type
 
 RUN_PROPERTY = "roadside.run"
 CONTRACT_PROPERTY = "roadside.contract"
-_BRANCHES = "run_"
 _PROPERTIES = {
     "format-version": "2",
     "write.parquet.compression-codec": "zstd",
@@ -50,29 +50,6 @@ class Published:
     rows: int
     warnings: dict[str, int] = field(default_factory=dict)
     is_changed: bool = True
-
-
-@dataclass(frozen=True)
-class Staged:
-    """An interval's rows on a branch of their own, checked; `main` is as it was.
-
-    Attributes:
-        base: the snapshot of main that the branch began from.
-        is_swap: whole partitions were replaced, which may be published although main has moved.
-        is_changed: the interval's rows on main are others, or none.
-    """
-
-    table: Table
-    branch: str
-    base: int | None
-    is_swap: bool
-    is_changed: bool
-    rows: int
-    warnings: dict[str, int]
-
-
-class Moved(Busy):
-    """Another process published meanwhile what a staged interval does not fit on: stage it again."""
 
 
 @dataclass(frozen=True)
@@ -208,24 +185,24 @@ class Lakehouse:
         table = staged.table
         iceberg = self._iceberg(table)
         try:
-            _move_main(iceberg, staged)
+            move_main(iceberg, staged)
         except (Py4JJavaError, PySparkException) as error:
             if self.head(table) == staged.base:
                 raise
-            raise _moved(table) from error
-        return Published(_head(iceberg), staged.rows, staged.warnings, staged.is_changed)
+            raise moved(table) from error
+        return Published(head_of(iceberg), staged.rows, staged.warnings, staged.is_changed)
 
     def _stage(
         self, table: Table, span: _Span, frame: DataFrame, run_id: str, alive: Collection[str]
     ) -> Staged:
         rows = _placed(conform(frame, table), table, span)
-        branch = _branch_of(run_id)
+        branch = branch_of(run_id)
         iceberg = self._iceberg(table)
-        _drop_branches(iceberg, alive)
-        base = _head(iceberg)
+        drop_branches(iceberg, alive)
+        base = head_of(iceberg)
         held = self.read(table).where(F.expr(span.holds))
         holds_rows = base is not None and not held.isEmpty()
-        _fork(iceberg, branch, base)
+        fork(iceberg, branch, base)
         swap = span.is_whole_partitions
         if swap:
             self._writer(rows, table, branch, run_id, span).overwritePartitions()
@@ -233,7 +210,7 @@ class Lakehouse:
             found, broken = self._violations(table, span, branch) if written else (None, {})
             swap = found == written
             if not swap:  # a day that lost all its rows keeps its old ones: take the other way
-                _fork(self._iceberg(table), branch, base)
+                fork(self._iceberg(table), branch, base)
         if not swap:
             if holds_rows:
                 self.spark.sql(f"DELETE FROM {self.identifier(table, branch)} WHERE {span.holds}")
@@ -255,7 +232,7 @@ class Lakehouse:
 
     def head(self, table: Table, branch: str = "main") -> int | None:
         """Snapshot id of a branch, or None when it has none."""
-        return _head(self._iceberg(table), branch)
+        return head_of(self._iceberg(table), branch)
 
     def compact(self, table: Table, before: date) -> int:
         """Rewrite the small files of partitions before the day, and expire old snapshots.
@@ -277,7 +254,7 @@ class Lakehouse:
         except (Py4JJavaError, PySparkException) as error:
             if self.head(table) == head:
                 raise
-            raise _moved(table) from error
+            raise moved(table) from error
         self.spark.sql(f"CALL {CATALOG}.system.expire_snapshots(table => '{table.name}')")
         return int(rewritten[0]["rewritten_data_files_count"])
 
@@ -343,58 +320,6 @@ class Lakehouse:
         return int(totals["rows"] or 0), {
             name: int(totals[name] or 0) for name in ("unique_key", *violations)
         }
-
-
-def _head(iceberg: Any, branch: str = "main") -> int | None:
-    ref = iceberg.refs().get(branch)
-    return int(ref.snapshotId()) if ref is not None else None
-
-
-def _drop_branches(iceberg: Any, alive: Collection[str]) -> None:
-    """Those that runs left behind, save those of the runs that are alive."""
-    kept = {_branch_of(run_id) for run_id in alive}
-    left = [name for name in iceberg.refs() if name.startswith(_BRANCHES) and name not in kept]
-    manage = iceberg.manageSnapshots()
-    for name in left:
-        manage.removeBranch(name)
-    if left:
-        manage.commit()
-
-
-def _fork(iceberg: Any, branch: str, base: int | None) -> None:
-    """A branch at the base, in place of one of its name."""
-    if _head(iceberg, branch) is not None:
-        iceberg.manageSnapshots().removeBranch(branch).commit()
-    manage = iceberg.manageSnapshots()
-    (manage.createBranch(branch) if base is None else manage.createBranch(branch, base)).commit()
-
-
-def _move_main(iceberg: Any, staged: Staged) -> None:
-    """Main to the staged rows, and the branch gone: one commit."""
-    head, main = _head(iceberg, staged.branch), _head(iceberg)
-    manage = iceberg.manageSnapshots()
-    if staged.is_changed:
-        if head is None:  # a run that took this one for dead dropped its branch
-            raise _moved(staged.table)
-        if main is None:
-            manage.createBranch("main", head)
-        elif main == staged.base:
-            manage.fastForwardBranch("main", staged.branch)
-        elif staged.is_swap and staged.base is not None:
-            manage.cherrypick(head)
-        else:
-            raise _moved(staged.table)
-    if head is not None:
-        manage.removeBranch(staged.branch)
-        manage.commit()
-
-
-def _moved(table: Table) -> Moved:
-    return Moved(f"{table.name} was published by another process meanwhile.", "Run the interval again.")
-
-
-def _branch_of(run_id: str) -> str:
-    return f"{_BRANCHES}{run_id}"
 
 
 def _passed(

@@ -25,6 +25,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from ingestion.bronze import bronze_rows, ingest_frame, object_outcomes, quarantine_rows
 from ingestion.register import register_landed
+from lakehouse.branches import Moved
 from lakehouse.code_version import code_version
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.leases import Leases
@@ -33,7 +34,7 @@ from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from lakehouse.table_notes import TableNotes
-from lakehouse.tables import Lakehouse, Moved, Published, frame_digest
+from lakehouse.tables import Lakehouse, Published, frame_digest
 from lakehouse.vault import handle_of
 from roadside.graph import STEPS, Edge, Step, downstream, sources_read
 from roadside.holds import completeness_of

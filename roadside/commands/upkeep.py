@@ -158,8 +158,8 @@ def compact(
     if dry_run:
         say(f"Dry run: days before {day} of {counted(len(wanted), 'table')} would be compacted.")
         return
+    from lakehouse.branches import Moved
     from lakehouse.leases import Leases
-    from lakehouse.tables import Moved
     from roadside.spark_runner import open_runner
 
     runner = open_runner(settings)

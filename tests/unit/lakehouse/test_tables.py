@@ -10,7 +10,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from lakehouse.tables import Lakehouse, Moved
+from lakehouse.branches import Moved
+from lakehouse.tables import Lakehouse
 from support.frames import frame_of
 from validation.clocks import TICK, Interval
 from validation.contracts.tiles.traffic_15m import TRAFFIC_15M as TABLE

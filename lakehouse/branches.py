@@ -1,0 +1,97 @@
+"""Branches of an Iceberg table: where a run stages rows, and how `main` comes to hold them.
+
+In Iceberg's own API, through the JVM: no Spark job is started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from validation.contract import Table
+from validation.errors import Busy
+
+_BRANCHES = "run_"
+
+
+@dataclass(frozen=True)
+class Staged:
+    """An interval's rows on a branch of their own, checked; `main` is as it was.
+
+    Attributes:
+        base: the snapshot of main that the branch began from.
+        is_swap: whole partitions were replaced, which may be published although main has moved.
+        is_changed: the interval's rows on main are others, or none.
+    """
+
+    table: Table
+    branch: str
+    base: int | None
+    is_swap: bool
+    is_changed: bool
+    rows: int
+    warnings: dict[str, int]
+
+
+class Moved(Busy):
+    """Another process published meanwhile what a staged interval does not fit on: stage it again."""
+
+
+def head_of(iceberg: Any, branch: str = "main") -> int | None:
+    """Snapshot id of a branch, or None when it has none."""
+    ref = iceberg.refs().get(branch)
+    return int(ref.snapshotId()) if ref is not None else None
+
+
+def drop_branches(iceberg: Any, alive: Collection[str]) -> None:
+    """Those that runs left behind, save those of the runs that are alive."""
+    kept = {branch_of(run_id) for run_id in alive}
+    left = [name for name in iceberg.refs() if name.startswith(_BRANCHES) and name not in kept]
+    manage = iceberg.manageSnapshots()
+    for name in left:
+        manage.removeBranch(name)
+    if left:
+        manage.commit()
+
+
+def fork(iceberg: Any, branch: str, base: int | None) -> None:
+    """A branch at the base, in place of one of its name."""
+    if head_of(iceberg, branch) is not None:
+        iceberg.manageSnapshots().removeBranch(branch).commit()
+    manage = iceberg.manageSnapshots()
+    (manage.createBranch(branch) if base is None else manage.createBranch(branch, base)).commit()
+
+
+def move_main(iceberg: Any, staged: Staged) -> None:
+    """Main to the staged rows, and the branch gone: one commit.
+
+    Raises:
+        Moved: main is no longer what the branch began from, and the rows do not fit on it.
+    """
+    head, main = head_of(iceberg, staged.branch), head_of(iceberg)
+    manage = iceberg.manageSnapshots()
+    if staged.is_changed:
+        if head is None:  # a run that took this one for dead dropped its branch
+            raise moved(staged.table)
+        if main is None:
+            manage.createBranch("main", head)
+        elif main == staged.base:
+            manage.fastForwardBranch("main", staged.branch)
+        elif staged.is_swap and staged.base is not None:
+            manage.cherrypick(head)
+        else:
+            raise moved(staged.table)
+    if head is not None:
+        manage.removeBranch(staged.branch)
+        manage.commit()
+
+
+def moved(table: Table) -> Moved:
+    """The error, for a table."""
+    return Moved(f"{table.name} was published by another process meanwhile.", "Run the interval again.")
+
+
+def branch_of(run_id: str) -> str:
+    """The branch of a run."""
+    return f"{_BRANCHES}{run_id}"
