@@ -165,6 +165,18 @@ class RunLedger:
         with self._ops.read() as connection:
             return set(connection.execute(query).scalars())
 
+    def published_rows(self, table: str, interval: Interval) -> bool:
+        """Whether a run over (part of) the interval was ever published with rows, so that they were read."""
+        query = select(runs.c.run_id).where(
+            runs.c.table_name == table,
+            runs.c.status.in_(_WAS_PUBLISHED),
+            runs.c.interval_start < interval.end,
+            runs.c.interval_end > interval.start,
+            runs.c.rows != 0,
+        )
+        with self._ops.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
     def may_hold_rows(self, table: str, interval: Interval, before: str = "") -> bool:
         """Whether a run over (part of) the interval may have left rows: it wrote some, or was cut off.
 

@@ -255,7 +255,7 @@ class Runner:
             is_empty = step.rests and self._rested(step.reads, interval, version)
             for table in step.tables:
                 frame: DataFrame | None = frames[table.name]
-                if table.layer == "features" and self.runs.may_hold_rows(table.name, interval):
+                if table.layer == "features" and self.runs.published_rows(table.name, interval):
                     frame = self._revised(step, table, interval, frames[table.name])
                 yield table.name, self._replace(table.name, interval, frame, version, is_empty=is_empty)
 

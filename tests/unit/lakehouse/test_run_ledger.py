@@ -114,6 +114,19 @@ def test_the_run_that_asks_whether_rows_may_be_there_does_not_count(ledger: RunL
     assert ledger.running(TABLE) == {run.run_id}
 
 
+def test_a_run_that_was_cut_off_may_have_left_rows_but_published_none(ledger: RunLedger) -> None:
+    """So that features made after a kill are a first publication, not a revision."""
+    ledger.fail(ledger.begin(TABLE, DAY, "c1").run_id, "ProcessDied")
+    assert ledger.may_hold_rows(TABLE, TICK)
+    assert not ledger.published_rows(TABLE, TICK)
+    ledger.finish(ledger.begin(TABLE, TICK, "c1").run_id, snapshot_id=None, rows=0)
+    assert not ledger.published_rows(TABLE, DAY)
+    publish(ledger, TICK)
+    ledger.supersede(TABLE, TICK)
+    assert ledger.published_rows(TABLE, DAY)
+    assert not ledger.published_rows("silver.jobs", DAY)
+
+
 BEGIN = """
 import sys, time
 from datetime import UTC, datetime, timedelta
