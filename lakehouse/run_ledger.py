@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
 
 from lakehouse.database import changed_rows
 from lakehouse.ops import Ops, runs
@@ -148,14 +148,20 @@ class RunLedger:
 
     def was_made(self, table: str, interval: Interval) -> bool:
         """Whether a run over the whole interval was ever published, of whatever code."""
-        query = select(runs.c.run_id).where(
-            runs.c.table_name == table,
-            runs.c.status.in_(_WAS_PUBLISHED),
-            runs.c.interval_start <= interval.start,
-            runs.c.interval_end >= interval.end,
-        )
-        with self._ops.read() as connection:
-            return connection.execute(query.limit(1)).first() is not None
+        covers = and_(runs.c.interval_start <= interval.start, runs.c.interval_end >= interval.end)
+        return self._any(table, covers, runs.c.status.in_(_WAS_PUBLISHED))
+
+    def published_rows(self, table: str, interval: Interval) -> bool:
+        """Whether a run over (part of) the interval was ever published with rows, so that they were read."""
+        return self._any(table, _overlaps(interval), runs.c.status.in_(_WAS_PUBLISHED), runs.c.rows != 0)
+
+    def may_hold_rows(self, table: str, interval: Interval, before: str = "") -> bool:
+        """Whether a run over (part of) the interval may have left rows: it wrote some, or was cut off.
+
+        The run named `before` asks, and is not counted.
+        """
+        wrote_none = and_(runs.c.status.in_(_WAS_PUBLISHED), runs.c.rows == 0)
+        return self._any(table, _overlaps(interval), runs.c.run_id != before, ~wrote_none)
 
     def running(self, table: str) -> set[str]:
         """Ids of the table's runs that have not ended, nor died that anyone noticed."""
@@ -165,31 +171,8 @@ class RunLedger:
         with self._ops.read() as connection:
             return set(connection.execute(query).scalars())
 
-    def published_rows(self, table: str, interval: Interval) -> bool:
-        """Whether a run over (part of) the interval was ever published with rows, so that they were read."""
-        query = select(runs.c.run_id).where(
-            runs.c.table_name == table,
-            runs.c.status.in_(_WAS_PUBLISHED),
-            runs.c.interval_start < interval.end,
-            runs.c.interval_end > interval.start,
-            runs.c.rows != 0,
-        )
-        with self._ops.read() as connection:
-            return connection.execute(query.limit(1)).first() is not None
-
-    def may_hold_rows(self, table: str, interval: Interval, before: str = "") -> bool:
-        """Whether a run over (part of) the interval may have left rows: it wrote some, or was cut off.
-
-        The run named `before` asks, and is not counted.
-        """
-        wrote_none = and_(runs.c.status.in_(_WAS_PUBLISHED), runs.c.rows == 0)
-        query = select(runs.c.run_id).where(
-            runs.c.table_name == table,
-            runs.c.interval_start < interval.end,
-            runs.c.interval_end > interval.start,
-            runs.c.run_id != before,
-            ~wrote_none,
-        )
+    def _any(self, table: str, *conditions: ColumnElement[bool]) -> bool:
+        query = select(runs.c.run_id).where(runs.c.table_name == table, *conditions)
         with self._ops.read() as connection:
             return connection.execute(query.limit(1)).first() is not None
 
@@ -203,14 +186,15 @@ class RunLedger:
     def supersede(self, table: str, interval: Interval) -> int:
         """How many published runs no longer stand, because what they read was replaced."""
         here = and_(
-            runs.c.table_name == table,
-            runs.c.status == RunStatus.PUBLISHED.value,
-            runs.c.interval_start < interval.end,
-            runs.c.interval_end > interval.start,
+            runs.c.table_name == table, runs.c.status == RunStatus.PUBLISHED.value, _overlaps(interval)
         )
         with self._ops.write() as connection:
             result = connection.execute(update(runs).where(here).values(status=RunStatus.SUPERSEDED.value))
             return changed_rows(result)
+
+
+def _overlaps(interval: Interval) -> ColumnElement[bool]:
+    return and_(runs.c.interval_start < interval.end, runs.c.interval_end > interval.start)
 
 
 def _fail_the_dead(connection: Connection, now: datetime) -> None:
@@ -231,7 +215,7 @@ def _fail(connection: Connection, run_id: str, error_kind: str, now: datetime) -
 def _supersede(connection: Connection, run: Run) -> None:
     interval = run.interval
     lies_within = and_(runs.c.interval_start >= interval.start, runs.c.interval_end <= interval.end)
-    overlaps = and_(runs.c.interval_start < interval.end, runs.c.interval_end > interval.start)
+    overlaps = _overlaps(interval)
     replaced = and_(
         runs.c.table_name == run.table,
         runs.c.status == RunStatus.PUBLISHED.value,

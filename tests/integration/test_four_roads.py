@@ -18,18 +18,23 @@ import pytest
 from simulation.city import SimulationConfig, simulate
 from simulation.landing import LandingWriter
 from simulation.recorded.canberra import HEARTBEAT_MINUTES, replay_canberra
-from support.command_line import Actor, answers_to, copy_landing, environment_of, run_line, tick_lines
+from support.command_line import (
+    DISPATCH_STEPS,
+    STAMP,
+    Actor,
+    answers_to,
+    copy_landing,
+    environment_of,
+    run_line,
+    tick_lines,
+)
 from support.oracle_landing import stamp_of
 from validation.clocks import TICK
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 STEPS = (
-    "bronze.dispatch_events",
-    "silver.dispatch_events",
-    "silver.lifecycle",
-    "tiles.dispatch_15m",
-    "tiles.dispatch_1d",
+    *DISPATCH_STEPS,
     "features.provider_activity_15m",
     "features.zone_demand_15m",
     "features.job_state_15m",
@@ -41,13 +46,12 @@ TICKS = 36
 """Ticks made one by one at the end of the last day."""
 
 SHUFFLED = """
-import json, sys
+import json, os, sys
 from datetime import datetime
 from lakehouse.settings import load_settings
 from roadside.graph import step_named
 from roadside.spark_runner import open_runner
 from validation.clocks import Interval
-import os
 chunks = [Interval(*map(datetime.fromisoformat, each)) for each in json.loads(sys.argv[1])]
 for result in open_runner(load_settings(os.environ)).backfill(chunks, [step_named(n) for n in sys.argv[2:]]):
     assert not result.is_broken, result
@@ -104,7 +108,7 @@ def test_tick_by_tick(recording: Recording, tmp_path: Path) -> None:
     home = copy_landing(recording.home, tmp_path)
     live = recording.end - TICKS * TICK
     lines = [
-        run_line(recording.start.date(), f"{live:%Y-%m-%dT%H:%MZ}", STEPS),
+        run_line(recording.start.date(), f"{live:{STAMP}}", STEPS),
         *tick_lines(live, TICKS, STEPS),
     ]
     run(lines, recording.environment(home))
@@ -118,7 +122,7 @@ def test_shuffled_chunks_with_other_parallelism(recording: Recording, tmp_path: 
     moments = [(recording.start + edge * TICK).isoformat() for edge in edges]
     chunks = list(pairwise(moments))
     chance.shuffle(chunks)
-    environment = recording.environment(home, ROADSIDE_SPARK_CORES="1") | {"ROADSIDE_SHUFFLE_PARTITIONS": "8"}
+    environment = recording.environment(home, ROADSIDE_SPARK_CORES="1", ROADSIDE_SHUFFLE_PARTITIONS="8")
     subprocess.run(
         [sys.executable, "-c", SHUFFLED, json.dumps(chunks), *STEPS],
         env={**os.environ, **environment},
@@ -133,11 +137,9 @@ def test_resends_kills_and_a_second_run(recording: Recording, tmp_path: Path) ->
     home = copy_landing(recording.home, tmp_path)
     writer = LandingWriter(home)
     objects = [path for path in (home / "landing" / "dispatch_events").rglob("*.gz") if path.stat().st_size]
-    for path in objects:
+    for number, path in enumerate(objects):
         again = stamp_of(path.relative_to(home).as_posix()) + timedelta(seconds=1)
-        writer.write_bytes(
-            "dispatch_events", again, f"again-{path.name[-12:-8]}", path.read_bytes(), "json.gz"
-        )
+        writer.write_bytes("dispatch_events", again, f"again{number}", path.read_bytes(), "json.gz")
     line = run_line(recording.start.date(), recording.end.date(), STEPS, "--chunk-days 1")
     actor = Actor([line, f"{line} --force"], recording.environment(home), [16.0, 24.0])
     actor.act()

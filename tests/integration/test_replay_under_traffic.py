@@ -13,26 +13,35 @@ from random import Random
 import pytest
 
 from simulation.city import SimulationConfig, simulate
-from support.command_line import STAMP, Actor, answers_to, copy_landing, environment_of, run_line, tick_lines
+from support.command_line import (
+    DISPATCH_STEPS,
+    STAMP,
+    Actor,
+    answers_to,
+    copy_landing,
+    environment_of,
+    run_line,
+    tick_lines,
+)
 from validation.clocks import TICK
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
-BELOW = (
-    "bronze.dispatch_events",
-    "silver.dispatch_events",
-    "silver.lifecycle",
-    "tiles.dispatch_15m",
-    "tiles.dispatch_1d",
-)
 VIEWS = ("features.provider_activity_15m", "features.zone_demand_15m", "features.provider_area_1d")
 START, END = date(2026, 3, 1), date(2026, 3, 11)
 LIVE = datetime(2026, 3, 11, 4, tzinfo=UTC)
 TICKS = 16  # the business day is cut within them, at 07:00
-TABLES = (*BELOW[:2], "silver.offers", "silver.assignments", "silver.jobs", *BELOW[3:], *VIEWS)
+TABLES = (
+    *DISPATCH_STEPS[:2],
+    "silver.offers",
+    "silver.assignments",
+    "silver.jobs",
+    *DISPATCH_STEPS[3:],
+    *VIEWS,
+)
 
 
-LIVE_LINES = [run_line(END, f"{LIVE:{STAMP}}", VIEWS), *tick_lines(LIVE, TICKS, (*BELOW, *VIEWS))]
+LIVE_LINES = [run_line(END, f"{LIVE:{STAMP}}", VIEWS), *tick_lines(LIVE, TICKS, (*DISPATCH_STEPS, *VIEWS))]
 REPLAY = run_line(START, END, VIEWS, "--chunk-days 1")
 COMPACT = f"compact --before {END}"
 TICKS_FLOW = 45
@@ -53,7 +62,7 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Traffic:
     """The actors have ended; `cold` holds the same landing, over the same vault, made undisturbed."""
     home, cold = tmp_path_factory.mktemp("traffic"), tmp_path_factory.mktemp("cold")
     simulate(SimulationConfig(start=START, days=11, providers=8, jobs_per_day=40, pings_days=0), home)
-    begun = answers_to([run_line(START, f"{LIVE:{STAMP}}", BELOW)], environment_of(home))
+    begun = answers_to([run_line(START, f"{LIVE:{STAMP}}", DISPATCH_STEPS)], environment_of(home))
     assert [each.code for each in begun] == [0]
     chance = Random(4)
     here = environment_of(home)
@@ -70,7 +79,7 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Traffic:
         for done in acting:
             done.result()
     copy_landing(home, cold)
-    whole = run_line(START, f"{LIVE + TICKS * TICK:{STAMP}}", (*BELOW, *VIEWS))
+    whole = run_line(START, f"{LIVE + TICKS * TICK:{STAMP}}", (*DISPATCH_STEPS, *VIEWS))
     assert answers_to([whole], environment_of(cold))[0].code == 0
     return Traffic(home, cold, *actors)
 

@@ -17,6 +17,15 @@ from validation.clocks import TICK
 
 STAMP = "%Y-%m-%dT%H:%MZ"
 
+DISPATCH_STEPS = (
+    "bronze.dispatch_events",
+    "silver.dispatch_events",
+    "silver.lifecycle",
+    "tiles.dispatch_15m",
+    "tiles.dispatch_1d",
+)
+"""The road from dispatch records to their tiles."""
+
 PROGRAM = """
 import contextlib, io, json, shlex, sys
 from roadside.cli import main
