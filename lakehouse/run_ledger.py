@@ -146,14 +146,22 @@ class RunLedger:
             row = connection.execute(query).first()
         return None if row is None else _run(row)
 
-    def was_made(self, table: str, interval: Interval) -> bool:
-        """Whether a run over the whole interval was ever published, of whatever code."""
-        covers = and_(runs.c.interval_start <= interval.start, runs.c.interval_end >= interval.end)
-        return self._any(table, covers, runs.c.status.in_(_WAS_PUBLISHED))
-
-    def published_rows(self, table: str, interval: Interval) -> bool:
-        """Whether a run over (part of) the interval was ever published with rows, so that they were read."""
-        return self._any(table, _overlaps(interval), runs.c.status.in_(_WAS_PUBLISHED), runs.c.rows != 0)
+    def never_made(self, table: str, interval: Interval) -> list[Interval]:
+        """The parts of the interval over which no run was ever published, of whatever code; in order."""
+        query = (
+            select(runs.c.interval_start, runs.c.interval_end)
+            .where(runs.c.table_name == table, _overlaps(interval), runs.c.status.in_(_WAS_PUBLISHED))
+            .order_by(runs.c.interval_start)
+        )
+        parts, reached = [], interval.start
+        with self._ops.read() as connection:
+            for start, end in connection.execute(query):
+                if start > reached:
+                    parts.append(Interval(reached, start))
+                reached = max(reached, end)
+        if reached < interval.end:
+            parts.append(Interval(reached, interval.end))
+        return parts
 
     def may_hold_rows(self, table: str, interval: Interval, before: str = "") -> bool:
         """Whether a run over (part of) the interval may have left rows: it wrote some, or was cut off.

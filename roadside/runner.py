@@ -39,7 +39,7 @@ from lakehouse.vault import handle_of
 from roadside.graph import STEPS, Edge, Step, downstream, sources_read
 from roadside.holds import completeness_of
 from roadside.locations import location_opener
-from transforms.features.revisions import content, newest_revisions, revised_rows
+from transforms.features.revisions import content, known_in, newest_revisions, revised_rows
 from transforms.grid import HELD_MEMORY
 from validation.clocks import TICK, TICK_DELAY, Interval, daily_available_at
 from validation.contract import Table
@@ -205,7 +205,7 @@ class Runner:
             return StepResult(
                 step.name, interval, "skipped", {run.table: run.rows or 0 for run in done if run is not None}
             )
-        is_new = not all(self.runs.was_made(name, interval) for name in step.writes)
+        is_new = any(self.runs.never_made(name, interval) for name in step.writes)
         started = monotonic()
         try:
             published = dict(self._frames_published(step, interval, version))
@@ -255,8 +255,9 @@ class Runner:
             is_empty = step.rests and self._rested(step.reads, interval, version)
             for table in step.tables:
                 frame: DataFrame | None = frames[table.name]
-                if table.layer == "features" and self.runs.published_rows(table.name, interval):
-                    frame = self._revised(step, table, interval, frames[table.name])
+                new = self.runs.never_made(table.name, interval) if table.layer == "features" else [interval]
+                if new != [interval]:
+                    frame = self._revised(step, table, interval, frames[table.name], new)
                 yield table.name, self._replace(table.name, interval, frame, version, is_empty=is_empty)
 
     @contextmanager
@@ -282,22 +283,28 @@ class Runner:
             return frozenset()
         return self._completeness.held_ticks(sources_read(step), interval.widened(_HELD_LOOK_BACK))
 
-    def _revised(self, step: Step, table: Table, interval: Interval, frame: DataFrame) -> DataFrame | None:
+    def _revised(
+        self, step: Step, table: Table, interval: Interval, frame: DataFrame, new: Sequence[Interval]
+    ) -> DataFrame | None:
         """Published rows stay; where the values in force differ, rows of the next revision are added.
 
-        None if nothing differs.
+        In the `new` parts, never published, the frame's rows stand as first made. None if nothing
+        differs.
         """
-        published = self.lakehouse.read_known(table, interval)
+        is_new = known_in(table, new)
+        computed = conform(frame, table)
+        published = self.lakehouse.read_known(table, interval).where(~is_new)
         newest = content(newest_revisions(published, table), table)
-        if frame_digest(newest) == frame_digest(content(conform(frame, table), table)):
-            return None
+        rows = published.unionByName(computed.where(is_new))
+        if frame_digest(newest) == frame_digest(content(computed.where(~is_new), table)):
+            return rows if new else None
         assert step.build is not None
         wide = interval.widened(REVISION_LOOK_BACK)
         edge = replace(self._edge, held=self._held(step, wide))
         with self._inputs(step, wide) as inputs:
-            computed = conform(step.build(inputs, wide, edge)[table.name], table)
-        added = revised_rows(published, computed, table, interval.start, self._now())
-        return None if added.isEmpty() else published.unionByName(added)
+            in_force = conform(step.build(inputs, wide, edge)[table.name], table)
+        added = revised_rows(published, in_force, table, interval.start, self._now()).where(~is_new)
+        return None if added.isEmpty() and not new else rows.unionByName(added)
 
     def _ingest(self, step: Step, interval: Interval, version: str) -> Iterator[tuple[str, Published]]:
         source = source_named(step.name.partition(".")[2])

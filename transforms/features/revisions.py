@@ -6,11 +6,13 @@ instants that had a row, and at those that have one now. Feast takes the newest 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from validation.clocks import Interval
 from validation.contract import Table
 from validation.contracts.features.feature_table import entity_keys, feature_columns
 
@@ -23,6 +25,15 @@ def newest_revisions(published: DataFrame, table: Table) -> DataFrame:
     return (
         published.withColumn("age", F.row_number().over(newest)).where("age = 1").select(*table.column_names)
     )
+
+
+def known_in(table: Table, parts: Sequence[Interval]) -> Column:
+    """Whether a row of the table is known in one of the parts."""
+    known = F.col(table.clock)
+    inside = F.lit(False)
+    for part in parts:
+        inside |= (known > F.lit(part.start)) & (known <= F.lit(part.end))
+    return inside
 
 
 def content(rows: DataFrame, table: Table) -> DataFrame:

@@ -92,15 +92,23 @@ def test_runs_whose_inputs_were_replaced_no_longer_stand(ledger: RunLedger) -> N
     assert ledger.published(TABLE, before, "c1") is not None
 
 
-def test_an_interval_was_made_even_if_what_it_read_was_replaced_since(ledger: RunLedger) -> None:
-    failed = ledger.begin(TABLE, DAY, "c1")
-    ledger.fail(failed.run_id, "Moved")
-    assert not ledger.was_made(TABLE, TICK)
+def test_what_was_made_stays_made_even_if_what_it_read_was_replaced_since(ledger: RunLedger) -> None:
+    ledger.fail(ledger.begin(TABLE, DAY, "c1").run_id, "Moved")
+    assert ledger.never_made(TABLE, TICK) == [TICK]
     publish(ledger, DAY)
     ledger.supersede(TABLE, DAY)
-    assert ledger.was_made(TABLE, TICK)
-    assert not ledger.was_made(TABLE, Interval(DAY.start, DAY.end + timedelta(minutes=15)))
-    assert not ledger.was_made("silver.jobs", TICK)
+    assert ledger.never_made(TABLE, TICK) == []
+    assert ledger.never_made("silver.jobs", TICK) == [TICK]
+
+
+def test_the_parts_never_made_are_what_the_published_runs_leave(ledger: RunLedger) -> None:
+    hour = timedelta(hours=1)
+    for start, hours, code in ((2, 3, "c1"), (4, 2, "c2"), (5, 1, "c1"), (10, 1, "c1"), (23, 2, "c1")):
+        publish(ledger, Interval(DAY.start + start * hour, DAY.start + (start + hours) * hour), code)
+    assert [
+        ((part.start - DAY.start) / hour, (part.end - DAY.start) / hour)
+        for part in ledger.never_made(TABLE, DAY)
+    ] == [(0, 2), (6, 10), (11, 23)]
 
 
 def test_the_run_that_asks_whether_rows_may_be_there_does_not_count(ledger: RunLedger) -> None:
@@ -118,13 +126,7 @@ def test_a_run_that_was_cut_off_may_have_left_rows_but_published_none(ledger: Ru
     """So that features made after a kill are a first publication, not a revision."""
     ledger.fail(ledger.begin(TABLE, DAY, "c1").run_id, "ProcessDied")
     assert ledger.may_hold_rows(TABLE, TICK)
-    assert not ledger.published_rows(TABLE, TICK)
-    ledger.finish(ledger.begin(TABLE, TICK, "c1").run_id, snapshot_id=None, rows=0)
-    assert not ledger.published_rows(TABLE, DAY)
-    publish(ledger, TICK)
-    ledger.supersede(TABLE, TICK)
-    assert ledger.published_rows(TABLE, DAY)
-    assert not ledger.published_rows("silver.jobs", DAY)
+    assert ledger.never_made(TABLE, DAY) == [DAY]
 
 
 BEGIN = """
