@@ -18,7 +18,7 @@ demo: setup ## build a small city and carry it from landed files to Redis and a 
 	@$(setup_environment) $(bin)/roadside demo $(ARGS)
 
 test: lint ## lint, then run every test; ARGS="tests/unit -k offers" for some of them
-	@$(setup_environment) $(bin)/python -m pytest $(ARGS)
+	@$(setup_environment) $(bin)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: setup ## the tests that take minutes each: any chunks, any stream, four roads, a replay under traffic
 	@$(setup_environment) $(bin)/python -m pytest -m long $(ARGS)

@@ -12,7 +12,7 @@ from simulation.afternoon import write_afternoon
 from support.command_line import Answer, answers_to
 from support.identities import found_in_bytes, planted_in_the_afternoon, readable
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow(minutes=3), pytest.mark.timeout(900)]
 
 START, FROM, TICK = "2026-03-10T16:00Z", "2026-03-10T17:00Z", "2026-03-10T17:15Z"
 LINES = (

@@ -40,7 +40,7 @@ from validation.errors import CheckFailed, NotReady, UserError
 from validation.spark_schema import struct_of
 
 # The warnings are Feast's and pyspark's own.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.slow(minutes=1), pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
 
 DAY = timedelta(days=1)
 KNOWN = Interval(datetime(2026, 3, 8, tzinfo=UTC), datetime(2026, 3, 14, tzinfo=UTC))

@@ -18,7 +18,7 @@ from support.feature_rows import at, feature_row, feature_tables, start_empty_re
 from validation.errors import UserError
 
 # The warnings are Feast's and pyspark's own.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.slow(minutes=1), pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
 
 TICK, DECIDED = at(19), at(19, 10)
 LATITUDES, LONGITUDE = [37.81, 37.85], -122.27  # 1.1 and 5.6 km north of the job

@@ -34,7 +34,7 @@ from support.oracle_landing import records_from_landing
 from support.oracle_records import Landed
 from validation.contracts import table_named
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow(minutes=5), pytest.mark.timeout(900)]
 
 BACKDATED = timedelta(minutes=15)
 MONTH_END = datetime(2024, 4, 1, tzinfo=UTC)

@@ -52,7 +52,7 @@ from validation.contracts.training.row_index import ROW_INDEX
 from validation.errors import InputMissing
 
 # The warnings are Feast's and pyspark's own.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.slow(minutes=8), pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
 
 START, END = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 12, tzinfo=UTC)
 WHOLE = Interval(START, END)

@@ -27,7 +27,7 @@ from support.oracle_views import VIEWS
 from support.tokens import driver_tokens
 from validation.clocks import TICK, Interval, business_day_start
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow(minutes=2), pytest.mark.timeout(900)]
 
 TICKS = 24
 CUTS = {

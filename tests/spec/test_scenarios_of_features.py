@@ -32,7 +32,7 @@ from validation.contract import Table
 from validation.contracts.features.provider_activity_15m import PROVIDER_ACTIVITY_15M
 from validation.sources import SOURCES
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow(minutes=2), pytest.mark.timeout(600)]
 
 DISPATCH = "dispatch_events"
 WHOLE = Interval(at("15:30"), at("19:15"))

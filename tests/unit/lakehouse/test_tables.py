@@ -16,7 +16,7 @@ from support.frames import frame_of
 from validation.clocks import TICK, Interval
 from validation.contracts.tiles.traffic_15m import TRAFFIC_15M as TABLE
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=1)
 
 START, DAY = datetime(2026, 3, 1, tzinfo=UTC), timedelta(days=1)
 

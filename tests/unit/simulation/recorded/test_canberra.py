@@ -170,7 +170,7 @@ def test_a_missing_feed_is_said(tmp_path):
         replay_canberra(tmp_path, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=0.3)
 def test_a_year_of_the_feed_makes_the_transitions_that_pandas_counts(recorded_data, tmp_path, landed):
     summary = replay_canberra(recorded_data, tmp_path)
     objects = landed(tmp_path, "dispatch_events")

@@ -77,7 +77,7 @@ def test_a_link_without_a_place_is_refused(feed, tmp_path):
         replay_new_york(feed(("2018-05-01T00:03:03", 50.0, 0, 5)), tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=0.3)
 def test_every_reading_of_the_recording_lands_once(recorded_data, tmp_path, landed):
     summary = replay_new_york(recorded_data, tmp_path)
     count = summary.sources["traffic_speeds"]

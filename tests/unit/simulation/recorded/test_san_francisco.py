@@ -114,7 +114,7 @@ def test_days_without_a_recording_are_refused_by_name(recorded_data, tmp_path):
         replay_san_francisco(recorded_data, tmp_path, date(2018, 6, 1), date(2018, 6, 1))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=0.3)
 def test_two_days_of_the_recording_land_whole(recorded_data, tmp_path, landed):
     start = date(2018, 5, 26)
     summary = replay_san_francisco(recorded_data, tmp_path, start, start + timedelta(days=2))
@@ -129,7 +129,7 @@ def test_two_days_of_the_recording_land_whole(recorded_data, tmp_path, landed):
     assert summary.sources["traffic_speeds"].records == summary.rows_read[probe_speeds.FILE]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=0.3)
 def test_labels_of_the_raw_file_are_those_of_the_landed_events(recorded_data, tmp_path, landed):
     replay_san_francisco(recorded_data, tmp_path, date(2016, 12, 31), date(2017, 1, 6))
     events = pd.DataFrame(records_of(landed(tmp_path, "dispatch_events")))
