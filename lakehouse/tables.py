@@ -15,7 +15,7 @@ from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from lakehouse.branches import Staged, branch_of, drop_branches, fork, head_of, move_main, moved
@@ -201,7 +201,7 @@ class Lakehouse:
         drop_branches(iceberg, alive)
         base = head_of(iceberg)
         held = self.read(table).where(F.expr(span.holds))
-        holds_rows = base is not None and not held.isEmpty()
+        holds_rows = base is not None and self._may_hold(table, span) and not held.isEmpty()
         fork(iceberg, branch, base)
         swap = span.is_whole_partitions
         if swap:
@@ -296,27 +296,39 @@ class Lakehouse:
             return 0
         return int(iceberg.snapshot(ref.snapshotId()).summary().get("added-records") or 0)
 
+    def _may_hold(self, table: Table, span: _Span) -> bool:
+        """Whether a file of main may have rows in the span, as metadata alone tells."""
+        jvm = self.spark._jvm
+        convert = jvm.org.apache.spark.sql.execution.datasources.SparkExpressionConverter  # type: ignore[union-attr]
+        where = convert.collectResolvedSparkExpression(
+            self.spark._jsparkSession, self.identifier(table), span.holds
+        )
+        scan = self._iceberg(table).newScan().filter(convert.convertToIcebergExpression(where))
+        return bool(scan.planFiles().iterator().hasNext())
+
     def _branch(self, table: Table, branch: str) -> DataFrame:
         return self.spark.read.option("branch", branch).table(self.identifier(table))
 
     def _violations(self, table: Table, span: _Span, branch: str) -> tuple[int, dict[str, int]]:
-        """The branch's rows in the span, and how many break each check, all in one pass."""
+        """The branch's rows in the span, and how many break each check; in one pass unless a key repeats."""
         violations = {f"{name}_not_null": F.col(name).isNull() for name in table.not_null}
         violations |= {check.name: ~F.coalesce(F.expr(check.holds), F.lit(False)) for check in table.checks}
-        per_key = (
-            self._branch(table, branch)
-            .where(F.expr(span.holds))
-            .groupBy(*table.key)
-            .agg(
+        rows = self._branch(table, branch).where(F.expr(span.holds))
+
+        def counted(*keys: Column) -> Row:
+            per_key = rows.groupBy(*keys).agg(
                 F.count(F.lit(1)).alias("rows"),
                 *(F.sum(broken.cast("long")).alias(name) for name, broken in violations.items()),
             )
-        )
-        totals = per_key.agg(
-            F.sum("rows").alias("rows"),
-            F.sum((F.col("rows") > 1).cast("long")).alias("unique_key"),
-            *(F.sum(name).alias(name) for name in violations),
-        ).collect()[0]
+            return per_key.agg(
+                F.sum("rows").alias("rows"),
+                F.sum((F.col("rows") > 1).cast("long")).alias("unique_key"),
+                *(F.sum(name).alias(name) for name in violations),
+            ).collect()[0]
+
+        totals = counted(F.xxhash64(*table.key).alias("key_hash"))
+        if totals["unique_key"]:  # or two keys of one hash: the keys themselves decide
+            totals = counted(*(F.col(name) for name in table.key))
         return int(totals["rows"] or 0), {
             name: int(totals[name] or 0) for name in ("unique_key", *violations)
         }

@@ -30,9 +30,11 @@ def frame_of(spark: SparkSession, table: Table, rows: Iterable[Mapping[str, Any]
     """The rows in the table's columns.
 
     What a row leaves out is null, or filled in where the contract wants a value; known_date follows
-    known_at, and landed_at is the minute before it.
+    known_at, landed_at is the minute before it, and source_line its place among the rows.
     """
-    return spark.createDataFrame([_filled(table, row) for row in rows], struct_of(table))
+    return spark.createDataFrame(
+        [_filled(table, row, number) for number, row in enumerate(rows)], struct_of(table)
+    )
 
 
 def in_chunks(
@@ -66,11 +68,12 @@ def known_in(frame: DataFrame, interval: Interval, look_back: timedelta) -> Data
     return frame.where((F.col("known_at") > F.lit(given.start)) & (F.col("known_at") <= F.lit(given.end)))
 
 
-def _filled(table: Table, row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _filled(table: Table, row: Mapping[str, Any], number: int) -> tuple[Any, ...]:
     unknown = set(row) - set(table.column_names)
     assert not unknown, f"{table.name} has no columns {sorted(unknown)}"
     known_at = row["known_at"]
     derived = {"known_date": known_date(known_at), "landed_at": known_at - timedelta(minutes=1)}
+    derived["source_line"] = number
     return tuple(
         row[column.name]
         if column.name in row

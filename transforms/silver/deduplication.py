@@ -19,7 +19,9 @@ from validation.source import Source
 
 COPY_ORDER = ("known_at", "source_object", "source_line")
 """Which of two copies was first."""
-KEY_HASH = "key_hash"
+POSITION = ("source_object", "source_line")
+"""Where a row was landed: no two rows of bronze have one position."""
+KEY_HASH, SECOND = "key_hash", "event_second"
 SENT_TO_EVERY_TASK = 3 * TICK
 """The longest interval whose hashes are: a tick of pings and what jumps need before it, at most 6 M."""
 
@@ -29,7 +31,7 @@ class Identity:
     """What makes two bronze rows copies of one record.
 
     Attributes:
-        key: columns that copies have in common, event_timestamp among them.
+        key: columns that copies have in common, event_timestamp among them; never null.
         horizon: a copy known longer than this before a row is not looked for.
     """
 
@@ -47,14 +49,33 @@ def identity_of(source: Source, *key: str) -> Identity:
 
 
 def first_copies(bronze: DataFrame, interval: Interval, identity: Identity) -> DataFrame:
-    """The interval's rows less the later copies. Needs bronze known in the horizon before the interval."""
-    in_order = Window.partitionBy(KEY_HASH, *identity.key).orderBy(*COPY_ORDER)
-    is_later = F.col("copy_known_at") >= F.col("known_at") - span(identity.horizon)
+    """The interval's rows less the later copies. Needs bronze known in the horizon before the interval.
+
+    Rows are looked at in full once; the search for copies reads keys and order only.
+    """
+    later = _hint(_later_copies(bronze, interval, identity), interval)
+    return bronze.where(known_within(interval)).join(later, [*POSITION], "left_anti").select(*bronze.columns)
+
+
+def _later_copies(bronze: DataFrame, interval: Interval, identity: Identity) -> DataFrame:
+    """Positions of the interval's rows that have an earlier copy within the horizon.
+
+    The nearest of the earlier copies lies in the interval, or all of them lie before it. `copies` and
+    `copy_known_at` are asked for where they say nothing new, so that Spark does their work once.
+    """
+    key = [KEY_HASH, *identity.key]
+    inside, hashes = _inside(bronze, interval, identity)
+    before = _earlier(bronze, interval, identity, hashes).groupBy(*key)
+    last = before.agg(F.max("known_at").alias("copy_known_at")).where(F.col("copy_known_at").isNotNull())
+    repeated = hashes.where(F.col("copies") > 1).select(KEY_HASH).unionByName(last.select(KEY_HASH))
+    nearest = F.lag("known_at").over(Window.partitionBy(*key).orderBy(*COPY_ORDER))
+    is_later = F.col("nearest") >= F.col("known_at") - span(identity.horizon)
     return (
-        _with_earlier_copies(bronze, interval, identity, "known_at")
-        .withColumn("copy_known_at", F.lag("known_at").over(in_order))
-        .where(F.col("is_inside") & ~F.coalesce(is_later, F.lit(False)))
-        .select(*bronze.columns)
+        inside.join(_hint(repeated, interval), KEY_HASH, "left_semi")
+        .join(_hint(last, interval), key, "left")
+        .withColumn("nearest", F.coalesce(nearest, F.col("copy_known_at")))
+        .where(is_later)
+        .select(*POSITION)
     )
 
 
@@ -74,36 +95,42 @@ def duplicate_counts(bronze: DataFrame, interval: Interval, identity: Identity) 
     first, own = F.col("first_copy"), F.struct(*COPY_ORDER)
     is_later = F.struct(*(first[name] for name in COPY_ORDER)) != own
     is_conflict = first["content_digest"] != F.col("content_digest")
+    columns = [KEY_HASH, *identity.key, *content]
+    inside, hashes = _inside(bronze, interval, identity)
+    earlier = _earlier(bronze, interval, identity, hashes)
     return (
-        _with_earlier_copies(bronze.select(*identity.key, *content), interval, identity, *content)
+        inside.select(*columns, F.lit(True).alias("is_inside"))
+        .unionByName(earlier.select(*columns, F.lit(False).alias("is_inside")))
         .withColumn("first_copy", F.min(F.struct(*content)).over(in_horizon))
         .where(F.col("is_inside") & is_later)
         .agg(F.count_if(~is_conflict).alias("resend_count"), F.count_if(is_conflict).alias("conflict_count"))
     )
 
 
-def _with_earlier_copies(
-    bronze: DataFrame, interval: Interval, identity: Identity, *columns: str
-) -> DataFrame:
-    """The interval's rows (is_inside), and key and columns of the rows in the horizon before, if copies.
+def _inside(bronze: DataFrame, interval: Interval, identity: Identity) -> tuple[DataFrame, DataFrame]:
+    """The interval's rows with a hash of their key; by hash and event second, how many rows there are."""
+    hashed = {KEY_HASH: F.xxhash64(*identity.key), SECOND: F.unix_seconds("event_timestamp")}
+    inside = bronze.where(known_within(interval)).withColumns(hashed)
+    return inside, inside.groupBy(*hashed).agg(F.count(F.lit(1)).alias("copies"))
 
-    A row before the interval has a copy in it only if its event second stands in the interval, and a
-    hash of its key does: the seconds are few and spare most of a long look-back the search among the
-    hashes, which go to every task where the interval is short. Both only select: keys decide.
+
+def _earlier(bronze: DataFrame, interval: Interval, identity: Identity, hashes: DataFrame) -> DataFrame:
+    """Rows known in the horizon before the interval that may have a copy in it.
+
+    Such a row's event second stands in the interval, and its hash is among `hashes`. The seconds are few
+    and spare most of a long look-back the search among the hashes. Both only select: keys decide.
     """
-    key_hash = F.xxhash64(*identity.key).alias(KEY_HASH)
-    second = F.unix_seconds("event_timestamp").alias("event_second")
     before = Interval(interval.start - identity.horizon, interval.start)
-    inside = bronze.where(known_within(interval))
-    hashes = inside.select(key_hash)
-    if interval.end - interval.start <= SENT_TO_EVERY_TASK:
-        hashes = F.broadcast(hashes)
-    earlier = (
+    found = hashes.where(F.col("copies") > 0)
+    return (
         bronze.where(known_within(before))
-        .select(*identity.key, *columns, key_hash, second)
-        .join(F.broadcast(inside.select(second).distinct()), "event_second", "left_semi")
-        .join(hashes, KEY_HASH, "left_semi")
-        .select(*identity.key, *columns, KEY_HASH, F.lit(False).alias("is_inside"))
+        .withColumn(SECOND, F.unix_seconds("event_timestamp"))
+        .join(F.broadcast(found.select(SECOND).distinct()), SECOND, "left_semi")
+        .withColumn(KEY_HASH, F.xxhash64(*identity.key))
+        .join(_hint(found.select(KEY_HASH), interval), KEY_HASH, "left_semi")
     )
-    inside = inside.select("*", key_hash, F.lit(True).alias("is_inside"))
-    return inside.unionByName(earlier, allowMissingColumns=True)
+
+
+def _hint(frame: DataFrame, interval: Interval) -> DataFrame:
+    """The frame, sent to every task if the interval is short."""
+    return F.broadcast(frame) if interval.end - interval.start <= SENT_TO_EVERY_TASK else frame

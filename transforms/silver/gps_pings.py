@@ -24,7 +24,9 @@ IDENTITY = identity_of(SOURCE, "event_id", "event_timestamp")
 LOOK_BACK = IDENTITY.horizon + JUMP_MEMORY
 """A fix is compared with one known JUMP_MEMORY earlier, which must itself be a first copy."""
 
-_FIX = ("known_at", "event_timestamp", "latitude", "longitude")
+_ORDER = ("known_at", "event_timestamp", "event_id")
+"""Fixes of a driver, as they became known."""
+_FIX = (*_ORDER, "latitude", "longitude")
 
 
 def gps_pings(bronze_gps_pings: DataFrame, interval: Interval) -> DataFrame:
@@ -32,10 +34,12 @@ def gps_pings(bronze_gps_pings: DataFrame, interval: Interval) -> DataFrame:
 
     Late, stale, inaccurate and implausible fixes are kept and flagged.
     """
-    as_known = Window.partitionBy("driver_id").orderBy("known_at", "event_timestamp", "event_id")
     remembered = Interval(interval.start - JUMP_MEMORY, interval.end)
+    fixes = first_copies(bronze_gps_pings, remembered, IDENTITY)
+    as_known = Window.partitionBy("driver_id").orderBy(*_ORDER)
     return (
-        first_copies(bronze_gps_pings, remembered, IDENTITY)
+        fixes.where(known_within(interval))
+        .unionByName(_last_before(fixes, interval), allowMissingColumns=True)
         .withColumn("before", F.lag(F.struct(*_FIX)).over(as_known))
         .withColumn("is_implausible_jump", _is_implausible_jump(F.col("before")))
         .where(known_within(interval))
@@ -49,6 +53,13 @@ def gps_pings(bronze_gps_pings: DataFrame, interval: Interval) -> DataFrame:
         )
         .select(*GPS_PINGS.column_names)
     )
+
+
+def _last_before(fixes: DataFrame, interval: Interval) -> DataFrame:
+    """Each driver's last fix remembered from before the interval."""
+    last = F.max(F.struct(*_FIX)).alias("fix")
+    before = Interval(interval.start - JUMP_MEMORY, interval.start)
+    return fixes.where(known_within(before)).groupBy("driver_id").agg(last).select("driver_id", "fix.*")
 
 
 def _is_implausible_jump(before: Column) -> Column:
