@@ -4,7 +4,7 @@ Feast imports each Python file of this folder that `.feastignore` does not name,
 modules imported here are therefore ignored there, or their objects would be registered twice.
 """
 
-from feature_repo.entities import area, driver, job, provider, service, zone
+from feature_repo.entities import area, driver, hour_of_week, job, market, program, provider, service, zone
 from feature_repo.on_demand.assigned_driver_trip import assigned_driver_trip
 from feature_repo.on_demand.equipment_fit import equipment_fit
 from feature_repo.on_demand.job_shape import job_shape
@@ -19,9 +19,12 @@ from feature_repo.services.matching_acceptance_v1 import matching_acceptance_v1
 from feature_repo.services.matching_ranking_v1 import matching_ranking_v1
 from feature_repo.services.ops_board_v1 import ops_board_v1
 from feature_repo.views.area_dispatch_15m import area_dispatch_15m
+from feature_repo.views.area_hour_1d import area_hour_1d
 from feature_repo.views.area_service_1d import area_service_1d
 from feature_repo.views.driver_state_15m import driver_state_15m
 from feature_repo.views.job_state_15m import job_state_15m
+from feature_repo.views.market_dispatch_15m import market_dispatch_15m
+from feature_repo.views.program_dispatch_15m import program_dispatch_15m
 from feature_repo.views.provider_activity_15m import provider_activity_15m
 from feature_repo.views.provider_area_1d import provider_area_1d
 from feature_repo.views.provider_fleet_15m import provider_fleet_15m
@@ -34,6 +37,7 @@ from feature_repo.views.zone_traffic_15m import zone_traffic_15m
 __all__ = [
     "area",
     "area_dispatch_15m",
+    "area_hour_1d",
     "area_service_1d",
     "assigned_driver_trip",
     "driver",
@@ -41,12 +45,17 @@ __all__ = [
     "equipment_fit",
     "eta_v1",
     "eta_v2",
+    "hour_of_week",
     "job",
     "job_shape",
     "job_state_15m",
+    "market",
+    "market_dispatch_15m",
     "matching_acceptance_v1",
     "matching_ranking_v1",
     "ops_board_v1",
+    "program",
+    "program_dispatch_15m",
     "promise_context",
     "provider",
     "provider_activity_15m",

@@ -26,11 +26,29 @@ area = Entity(
     value_type=ValueType.STRING,
     description="H3 r6 cell, parent of the zone.",
 )
+market = Entity(
+    name="market",
+    join_keys=["market_id"],
+    value_type=ValueType.STRING,
+    description="H3 r4 cell, parent of the area.",
+)
+program = Entity(
+    name="program",
+    join_keys=["program_id"],
+    value_type=ValueType.STRING,
+    description="The client's contract.",
+)
 service = Entity(
     name="service",
     join_keys=["service_type"],
     value_type=ValueType.STRING,
     description="Service asked for, as last stated at or before the row's moment.",
+)
+hour_of_week = Entity(
+    name="hour_of_week",
+    join_keys=["local_hour_of_week"],
+    value_type=ValueType.STRING,
+    description="Hour of the week in New York, the business day's clock: 0 is Monday at 00:00.",
 )
 job = Entity(
     name="job",

@@ -5,6 +5,7 @@ only with full feature names, `view__feature`, which is how every service is rea
 """
 
 from feature_repo.views.area_dispatch_15m import area_dispatch_15m
+from feature_repo.views.area_hour_1d import area_hour_1d
 from feature_repo.views.area_service_1d import area_service_1d
 from feature_repo.views.provider_area_1d import provider_area_1d
 from feature_repo.views.zone_demand_15m import zone_demand_15m
@@ -23,6 +24,7 @@ incident_area_dispatch_15m = area_dispatch_15m.with_name("incident_area_dispatch
     _OF_AREA
 )
 incident_area_service_1d = area_service_1d.with_name("incident_area_service_1d").with_join_key_map(_OF_AREA)
+incident_area_hour_1d = area_hour_1d.with_name("incident_area_hour_1d").with_join_key_map(_OF_AREA)
 provider_in_incident_area_1d = provider_area_1d.with_join_key_map(_OF_AREA)
 """A provider's view, so it keeps its name: provider_area_1d, asked for the incident's area."""
 

@@ -12,8 +12,11 @@ from lakehouse.tables import Lakehouse
 from roadside.graph import step_named
 from transforms.features import (
     area_dispatch_15m,
+    area_hour_1d,
     area_service_1d,
     driver_state_15m,
+    market_dispatch_15m,
+    program_dispatch_15m,
     provider_activity_15m,
     provider_area_1d,
     provider_fleet_15m,
@@ -32,8 +35,11 @@ from validation.errors import UnknownName
 
 _TRANSFORMS: Mapping[str, Callable[..., DataFrame]] = {
     "area_dispatch_15m": area_dispatch_15m.area_dispatch_15m,
+    "area_hour_1d": area_hour_1d.area_hour_1d,
     "area_service_1d": area_service_1d.area_service_1d,
     "driver_state_15m": driver_state_15m.driver_state_15m,
+    "market_dispatch_15m": market_dispatch_15m.market_dispatch_15m,
+    "program_dispatch_15m": program_dispatch_15m.program_dispatch_15m,
     "provider_activity_15m": provider_activity_15m.provider_activity_15m,
     "provider_area_1d": provider_area_1d.provider_area_1d,
     "provider_fleet_15m": provider_fleet_15m.provider_fleet_15m,
@@ -43,7 +49,8 @@ _TRANSFORMS: Mapping[str, Callable[..., DataFrame]] = {
     "zone_supply_15m": zone_supply_15m.zone_supply_15m,
     "zone_traffic_15m": zone_traffic_15m.zone_traffic_15m,
 }
-"""job_state_15m is what was known of a job: it has no other timeline."""
+"""job_state_15m is what was known of a job: it has no other timeline. Nor have the drivers of area_hour_1d,
+which are those that its ticks saw."""
 
 _STATES = "tiles.driver_states_15m"
 _FIXES = "tiles.driver_fixes_15m"

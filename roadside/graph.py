@@ -14,9 +14,12 @@ from pyspark.sql import Column, DataFrame
 
 from transforms.features import (
     area_dispatch_15m,
+    area_hour_1d,
     area_service_1d,
     driver_state_15m,
     job_state_15m,
+    market_dispatch_15m,
+    program_dispatch_15m,
     provider_activity_15m,
     provider_area_1d,
     provider_fleet_15m,
@@ -38,6 +41,7 @@ from transforms.silver import (
     traffic_speeds,
 )
 from transforms.silver.histories import rows_of
+from transforms.tiles import area_hour_1d as area_hour_tiles
 from transforms.tiles import (
     dispatch_1d,
     dispatch_15m,
@@ -290,6 +294,17 @@ STEPS: tuple[Step, ...] = (
         _one("tiles.traffic_15m", traffic_15m.traffic_15m),
     ),
     Step(
+        "tiles.area_hour_1d",
+        ("tiles.area_hour_1d",),
+        {
+            **{f"silver.{name}": area_hour_tiles.LOOK_BACK for name in ("offers", "assignments", "jobs")},
+            "tiles.driver_states_15m": area_hour_tiles.STATES_LOOK_BACK,
+        },
+        _one("tiles.area_hour_1d", area_hour_tiles.area_hour_1d),
+        is_daily=True,
+        rests=False,
+    ),
+    Step(
         "features.driver_state_15m",
         ("features.driver_state_15m",),
         {
@@ -305,8 +320,19 @@ STEPS: tuple[Step, ...] = (
     _fleet_view(zone_supply_15m, zone_supply_15m.MONTH),
     _view(zone_traffic_15m, "tiles.traffic_15m"),
     _fleet_view(
-        area_dispatch_15m, area_dispatch_15m.MONTH, {"tiles.dispatch_15m": area_dispatch_15m.SPEC.look_back}
+        area_dispatch_15m,
+        area_dispatch_15m.MONTH,
+        {
+            "tiles.dispatch_15m": area_dispatch_15m.SPEC.look_back,
+            "tiles.area_hour_1d": area_dispatch_15m.USUAL_LOOK_BACK,
+        },
     ),
+    _fleet_view(
+        market_dispatch_15m,
+        market_dispatch_15m.MONTH,
+        {"tiles.dispatch_15m": market_dispatch_15m.SPEC.look_back},
+    ),
+    _view(program_dispatch_15m, "tiles.dispatch_15m"),
     Step(
         "features.job_state_15m",
         ("features.job_state_15m",),
@@ -318,6 +344,7 @@ STEPS: tuple[Step, ...] = (
     _view(provider_service_1d, "tiles.dispatch_1d", sources=("dispatch_events",)),
     _view(provider_area_1d, "tiles.dispatch_1d", sources=("dispatch_events",)),
     _view(area_service_1d, "tiles.dispatch_1d", sources=("dispatch_events",)),
+    _view(area_hour_1d, "tiles.area_hour_1d"),
 )
 
 

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
 from pyspark.sql.types import StringType
 
-AREA_RESOLUTION = 6
+AREA_RESOLUTION, MARKET_RESOLUTION = 6, 4
 
 
 def area_of(zone_id: str | None) -> str | None:
@@ -21,19 +21,48 @@ def area_of(zone_id: str | None) -> str | None:
     >>> area_of("87288439cffffff")
     '86288439fffffff'
     """
-    return None if zone_id is None else str(h3.cell_to_parent(zone_id, AREA_RESOLUTION))
+    return _parent(zone_id, AREA_RESOLUTION)
+
+
+def market_of(zone_id: str | None) -> str | None:
+    """The r4 parent of an r7 cell: the market, where no reference names it (some 40 km across).
+
+    >>> market_of("87288439cffffff")
+    '8428843ffffffff'
+    """
+    return _parent(zone_id, MARKET_RESOLUTION)
 
 
 def with_area(frame: DataFrame) -> DataFrame:
-    """The frame with the r6 parent of its zone_id as area_id."""
+    """The frame with the r6 parent of its zone_id as area_id; null or empty where that is."""
     return frame.withColumn("area_id", _areas(F.col("zone_id")))
 
 
+def with_market(frame: DataFrame) -> DataFrame:
+    """The frame with the market of its zone_id as market_id; null or empty where that is."""
+    return frame.withColumn("market_id", _markets(F.col("zone_id")))
+
+
+def _parent(zone_id: str | None, resolution: int) -> str | None:
+    return str(h3.cell_to_parent(zone_id, resolution)) if zone_id else zone_id
+
+
+def _parents(zones: pa.Array, resolution: int) -> pa.Array:
+    coded = zones.dictionary_encode()
+    parents = [_parent(zone, resolution) for zone in coded.dictionary.to_pylist()]
+    return pa.array(parents, pa.string()).take(coded.indices)
+
+
 def _areas_of(zones: pa.Array) -> pa.Array:
-    return pa.array([area_of(zone) for zone in zones.to_pylist()], pa.string())
+    return _parents(zones, AREA_RESOLUTION)
+
+
+def _markets_of(zones: pa.Array) -> pa.Array:
+    return _parents(zones, MARKET_RESOLUTION)
 
 
 _areas = arrow_udf(_areas_of, StringType())  # type: ignore[call-overload]
+_markets = arrow_udf(_markets_of, StringType())  # type: ignore[call-overload]
 
 
 def with_disk(zones: DataFrame, k: int) -> DataFrame:

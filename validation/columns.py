@@ -75,6 +75,12 @@ _LIFECYCLE = (
     Column("service_type", _S, "Service asked for, as last stated at or before the row's moment."),
     Column("zone_id", _S, "H3 r7 cell of the incident (about 5 km2)."),
     Column("area_id", _S, "H3 r6 cell, parent of the zone."),
+    Column("market_id", _S, "H3 r4 cell, parent of the area."),
+    Column(
+        "local_hour_of_week",
+        _S,
+        "Hour of the week in New York, the business day's clock: 0 is Monday at 00:00.",
+    ),
     Column("destination_zone_id", _S, "H3 r7 cell of the drop."),
     Column("promised_arrival_at", _T, "Latest promise of arrival known at the row's moment.", "UTC"),
     Column("offer_expires_at", _T, "When the offer lapses.", "UTC"),

@@ -39,7 +39,7 @@ PROVIDER_ACTIVITY = (
 )
 
 ZONE_DEMAND = (
-    *_counts("requests", "Immediate roadside requests in the zone or area", "15m", "60m", "4h", "28d"),
+    *_counts("requests", "Immediate roadside requests", "15m", "60m", "4h", "28d"),
     *_counts("tow_requests", "Immediate roadside tow requests in the zone", "60m"),
     *_counts("member_cancels", "Immediate roadside requests cancelled by the member, by cancel", "60m"),
     Column("open_unassigned_count", _L, "Requests waiting without a provider, at most 24 h."),
@@ -228,6 +228,31 @@ PROVIDER_PERFORMANCE = (
     ),
 )
 
+AREA_HOUR = (
+    Column(
+        "requests_60m_vs_baseline_ratio",
+        _D,
+        "Requests of the 60 minutes over area_hour_1d's mean for the hour that holds their middle, as the "
+        "last cut knew it; null where that is 0.",
+        "ratio",
+    ),
+    Column("weeks_8w_count", _L, "How often the hour came in 8 weeks, on days that saw requests or drivers."),
+    Column("requests_per_hour_mean_8w", _D, "Immediate roadside requests each time the hour came."),
+    Column("drivers_available_mean_8w", _D, "Available drivers last seen in the area, at the hour's ticks."),
+    Column(
+        "offer_accept_ratio_8w",
+        _D,
+        "Accepted share of the offers made in the hour, withdrawn ones left out.",
+        "ratio",
+    ),
+    Column(
+        "arrival_minutes_p50_8w",
+        _L,
+        "Median minutes from acceptance to arrival, of arrivals in the hour, bucket's upper edge.",
+        "min",
+    ),
+)
+
 FEATURE_COLUMNS = (
     *PROVIDER_ACTIVITY,
     *ZONE_DEMAND,
@@ -238,6 +263,7 @@ FEATURE_COLUMNS = (
     *AREA_DISPATCH,
     *JOB_STATE,
     *SERVICE_RECORD,
+    *AREA_HOUR,
     *PROVIDER_PERFORMANCE,
 )
 """All of them; entity keys and clocks stand in `validation.columns`."""

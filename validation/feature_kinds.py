@@ -37,8 +37,8 @@ class Kind(Enum):
         return self.value[1]
 
 
-_WINDOW = re.compile(r"_(\d+)(m|h|d)(?:_|$)")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_WINDOW = re.compile(r"_(\d+)(m|h|d|w)(?:_|$)")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _STOCKS = ("open_", "ring4_open_", "drivers_", "tow_drivers_")
 LISTS = (Type.STRINGS, Type.DOUBLES, Type.BOOLEANS, Type.TIMESTAMPS)
 _STATES = (Type.STRING, Type.BOOLEAN, Type.TIMESTAMP, *LISTS)
@@ -69,7 +69,7 @@ def kind_of(column: Column) -> Kind:
         return Kind.DISTINCT
     if re.search(r"_p\d+(_|$)", name):
         return Kind.QUANTILE
-    if column.type is Type.DOUBLE and re.search(r"_(ratio|per|mean)_", name):
+    if column.type is Type.DOUBLE and re.search(r"_(ratio|per|mean)(_|$)", name):
         return Kind.RATIO
     if name.endswith("_count") and window_of(column) is not None:
         return Kind.WINDOW

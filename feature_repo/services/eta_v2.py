@@ -13,6 +13,7 @@ from feature_repo.on_demand.supply_pressure import supply_pressure
 from feature_repo.on_demand.trip_geometry import trip_geometry
 from feature_repo.roles import (
     incident_area_dispatch_15m,
+    incident_area_hour_1d,
     incident_area_service_1d,
     incident_zone_demand_15m,
     incident_zone_supply_15m,
@@ -166,6 +167,15 @@ eta_v2 = FeatureService(
                 "on_scene_minutes_p50_28d",
                 "member_cancel_ratio_28d",
                 "goa_ratio_28d",
+            ]
+        ],
+        incident_area_hour_1d[
+            [
+                "weeks_8w_count",
+                "requests_per_hour_mean_8w",
+                "drivers_available_mean_8w",
+                "offer_accept_ratio_8w",
+                "arrival_minutes_p50_8w",
             ]
         ],
         request_time[

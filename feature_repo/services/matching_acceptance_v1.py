@@ -9,6 +9,7 @@ from feature_repo.on_demand.supply_pressure import supply_pressure
 from feature_repo.on_demand.trip_geometry import trip_geometry
 from feature_repo.roles import (
     incident_area_dispatch_15m,
+    incident_area_hour_1d,
     incident_area_service_1d,
     incident_zone_demand_15m,
     incident_zone_supply_15m,
@@ -129,6 +130,15 @@ matching_acceptance_v1 = FeatureService(
                 "requests_28d_count",
                 "offers_per_job_28d",
                 "member_cancel_ratio_28d",
+            ]
+        ],
+        incident_area_hour_1d[
+            [
+                "weeks_8w_count",
+                "requests_per_hour_mean_8w",
+                "drivers_available_mean_8w",
+                "offer_accept_ratio_8w",
+                "arrival_minutes_p50_8w",
             ]
         ],
         request_time[

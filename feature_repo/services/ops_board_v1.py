@@ -11,6 +11,7 @@ from feast import FeatureService
 from feature_repo.on_demand.supply_pressure import supply_pressure
 from feature_repo.roles import (
     incident_area_dispatch_15m,
+    incident_area_hour_1d,
     incident_area_service_1d,
     incident_zone_demand_15m,
     incident_zone_supply_15m,
@@ -18,6 +19,8 @@ from feature_repo.roles import (
 )
 from feature_repo.views.driver_state_15m import driver_state_15m
 from feature_repo.views.job_state_15m import job_state_15m
+from feature_repo.views.market_dispatch_15m import market_dispatch_15m
+from feature_repo.views.program_dispatch_15m import program_dispatch_15m
 from feature_repo.views.provider_activity_15m import provider_activity_15m
 from feature_repo.views.provider_fleet_15m import provider_fleet_15m
 from feature_repo.views.provider_performance_1d import provider_performance_1d
@@ -142,6 +145,64 @@ ops_board_v1 = FeatureService(
                 "drivers_on_duty_count",
                 "drivers_available_count",
                 "drivers_silent_count",
+                "requests_60m_vs_baseline_ratio",
+            ]
+        ],
+        market_dispatch_15m[
+            [
+                "tick_at",
+                "requests_60m_count",
+                "offers_60m_count",
+                "first_offers_60m_count",
+                "first_offer_accept_ratio_60m",
+                "offers_per_accept_60m",
+                "open_unassigned_count",
+                "unassigned_over_10m_count",
+                "unassigned_over_20m_count",
+                "unassigned_over_30m_count",
+                "unassigned_age_minutes_p90",
+                "open_assignment_count",
+                "overdue_assignment_count",
+                "arrivals_60m_count",
+                "arrivals_4h_count",
+                "on_time_ratio_60m",
+                "on_time_ratio_4h",
+                "arrival_minutes_p50_4h",
+                "arrival_minutes_p90_4h",
+                "arrival_minus_promise_minutes_p50_4h",
+                "member_cancels_60m_count",
+                "goa_60m_count",
+                "gave_back_60m_count",
+                "drivers_on_duty_count",
+                "drivers_available_count",
+                "drivers_silent_count",
+            ]
+        ],
+        program_dispatch_15m[
+            [
+                "tick_at",
+                "requests_60m_count",
+                "offers_60m_count",
+                "first_offers_60m_count",
+                "first_offer_accept_ratio_60m",
+                "offers_per_accept_60m",
+                "open_unassigned_count",
+                "unassigned_over_10m_count",
+                "unassigned_over_20m_count",
+                "unassigned_over_30m_count",
+                "unassigned_age_minutes_p90",
+                "open_assignment_count",
+                "overdue_assignment_count",
+                "arrivals_60m_count",
+                "arrivals_4h_count",
+                "on_time_ratio_60m",
+                "on_time_ratio_4h",
+                "arrival_minutes_p50_4h",
+                "arrival_minutes_p90_4h",
+                "arrival_minus_promise_minutes_p50_4h",
+                "member_cancels_60m_count",
+                "goa_60m_count",
+                "gave_back_60m_count",
             ]
         ],
         job_state_15m[
@@ -199,6 +260,15 @@ ops_board_v1 = FeatureService(
                 "on_scene_minutes_p50_28d",
                 "member_cancel_ratio_28d",
                 "goa_ratio_28d",
+            ]
+        ],
+        incident_area_hour_1d[
+            [
+                "weeks_8w_count",
+                "requests_per_hour_mean_8w",
+                "drivers_available_mean_8w",
+                "offer_accept_ratio_8w",
+                "arrival_minutes_p50_8w",
             ]
         ],
         supply_pressure[

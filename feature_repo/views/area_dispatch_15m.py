@@ -23,7 +23,7 @@ area_dispatch_15m = FeatureView(
         Field(
             name="requests_60m_count",
             dtype=Int64,
-            description="Immediate roadside requests in the zone or area (60m window).",
+            description="Immediate roadside requests (60m window).",
         ),
         Field(name="offers_60m_count", dtype=Int64, description="Offers made (60m window)."),
         Field(
@@ -141,6 +141,12 @@ area_dispatch_15m = FeatureView(
             name="drivers_silent_count",
             dtype=Int64,
             description="Drivers on duty without a fix in the last 15 minutes.",
+        ),
+        Field(
+            name="requests_60m_vs_baseline_ratio",
+            dtype=Float64,
+            description="Requests of the 60 minutes over area_hour_1d's mean for the hour that holds their "
+            "middle, as the last cut knew it; null where that is 0.",
         ),
     ],
     source=source_of("area_dispatch_15m"),

@@ -23,7 +23,7 @@ area_service_1d = FeatureView(
         Field(
             name="requests_28d_count",
             dtype=Int64,
-            description="Immediate roadside requests in the zone or area (28d window).",
+            description="Immediate roadside requests (28d window).",
         ),
         Field(
             name="request_to_accept_minutes_p50_28d",

@@ -23,17 +23,17 @@ zone_demand_15m = FeatureView(
         Field(
             name="requests_15m_count",
             dtype=Int64,
-            description="Immediate roadside requests in the zone or area (15m window).",
+            description="Immediate roadside requests (15m window).",
         ),
         Field(
             name="requests_60m_count",
             dtype=Int64,
-            description="Immediate roadside requests in the zone or area (60m window).",
+            description="Immediate roadside requests (60m window).",
         ),
         Field(
             name="requests_4h_count",
             dtype=Int64,
-            description="Immediate roadside requests in the zone or area (4h window).",
+            description="Immediate roadside requests (4h window).",
         ),
         Field(
             name="tow_requests_60m_count",

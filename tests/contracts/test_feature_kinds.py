@@ -23,11 +23,14 @@ KINDS = """
 | zone_demand_15m         | T WWW W W S WW S                 |
 | zone_supply_15m         | T S SS S S S D                   |
 | zone_traffic_15m        | T RR W L Q W                     |
-| area_dispatch_15m       | T W W W R R S AAA A S A WW RR QQ Q WWW SSS |
+| area_dispatch_15m       | T W W W R R S AAA A S A WW RR QQ Q WWW SSS R |
+| market_dispatch_15m     | T W W W R R S AAA A S A WW RR QQ Q WWW SSS |
+| program_dispatch_15m    | T W W W R R S AAA A S A WW RR QQ Q WWW |
 | job_state_15m           | T L L L LLLL LL LL LL L          |
 | provider_performance_1d | WW RR Q W R R W QQ QQ R R R R W R W R |
 | provider_service_1d     | W R W Q Q                        |
 | provider_area_1d        | W W R Q L                        |
+| area_hour_1d            | W R R R Q                        |
 | area_service_1d         | W Q R W QQ Q Q R R               |
 """
 MADE_BY = {  # the class in transforms.features.sums that makes a feature: kinds it may be

@@ -29,7 +29,7 @@ from validation.errors import InputMissing, SettingError, UnknownName, Unreachab
 from validation.on_demand import ON_DEMAND
 
 # The warnings are Feast's and pyspark's own.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.slow(minutes=2), pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
 
 OFFERS = "provider_activity_15m__offers_60m_count"
 REQUESTS = "incident_zone_demand_15m__requests_15m_count"
@@ -130,7 +130,10 @@ def test_applying_twice_registers_each_definition_once(platform: Platform) -> No
     assert sorted(e.name for e in platform.store.list_entities() if e.name != "__dummy") == [
         "area",
         "driver",
+        "hour_of_week",
         "job",
+        "market",
+        "program",
         "provider",
         "service",
         "zone",

@@ -6,6 +6,7 @@ import pytest
 
 from support.afternoon import AFTERNOON, at, oracle_records, zone_ids
 from support.oracle import VIEWS, Silver, eta_v1
+from support.oracle_states import market_of
 from support.road_tables import ping_objects
 from validation.contract import Table
 from validation.contracts import FEATURES
@@ -23,6 +24,9 @@ ENTITIES = {
     ("provider_id",): "P1",
     ("zone_id",): zone_ids()["Z1"],
     ("area_id",): zone_ids()["A1"],
+    ("market_id",): str(market_of(zone_ids()["A1"])),
+    ("program_id",): "G1",
+    ("area_id", "local_hour_of_week"): (zone_ids()["A1"], "38"),  # Tuesday, 14:00 in New York
     ("job_id",): "J1",
     ("provider_id", "service_type"): ("P1", "tow"),
     ("provider_id", "area_id"): ("P1", zone_ids()["A1"]),

@@ -110,7 +110,17 @@ def test_what_lands_later_changes_nothing_that_was_served(view: View) -> None:
 
 @pytest.mark.parametrize("view", BOTH, ids=lambda view: view.name)
 def test_corrected_is_what_would_have_been_served_had_all_landed_at_once(view: View) -> None:
-    assert values(everything(), view, corrected=True) == values(landed_at_once(), view)
+    then, now = values(everything(), view, corrected=True), values(landed_at_once(), view)
+    assert less_what_ticks_saw(then) == less_what_ticks_saw(now)
+
+
+def less_what_ticks_saw(found: dict[Any, Any]) -> dict[Any, Any]:
+    """Without the one feature that has one timeline: available drivers, as each tick knew them."""
+    seen = "drivers_available_mean_8w"
+    return {
+        place: each and {name: value for name, value in each.items() if name != seen}
+        for place, each in found.items()
+    }
 
 
 @pytest.mark.parametrize("view", BOTH, ids=lambda view: view.name)

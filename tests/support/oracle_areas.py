@@ -1,9 +1,12 @@
-"""Naive oracle, part 13: how dispatch goes in an area: area_dispatch_15m."""
+"""Naive oracle, part 13: how dispatch goes: area_, market_, program_dispatch_15m."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+
+import h3
 
 from support.oracle_arrivals import (
     arrival_minus_promise_minutes,
@@ -13,9 +16,12 @@ from support.oracle_arrivals import (
     on_time_ratio,
 )
 from support.oracle_drivers import driver_states
+from support.oracle_fixes import Fix
 from support.oracle_fleet import available, has_fix, on_duty, silent
+from support.oracle_hours import hour_of, usual_requests
+from support.oracle_records import business_date, business_day_start
 from support.oracle_silver import Silver
-from support.oracle_states import Assignment, Job, Offer, area_of
+from support.oracle_states import Assignment, Job, Offer, area_of, market_of
 from support.oracle_ticks import accept_ratio, is_demand, is_open, is_overdue, member_cancels, requests
 from support.oracle_windows import (
     AGE_MINUTES,
@@ -35,16 +41,66 @@ def area_dispatch_15m(
     silver: Silver, area_id: str, tick: datetime, corrected: bool = False
 ) -> dict[str, Any] | None:
     """Every feature of the area at the tick; None when it is not live."""
-    state = silver.before(tick, corrected)
-    jobs = [each for each in state.jobs.values() if each.area_id == area_id]
-    is_seen = has_fix(silver.fixes_of_area.get(area_id, []), tick, corrected)
-    if not is_seen and not requests(jobs, last(28 * DAY, tick)):
+    seen = silver.fixes_of_area.get(area_id, [])
+    found = place_features(silver, lambda cell: area_of_cell(cell) == area_id, seen, tick, corrected)
+    if found is None:
         return None
-    demand = [each for each in jobs if is_demand(each)]
-    offers = [each for each in state.offers.values() if each.area_id == area_id]
-    assignments = [each for each in state.assignments.values() if each.area_id == area_id]
+    hour = str(hour_of(tick - HOUR / 2))
+    usual, times = usual_requests(silver, (area_id, hour), business_day_start(business_date(tick)), corrected)
+    return found | {"requests_60m_vs_baseline_ratio": ratio(found["requests_60m_count"] * times, usual)}
+
+
+def market_dispatch_15m(
+    silver: Silver, market_id: str, tick: datetime, corrected: bool = False
+) -> dict[str, Any] | None:
+    """Every feature of the market at the tick; None when it is not live."""
+    seen = silver.fixes_of_market.get(market_id, [])
+    return place_features(silver, lambda cell: market_of(cell) == market_id, seen, tick, corrected)
+
+
+def program_dispatch_15m(
+    silver: Silver, program_id: str, tick: datetime, corrected: bool = False
+) -> dict[str, Any] | None:
+    """Every feature of the program at the tick; None when it is not live."""
+    state = silver.before(tick, corrected)
+    jobs = [each for each in state.jobs.values() if each.fact("program_id") == program_id]
+    if not requests(jobs, last(28 * DAY, tick)):
+        return None
+    offers = [each for each in state.offers.values() if each.program_id == program_id]
+    assignments = [each for each in state.assignments.values() if each.program_id == program_id]
+    return dispatch_features(jobs, offers, assignments, tick)
+
+
+def place_features(
+    silver: Silver, holds: Callable[[str | None], bool], seen: list[Fix], tick: datetime, corrected: bool
+) -> dict[str, Any] | None:
+    """Every feature of the place that holds a zone or an area; None when it is not live."""
+    state = silver.before(tick, corrected)
+    jobs = [each for each in state.jobs.values() if holds(each.area_id)]
+    if not has_fix(seen, tick, corrected) and not requests(jobs, last(28 * DAY, tick)):
+        return None
+    offers = [each for each in state.offers.values() if holds(each.area_id)]
+    assignments = [each for each in state.assignments.values() if holds(each.area_id)]
     states = driver_states(silver, tick, corrected).values()
-    drivers = [each for each in states if area_of(each.last_zone_id) == area_id]
+    drivers = [each for each in states if holds(each.last_zone_id)]
+    return {
+        **dispatch_features(jobs, offers, assignments, tick),
+        "drivers_on_duty_count": on_duty(drivers),
+        "drivers_available_count": available(drivers),
+        "drivers_silent_count": silent(drivers),
+    }
+
+
+def area_of_cell(cell: str | None) -> str | None:
+    """The area of a zone; an area itself."""
+    return cell if cell is None or h3.get_resolution(cell) == 6 else area_of(cell)
+
+
+def dispatch_features(
+    jobs: list[Job], offers: list[Offer], assignments: list[Assignment], tick: datetime
+) -> dict[str, Any]:
+    """How dispatch goes with these."""
+    demand = [each for each in jobs if is_demand(each)]
     return {
         "tick_at": tick,
         "requests_60m_count": requests(demand, last(HOUR, tick)),
@@ -53,9 +109,6 @@ def area_dispatch_15m(
         **assignment_features(assignments, tick),
         "member_cancels_60m_count": member_cancels(demand, last(HOUR, tick)),
         **ending_features(assignments, tick),
-        "drivers_on_duty_count": on_duty(drivers),
-        "drivers_available_count": available(drivers),
-        "drivers_silent_count": silent(drivers),
     }
 
 

@@ -224,10 +224,12 @@ def _state_facts(job: Job, offers: dict[str, Offer], assignments: dict[str, Assi
         offer.seq = seq
         offer.service_type = job.fact("service_type", offer.offered_at)
         offer.area_id = area_of(zone_of(job.place(offer.offered_at)))
+        offer.program_id = job.fact("program_id", offer.offered_at)
         offer.is_immediate_roadside = job.is_immediate_roadside_at(offer.offered_at)
     for assignment in assignments.values():
         assignment.service_type = job.fact("service_type", assignment.accepted_at)
         assignment.area_id = area_of(zone_of(job.place(assignment.accepted_at)))
+        assignment.program_id = job.fact("program_id", assignment.accepted_at)
 
 
 def _job(job_id: str, events: list[Event], assignments: dict[str, Assignment]) -> Job:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from support.oracle_fixes import Fix, plausible_fixes
 from support.oracle_lifecycle import job_lifecycle
 from support.oracle_records import Landed, counted
-from support.oracle_states import Lifecycle
+from support.oracle_states import Lifecycle, market_of
 
 Made = TypeVar("Made")
 
@@ -73,6 +73,11 @@ class Silver:
     def fixes_of_area(self) -> dict[str, list[Fix]]:
         """In the total order of records."""
         return grouped(self.fixes, lambda each: each.area_id)
+
+    @cached_property
+    def fixes_of_market(self) -> dict[str, list[Fix]]:
+        """In the total order of records."""
+        return grouped(self.fixes, lambda each: market_of(each.area_id))
 
     @cached_property
     def events_of_job(self) -> dict[str, list[Landed]]:

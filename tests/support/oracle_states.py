@@ -51,6 +51,7 @@ class Offer:
     seq: int = 0
     service_type: str | None = None
     area_id: str | None = None
+    program_id: str | None = None
     is_immediate_roadside: bool = True
     outcome: str = "open"
     responded_at: datetime | None = None
@@ -83,6 +84,7 @@ class Assignment:
     position: int
     service_type: str | None = None
     area_id: str | None = None
+    program_id: str | None = None
     driver_id: str | None = None
     first_promised_arrival_at: datetime | None = None
     promised_arrival_at: datetime | None = None
@@ -179,3 +181,8 @@ def zone_of(place: tuple[float, float] | None) -> str | None:
 def area_of(zone_id: str | None) -> str | None:
     """H3 r6 parent of a zone."""
     return None if zone_id is None else h3.cell_to_parent(zone_id, 6)
+
+
+def market_of(cell: str | None) -> str | None:
+    """H3 r4 parent of a zone or an area."""
+    return None if cell is None else h3.cell_to_parent(cell, 4)

@@ -10,14 +10,16 @@ from zlib import crc32
 
 import h3
 
-from support.oracle_areas import area_dispatch_15m
+from support.oracle_areas import area_dispatch_15m, market_dispatch_15m, program_dispatch_15m
 from support.oracle_days import provider_performance_1d
 from support.oracle_drivers import driver_state_15m
 from support.oracle_fleet import provider_fleet_15m, zone_supply_15m
+from support.oracle_hours import area_hour_1d
 from support.oracle_job_states import job_state_15m
 from support.oracle_records import EASTERN, EPOCH, TICK, business_date, business_day_start, tick_end
 from support.oracle_services import area_service_1d, provider_area_1d, provider_service_1d
 from support.oracle_silver import Silver
+from support.oracle_states import market_of
 from support.oracle_ticks import Features, provider_activity_15m, zone_demand_15m
 from support.oracle_traffic import fleet_pings_of_zone, readings_of_zone, zone_traffic_15m
 from support.oracle_windows import DAY
@@ -141,6 +143,17 @@ def areas_worked(silver: Silver, instant: datetime) -> set[str]:
     return requested | places_known(silver.fixes_of_area, instant)
 
 
+def markets_worked(silver: Silver, instant: datetime) -> set[str]:
+    """Every market with a request or a plausible fix known."""
+    return {str(market_of(area_id)) for area_id in areas_worked(silver, instant)}
+
+
+def programs_asked(silver: Silver, instant: datetime) -> set[str]:
+    """Every program of a job known."""
+    programs = {each.fact("program_id") for each in silver.at(instant).jobs.values()}
+    return programs - {None}
+
+
 def jobs_known(silver: Silver, instant: datetime) -> set[str]:
     """Every job with an event known."""
     return set(silver.at(instant).jobs)
@@ -161,6 +174,12 @@ def area_services(silver: Silver, instant: datetime) -> set[tuple[str, ...]]:
     """Every area and service of a request known."""
     jobs = silver.at(instant).jobs.values()
     return whole((each.area_id, each.requested_service_type) for each in jobs)
+
+
+def area_hours(silver: Silver, instant: datetime) -> set[tuple[str, ...]]:
+    """Every hour of the week in every area of a request known."""
+    areas = {each.area_id for each in silver.at(instant).jobs.values() if each.area_id}
+    return {(area_id, str(hour)) for area_id in areas for hour in range(7 * 24)}
 
 
 def near(zones: set[str]) -> set[str]:
@@ -195,6 +214,10 @@ _ALL = (
     View("zone_supply_15m", ("zone_id",), zone_supply_15m, zones_near_fixes, (STATUS, PINGS)),
     View("zone_traffic_15m", ("zone_id",), zone_traffic_15m, zones_measured, (TRAFFIC, PINGS, STATUS)),
     View("area_dispatch_15m", ("area_id",), area_dispatch_15m, areas_worked, (DISPATCH, STATUS, PINGS)),
+    View(
+        "market_dispatch_15m", ("market_id",), market_dispatch_15m, markets_worked, (DISPATCH, STATUS, PINGS)
+    ),
+    View("program_dispatch_15m", ("program_id",), program_dispatch_15m, programs_asked, (DISPATCH,)),
     View("job_state_15m", ("job_id",), job_state_15m, jobs_known, (DISPATCH,)),
     View(
         "provider_performance_1d",
@@ -226,6 +249,14 @@ _ALL = (
         area_service_1d,
         area_services,
         (DISPATCH,),
+        is_daily=True,
+    ),
+    View(
+        "area_hour_1d",
+        ("area_id", "local_hour_of_week"),
+        area_hour_1d,
+        area_hours,
+        (DISPATCH, STATUS, PINGS),
         is_daily=True,
     ),
 )

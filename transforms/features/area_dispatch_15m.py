@@ -3,79 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from transforms.features.fleet import counted, driver_spans, fix_spans, positive
-from transforms.features.spec import ViewSpec
-from transforms.features.sums import Count, Quantile, Ratio, Sum
-from transforms.features.windows import feature_rows, tile_spans
-from transforms.grid import TICKS
-from transforms.tiles.measures import ARRIVAL_MINUTES, PROMISE_MINUTES, WAIT_MINUTES
+from transforms.features import area_hour_1d
+from transforms.features.dispatch_family import MONTH, dispatch_spec, place_spans
+from transforms.features.sums import Ratio, Sum
+from transforms.features.windows import SPAN_COLUMNS, feature_rows
+from transforms.grid import BUSINESS_DAYS, TICKS, Instants
+from transforms.local_hours import hour_of_week
 from transforms.timeline import Timeline
 from transforms.zones import with_area
 from validation.clocks import Interval
 from validation.contracts.features.area_dispatch_15m import AREA_DISPATCH_15M
 
-HOUR, FOUR_HOURS, DAY, MONTH = 4, 16, 96, 28 * 96
-_COUNTS = (
-    Sum("requests_60m", "requests", HOUR),
-    Sum("offers_60m", "offers", HOUR),
-    Sum("first_offers_60m", "first_offers", HOUR),
-    Sum("open_unassigned", "waiting", DAY),
-    Sum("unassigned_over_10m", "waiting_over_10m", DAY),
-    Sum("unassigned_over_20m", "waiting_over_20m", DAY),
-    Sum("unassigned_over_30m", "waiting_over_30m", DAY),
-    Sum("open_assignment", "open", DAY),
-    Sum("overdue_assignment", "overdue", DAY),
-    Sum("arrivals_60m", "arrivals", HOUR),
-    Sum("arrivals_4h", "arrivals", FOUR_HOURS),
-    Sum("member_cancels_60m", "member_cancels", HOUR),
-    Sum("goa_60m", "goa", HOUR),
-    Sum("gave_back_60m", "gave_back", HOUR),
-)
-_DRIVERS = ("drivers_on_duty", "drivers_available", "drivers_silent")
-SPEC = ViewSpec(
-    table=AREA_DISPATCH_15M,
-    keys=("area_id",),
-    grid=TICKS,
-    sums=(
-        *_COUNTS,
-        Sum("accepts_60m", "accepts", HOUR),
-        Sum("first_accepted_60m", "first_offers_accepted", HOUR),
-        Sum("first_withdrawn_60m", "first_offers_withdrawn", HOUR),
-        Sum("on_time_60m", "on_time", HOUR),
-        Sum("on_time_4h", "on_time", FOUR_HOURS),
-        Sum("promised_60m", "promised_arrivals", HOUR),
-        Sum("promised_4h", "promised_arrivals", FOUR_HOURS),
-        Sum("age", "wait_minutes", DAY, WAIT_MINUTES),
-        Sum("arrival_4h", "arrival_minutes", FOUR_HOURS, ARRIVAL_MINUTES),
-        Sum("promise_4h", "promise_minutes", FOUR_HOURS, PROMISE_MINUTES),
-        Sum("alive", "any_requests", MONTH),
-        *(Sum(name, name, 0) for name in _DRIVERS),
-    ),
+_USUAL = {"requests": "usual_requests", "hours": "usual_hours"}
+"""Sums of area_hour_1d that stand here too, at the ticks of their hour."""
+
+SPEC = dispatch_spec(
+    AREA_DISPATCH_15M,
+    "area_id",
+    has_drivers=True,
+    sums=tuple(Sum(name, "", 0) for name in _USUAL.values()),
     features=(
-        *(Count(f"{each.name}_count", each.name) for each in _COUNTS),
-        Ratio(
-            "first_offer_accept_ratio_60m", "first_accepted_60m", "first_offers_60m", "first_withdrawn_60m"
-        ),
-        Ratio("offers_per_accept_60m", "offers_60m", "accepts_60m"),
-        Quantile("unassigned_age_minutes_p90", "age", 90),
-        Ratio("on_time_ratio_60m", "on_time_60m", "promised_60m"),
-        Ratio("on_time_ratio_4h", "on_time_4h", "promised_4h"),
-        Quantile("arrival_minutes_p50_4h", "arrival_4h", 50),
-        Quantile("arrival_minutes_p90_4h", "arrival_4h", 90),
-        Quantile("arrival_minus_promise_minutes_p50_4h", "promise_4h", 50),
-        *(Count(f"{name}_count", name) for name in _DRIVERS),
+        Ratio("requests_60m_vs_baseline_ratio", "requests_60m", "usual_requests", times="usual_hours"),
     ),
-    live="alive",
 )
+USUAL_LOOK_BACK = area_hour_1d.SPEC.look_back + timedelta(hours=25)
+"""A tick reads what the cut before it knew."""
+
+__all__ = ["MONTH", "SPEC", "USUAL_LOOK_BACK", "area_dispatch_15m"]
 
 
 def area_dispatch_15m(
     dispatch_15m: DataFrame,
+    tiles_area_hour_1d: DataFrame,
     driver_states_15m: DataFrame,
     fleet_1d: DataFrame,
     driver_fixes_15m: DataFrame,
@@ -85,23 +49,47 @@ def area_dispatch_15m(
 ) -> DataFrame:
     """One row per area and tick at which a value changed, plus one a day and a closing row."""
     instants = TICKS.instants(interval, held)
-    states = driver_spans(driver_states_15m, instants, ["duty_status", "is_silent", "last_zone_id"]).where(
-        F.col("last_zone_id").isNotNull()
+    fleet = (driver_states_15m, fleet_1d, driver_fixes_15m)
+    spans = place_spans(SPEC, with_area, dispatch_15m, *fleet, instants, timeline)
+    return feature_rows(
+        spans.unionByName(usual_spans(tiles_area_hour_1d, instants, timeline)), SPEC, instants
     )
-    drivers = _counts(with_area(states.withColumn("zone_id", F.col("last_zone_id"))))
-    number = SPEC.measures.number("alive")
-    seen = fix_spans(fleet_1d, driver_fixes_15m, ["zone_id"], number, MONTH, instants, timeline)
-    alive = with_area(positive(seen, ["zone_id"])).drop("zone_id")
-    spans = tile_spans(dispatch_15m, SPEC, instants, timeline).unionByName(drivers).unionByName(alive)
-    return feature_rows(spans, SPEC, instants)
 
 
-def _counts(states: DataFrame) -> DataFrame:
-    status = F.col("duty_status")
-    amounts = {
-        "drivers_on_duty": (status != "offline").cast("int"),
-        "drivers_available": (status == "available").cast("int"),
-        "drivers_silent": F.col("is_silent").cast("int"),
+def usual_spans(tiles_area_hour_1d: DataFrame, instants: Instants, timeline: Timeline) -> DataFrame:
+    """What the last cut knew of the hour that holds the middle of a tick's 60 minutes, as spans of ticks."""
+    first, last = (BUSINESS_DAYS.number(TICKS.moment(number)) for number in (instants.first, instants.last))
+    cuts = Instants(tuple(range(first, last + 1)))
+    numbers = {
+        area_hour_1d.SPEC.measures.number(of_hour): SPEC.measures.number(here)
+        for of_hour, here in _USUAL.items()
     }
-    numbers = {SPEC.measures.number(name): amount for name, amount in amounts.items()}
-    return counted(states, {"area_id": F.col("area_id")}, numbers)
+    known = area_hour_1d.hour_spans(tiles_area_hour_1d, cuts, timeline)
+    measure = F.create_map(*(F.lit(number) for pair in numbers.items() for number in pair))[F.col("measure")]
+    usual = known.where(F.col("measure").isin(list(numbers))).select(
+        "area_id",
+        "local_hour_of_week",
+        measure.alias("measure"),
+        "amount",
+        "moment",
+        "content",
+        F.col("enter").alias("first_cut"),
+        F.col("leave").alias("end_cut"),
+    )
+    tick = F.col("tick")
+    ticks = (
+        tiles_area_hour_1d.sparkSession.range(instants.first, instants.last + 1)
+        .withColumnRenamed("id", "tick")
+        .select(
+            "tick",
+            (BUSINESS_DAYS.after(TICKS.instant(tick)) - 1).alias("cut"),
+            hour_of_week(TICKS.instant(tick - 2)).alias("local_hour_of_week"),
+            F.expr("(tick - 2) DIV 4").alias("hour"),
+        )
+        .groupBy("cut", "hour", "local_hour_of_week")
+        .agg(F.min(tick).alias("enter"), (F.max(tick) + 1).alias("leave"))
+    )
+    is_known = (F.col("first_cut") <= F.col("cut")) & (F.col("cut") < F.col("end_cut"))
+    return (
+        usual.join(F.broadcast(ticks), "local_hour_of_week").where(is_known).select("area_id", *SPAN_COLUMNS)
+    )

@@ -94,19 +94,21 @@ class Count:
 
 @dataclass(frozen=True)
 class Ratio:
-    """part / (whole - less) / divisor; null where that is zero."""
+    """part * times / (whole - less) / divisor; null where that is zero."""
 
     name: str
     part: str
     whole: str
     less: str = ""
     divisor: int = 1
+    times: str = ""
 
     def values(self, sums: Sums) -> Values:
         """One double per row."""
         whole = sums.of(self.whole) - (sums.of(self.less) if self.less else 0)
         unsupported = whole <= 0
-        divided = sums.of(self.part).astype(np.float64) / np.where(unsupported, 1, whole * self.divisor)
+        part = sums.of(self.part) * (sums.of(self.times) if self.times else 1)
+        divided = part.astype(np.float64) / np.where(unsupported, 1, whole * self.divisor)
         return np.where(unsupported, 0.0, divided), unsupported
 
 

@@ -22,6 +22,7 @@ def job_waits(history: History) -> Iterator[Row]:
             "wait_ended_at": ended_at,
             "is_immediate": history.stated("scheduled_for") is None,
             "job_kind": history.stated("job_kind"),
+            "program_id": history.stated("program_id"),
             "zone_id": zone_id,
             "area_id": area_of(zone_id),
         }

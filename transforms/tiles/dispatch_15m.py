@@ -77,11 +77,12 @@ WAITS = (
 def dispatch_15m(
     offers: DataFrame, assignments: DataFrame, jobs: DataFrame, job_waits: DataFrame, interval: Interval
 ) -> DataFrame:
-    """One row per provider, zone, measure and tile, and tick of the interval that changed its sum."""
+    """One row per provider, zone, program, measure, tile, and tick of the interval that changed its sum."""
     provider: dict[str, str | None] = {
         "provider_id": "provider_id",
         "zone_id": "zone_id",
         "area_id": "area_id",
+        "program_id": "program_id",
     }
     nobody = provider | {"provider_id": None}
     sources = (

@@ -7,9 +7,12 @@ from validation.contracts.bronze.provider_status import PROVIDER_STATUS as BRONZ
 from validation.contracts.bronze.service_outcomes import SERVICE_OUTCOMES as BRONZE_SERVICE_OUTCOMES
 from validation.contracts.bronze.traffic_speeds import TRAFFIC_SPEEDS as BRONZE_TRAFFIC_SPEEDS
 from validation.contracts.features.area_dispatch_15m import AREA_DISPATCH_15M
+from validation.contracts.features.area_hour_1d import AREA_HOUR_1D
 from validation.contracts.features.area_service_1d import AREA_SERVICE_1D
 from validation.contracts.features.driver_state_15m import DRIVER_STATE_15M
 from validation.contracts.features.job_state_15m import JOB_STATE_15M
+from validation.contracts.features.market_dispatch_15m import MARKET_DISPATCH_15M
+from validation.contracts.features.program_dispatch_15m import PROGRAM_DISPATCH_15M
 from validation.contracts.features.provider_activity_15m import PROVIDER_ACTIVITY_15M
 from validation.contracts.features.provider_area_1d import PROVIDER_AREA_1D
 from validation.contracts.features.provider_fleet_15m import PROVIDER_FLEET_15M
@@ -30,6 +33,7 @@ from validation.contracts.silver.offers import OFFERS
 from validation.contracts.silver.provider_status import PROVIDER_STATUS
 from validation.contracts.silver.service_outcomes import SERVICE_OUTCOMES
 from validation.contracts.silver.traffic_speeds import TRAFFIC_SPEEDS
+from validation.contracts.tiles.area_hour_1d import AREA_HOUR_1D as AREA_HOUR_TILES
 from validation.contracts.tiles.dispatch_1d import DISPATCH_1D
 from validation.contracts.tiles.dispatch_15m import DISPATCH_15M
 from validation.contracts.tiles.driver_fixes_15m import DRIVER_FIXES_15M
@@ -61,7 +65,15 @@ SILVER = (
     SERVICE_OUTCOMES,
     TRAFFIC_SPEEDS,
 )
-TILES = (DISPATCH_15M, DISPATCH_1D, DRIVER_FIXES_15M, DRIVER_STATES_15M, FLEET_1D, TRAFFIC_15M)
+TILES = (
+    DISPATCH_15M,
+    DISPATCH_1D,
+    DRIVER_FIXES_15M,
+    DRIVER_STATES_15M,
+    FLEET_1D,
+    TRAFFIC_15M,
+    AREA_HOUR_TILES,
+)
 FEATURES = (
     DRIVER_STATE_15M,
     PROVIDER_FLEET_15M,
@@ -70,11 +82,14 @@ FEATURES = (
     ZONE_SUPPLY_15M,
     ZONE_TRAFFIC_15M,
     AREA_DISPATCH_15M,
+    MARKET_DISPATCH_15M,
+    PROGRAM_DISPATCH_15M,
     JOB_STATE_15M,
     PROVIDER_PERFORMANCE_1D,
     PROVIDER_SERVICE_1D,
     PROVIDER_AREA_1D,
     AREA_SERVICE_1D,
+    AREA_HOUR_1D,
 )
 SERVED = (
     PROVIDER_FLEET_15M,

@@ -12,9 +12,12 @@ FLEET = ("gps_pings", "provider_status")
 STREETS = ("gps_pings", "provider_status", "traffic_speeds")
 SOURCES = {
     "area_dispatch_15m": ("dispatch_events", "gps_pings", "provider_status"),
+    "area_hour_1d": ("dispatch_events", "gps_pings", "provider_status"),
     "area_service_1d": DISPATCH,
     "driver_state_15m": STREETS,
     "job_state_15m": DISPATCH,
+    "market_dispatch_15m": ("dispatch_events", "gps_pings", "provider_status"),
+    "program_dispatch_15m": DISPATCH,
     "provider_activity_15m": DISPATCH,
     "provider_area_1d": DISPATCH,
     "provider_fleet_15m": FLEET,

@@ -192,7 +192,8 @@ def silent(settings: Settings) -> Platform:
 def test_a_view_whose_newest_tick_is_held_is_missing_with_what_was_expected(silent: Platform) -> None:
     sentence = next(each for each in silent.missing() if each.startswith("dispatch_events holds"))
     assert sentence == (
-        "dispatch_events holds provider_activity_15m, zone_demand_15m, area_dispatch_15m, job_state_15m "
+        "dispatch_events holds provider_activity_15m, zone_demand_15m, area_dispatch_15m, "
+        "market_dispatch_15m, program_dispatch_15m, job_state_15m "
         "at 2026-03-10T18:30Z, since 2026-03-10T17:45Z: last object 2026-03-10T17:35:00Z, "
         "0 of 3 objects found, about 6 records expected."
     )

@@ -34,6 +34,7 @@ AREA_DISPATCH_15M = feature_table(
         "drivers_on_duty_count",
         "drivers_available_count",
         "drivers_silent_count",
+        "requests_60m_vs_baseline_ratio",
     ),
     notes="Null throughout: no job and no driver in 28 days.",
 )

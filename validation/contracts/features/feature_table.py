@@ -10,7 +10,7 @@ FEATURE_CLOCKS = pick("event_timestamp", "available_at", "revision", "revised_at
 
 UNSUPPORTED = "A count is 0 while the entity lives; a ratio, mean or quantile is null without support."
 
-_WINDOWS = ("60m", "4h", "24h", "7d", "28d", "90d")
+_WINDOWS = ("60m", "4h", "24h", "7d", "28d", "90d", "8w")
 
 
 def feature_table(

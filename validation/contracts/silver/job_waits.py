@@ -17,6 +17,7 @@ JOB_WAITS = Table(
         "wait_ended_at",
         "is_immediate",
         "job_kind",
+        "program_id",
         "zone_id",
         "area_id",
     ),
