@@ -1,39 +1,12 @@
 """features.market_dispatch_15m: how dispatch goes in a market."""
 
-from validation.columns import pick
+from validation.contracts.features.dispatch_family import DISPATCH_COLUMNS, DRIVER_COLUMNS
 from validation.contracts.features.feature_table import feature_table
 
 MARKET_DISPATCH_15M = feature_table(
     "market_dispatch_15m",
     grain="One row per market and tick at which a value changed, plus one a day and a closing row.",
     entities=("market_id",),
-    features=pick(
-        "tick_at",
-        "requests_60m_count",
-        "offers_60m_count",
-        "first_offers_60m_count",
-        "first_offer_accept_ratio_60m",
-        "offers_per_accept_60m",
-        "open_unassigned_count",
-        "unassigned_over_10m_count",
-        "unassigned_over_20m_count",
-        "unassigned_over_30m_count",
-        "unassigned_age_minutes_p90",
-        "open_assignment_count",
-        "overdue_assignment_count",
-        "arrivals_60m_count",
-        "arrivals_4h_count",
-        "on_time_ratio_60m",
-        "on_time_ratio_4h",
-        "arrival_minutes_p50_4h",
-        "arrival_minutes_p90_4h",
-        "arrival_minus_promise_minutes_p50_4h",
-        "member_cancels_60m_count",
-        "goa_60m_count",
-        "gave_back_60m_count",
-        "drivers_on_duty_count",
-        "drivers_available_count",
-        "drivers_silent_count",
-    ),
+    features=(*DISPATCH_COLUMNS, *DRIVER_COLUMNS),
     notes="Null throughout: no job and no driver in 28 days.",
 )
