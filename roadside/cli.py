@@ -141,8 +141,8 @@ _ONLINE.command(
         "roadside online get eta_v1 provider_id=P1 incident_zone_id=87288439cffffff "
         "incident_area_id=86288439fffffff service_type=tow --json",
         "roadside online get matching_acceptance_v1 provider_id=P1 incident_zone_id=87288439cffffff "
-        "incident_area_id=86288439fffffff service_type=tow job_latitude=37.8 job_longitude=-122.27 "
-        "job_needs_tow=yes job_decision_at=2026-03-10T18:56Z",
+        "incident_area_id=86288439fffffff service_type=tow local_hour_of_week=38 job_latitude=37.8 "
+        "job_longitude=-122.27 job_needs_tow=yes job_decision_at=2026-03-10T18:56Z",
     ),
 )(online.get)
 app.add_typer(_ONLINE, name="online", rich_help_panel=_USE)

@@ -80,6 +80,7 @@ KEYS = {
     "incident_zone_id": "Z1",
     "incident_area_id": "A1",
     "service_type": "tow",
+    "local_hour_of_week": "39",
     "driver_id": "D1",
     "job_id": "J1",
 }
