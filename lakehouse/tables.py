@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import reduce
@@ -76,14 +77,20 @@ class Lakehouse:
         """Whether the table has been created."""
         return bool(self.spark.catalog.tableExists(self.identifier(table)))
 
-    def create(self, table: Table) -> None:
-        """Create the table, or add the columns its contract gained. Idempotent.
+    def create(self, *tables: Table, at_once: int = 1) -> None:
+        """Create the tables, or add the columns their contracts gained; so many side by side. Idempotent.
 
         Raises:
-            Defect: the table has a column the contract lacks, or of another type.
+            Defect: a table has a column its contract lacks, or of another type.
         """
+        for layer in sorted({table.layer for table in tables}):
+            self.spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{layer}")
+        with ThreadPoolExecutor(at_once, "create") as pool:
+            for _ in pool.map(self._create, tables):
+                pass
+
+    def _create(self, table: Table) -> None:
         if not self.exists(table):
-            self.spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{table.layer}")
             self.spark.sql(create_statement(table))
             return
         if self._iceberg(table).properties().get(CONTRACT_PROPERTY) == contract_digest(table):

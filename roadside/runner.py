@@ -134,9 +134,8 @@ class Runner:
     def prepare(self) -> None:
         """Create every table that a step writes, or bring it up to its contract."""
         if not self._prepared:
-            for step in STEPS:
-                for table in step.tables:
-                    self.lakehouse.create(table)
+            tables = [table for step in STEPS for table in step.tables]
+            self.lakehouse.create(*tables, at_once=self.settings.steps_at_once)
             self._prepared = True
 
     def run(

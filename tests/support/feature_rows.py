@@ -54,9 +54,10 @@ def start_empty_redis(settings: Settings) -> None:
 def feature_tables(spark: SparkSession, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> Iterator[Lakehouse]:
     """Every feature table, holding these rows of 06:00 to 20:00; gone afterwards."""
     lakehouse = Lakehouse(spark)
-    for table in FEATURES:
-        lakehouse.create(table)
-        frame = spark.createDataFrame(list(rows.get(table.short_name, [])), struct_of(table))
+    lakehouse.create(*FEATURES, at_once=2)
+    for view, of_view in rows.items():
+        table = table_named(f"features.{view}")
+        frame = spark.createDataFrame(list(of_view), struct_of(table))
         lakehouse.replace(table, Interval(at(6), at(20)), frame, "handmade")
     yield lakehouse
     for table in FEATURES:
