@@ -104,6 +104,15 @@ class Instants:
         return len(self.numbers) == 1
 
 
+def counts_in(instants: Instants) -> Column:
+    """Whether a span reaches some of the instants."""
+    return (
+        (F.col("enter") < F.col("leave"))
+        & (F.col("enter") <= instants.last)
+        & (F.col("leave") > instants.first)
+    )
+
+
 @dataclass(frozen=True)
 class Ticks(Grid):
     """Every 15 minutes, UTC; usable 5 minutes later."""

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from transforms.features.fleet import counted, driver_spans, fix_spans, positive
+from transforms.driver_spans import driver_spans
+from transforms.features.fleet import counted, fix_spans, positive
 from transforms.features.spec import ViewSpec
 from transforms.features.sums import Count, Feature, Quantile, Ratio, Sum
 from transforms.features.windows import tile_spans

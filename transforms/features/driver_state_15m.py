@@ -8,7 +8,8 @@ from datetime import datetime
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from transforms.features.fleet import counted, driver_spans
+from transforms.driver_spans import driver_spans
+from transforms.features.fleet import counted
 from transforms.features.spec import ViewSpec
 from transforms.features.sums import Carried, Ratio, Sum
 from transforms.features.windows import content_of, feature_rows, feature_values, tile_spans

@@ -7,14 +7,12 @@ from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from transforms.entities import by_entity
 from transforms.features.spec import AHEAD
-from transforms.features.windows import counts_in
-from transforms.grid import HELD_MEMORY, TICKS, Instants
-from transforms.tiles.driver_states_15m import DAY
+from transforms.grid import HELD_MEMORY, TICKS, Instants, counts_in
 from transforms.timeline import Timeline
 from validation.clocks import TICK
 
@@ -26,34 +24,6 @@ FIXES_LOOK_BACK = timedelta(hours=26) + TICK + HELD_MEMORY
 
 _DAY_OF_FIXES = 26 * 4
 """How long a fix counts by itself, in ticks: the next cut is at most 25 hours away."""
-
-
-def driver_spans(
-    driver_states: DataFrame, instants: Instants, columns: Sequence[str] | None = None
-) -> DataFrame:
-    """The states of live drivers with enter and leave: a state holds at ticks enter <= T < leave.
-
-    With `columns`, only these are kept, and states equal in them are joined.
-    """
-    names = [name for name in driver_states.columns if name not in ("known_at", "known_date")]
-    by_driver = Window.partitionBy("driver_id").orderBy("known_at")
-    known = TICKS.known(F.col("known_at"))
-    oldest = TICKS.moment(instants.first - DAY)
-    rows = driver_states.where(F.col("known_at") >= F.lit(oldest)).withColumn("enter", known)
-    if columns is not None:
-        names = ["driver_id", "is_live", *columns]
-        content = F.struct("is_live", *columns)
-        rows = (
-            rows.withColumn("before", F.lag(content).over(by_driver))
-            .where(F.col("before").isNull() | ~content.eqNullSafe(F.col("before")))
-            .drop("before")
-        )
-    until = F.coalesce(F.lead("enter").over(by_driver), F.lit(instants.last + 1))
-    return (
-        rows.withColumn("leave", until)
-        .select(*names, "enter", "leave")
-        .where(F.col("is_live") & counts_in(instants))
-    )
 
 
 def counted(
@@ -178,7 +148,6 @@ __all__ = [
     "FIXES_LOOK_BACK",
     "STATES_LOOK_BACK",
     "counted",
-    "driver_spans",
     "fix_spans",
     "positive",
 ]

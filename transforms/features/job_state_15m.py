@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 
 from transforms.features.spec import ViewSpec
 from transforms.features.sums import Carried, Sum
-from transforms.features.windows import content_of, counts_in, feature_rows
-from transforms.grid import HELD_MEMORY, TICKS, Instants
+from transforms.features.windows import content_of, feature_rows
+from transforms.grid import HELD_MEMORY, TICKS, Instants, counts_in
 from validation.clocks import TICK, Interval
 from validation.contracts.features.job_state_15m import JOB_STATE_15M
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from transforms.features.fleet import counted, driver_spans, fix_spans
+from transforms.driver_spans import driver_spans
+from transforms.features.fleet import counted, fix_spans
 from transforms.features.spec import ViewSpec
 from transforms.features.sums import Carried, Count, Has, Latest, Ratio, Scaled, Sum
 from transforms.features.windows import content_of, feature_rows

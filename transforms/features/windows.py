@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from transforms.features.spec import ViewSpec
-from transforms.grid import Grid, Instants
+from transforms.grid import Grid, Instants, counts_in
 from transforms.timeline import Timeline
 from transforms.zones import with_disk
 from validation.clocks import Interval
@@ -91,15 +91,6 @@ def _sums_by_measure(spec: ViewSpec) -> str:
         )
     entries = (f"'{measure}', array({', '.join(listed)})" for measure, listed in by_measure.items())
     return f"map({', '.join(entries)})"
-
-
-def counts_in(instants: Instants) -> Column:
-    """Whether a span reaches some of the instants."""
-    return (
-        (F.col("enter") < F.col("leave"))
-        & (F.col("enter") <= instants.last)
-        & (F.col("leave") > instants.first)
-    )
 
 
 def with_rings(spans: DataFrame, spec: ViewSpec) -> DataFrame:

@@ -8,7 +8,8 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from transforms.features.fleet import counted, driver_spans, fix_spans, positive
+from transforms.driver_spans import driver_spans
+from transforms.features.fleet import counted, fix_spans, positive
 from transforms.features.spec import ViewSpec
 from transforms.features.sums import Count, Sum
 from transforms.features.windows import feature_rows, with_rings

@@ -7,12 +7,12 @@ from datetime import timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from transforms.features.fleet import driver_spans
+from transforms.driver_spans import driver_spans
 from transforms.grid import BUSINESS_DAYS, TICKS
 from transforms.local_hours import hour_of_week
 from transforms.tiles.dispatch_1d import DAY_OF_TICKS, HORIZON
-from transforms.tiles.measures import ACCEPTED, ARRIVAL_MINUTES, ARRIVED, IS_DEMAND, OFFERED, RESPONDED, has
-from transforms.tiles.partials import At, Bucket, Fact, partials, tile_rows, versions
+from transforms.tiles.measures import OFFER_COHORT, REQUESTS, TIME_TO_ARRIVAL
+from transforms.tiles.partials import partials, tile_rows, versions
 from transforms.zones import with_area
 from validation.clocks import Interval
 from validation.contracts.tiles.area_hour_1d import AREA_HOUR_1D
@@ -21,15 +21,6 @@ LOOK_BACK = HORIZON + DAY_OF_TICKS
 STATES_LOOK_BACK = timedelta(days=1) + DAY_OF_TICKS
 
 TICKS_AN_HOUR = 4
-JOBS = (Fact("requests", (At("requested_at"),), IS_DEMAND),)
-OFFERS = (
-    Fact("offers", (OFFERED,)),
-    Fact("offers_accepted", (OFFERED, ACCEPTED)),
-    Fact("offers_withdrawn", (OFFERED, RESPONDED), has("offer_outcome", "withdrawn")),
-)
-ASSIGNMENTS = (
-    Fact("arrival_minutes", (ARRIVED,), bucket=Bucket(ARRIVAL_MINUTES, ("accepted_at", "arrived_at"))),
-)
 _DIMENSIONS: dict[str, str | None] = {"area_id": "area_id", "local_hour_of_week": "local_hour_of_week"}
 
 
@@ -47,9 +38,9 @@ def area_hour_1d(
     first, last = BUSINESS_DAYS.bounds(interval)
     days = Interval(BUSINESS_DAYS.moment(first), BUSINESS_DAYS.moment(last))
     of = (
-        (jobs, "job_id", "requested_at", JOBS),
-        (offers, "offer_id", "offered_at", OFFERS),
-        (assignments, "assignment_id", "arrived_at", ASSIGNMENTS),
+        (jobs, "job_id", "requested_at", (REQUESTS,)),
+        (offers, "offer_id", "offered_at", OFFER_COHORT),
+        (assignments, "assignment_id", "arrived_at", (TIME_TO_ARRIVAL,)),
     )
     parts = [
         partials(

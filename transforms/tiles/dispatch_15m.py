@@ -16,6 +16,7 @@ from transforms.tiles.measures import (
     OFFER_FACTS,
     OFFERED,
     PROMISED,
+    REQUESTS,
     RESPONDED,
     WAIT_MINUTES,
     has,
@@ -51,7 +52,7 @@ ASSIGNMENTS = (
 )
 JOBS = (
     Fact("any_requests", (At("requested_at"),)),
-    Fact("requests", (At("requested_at"),), IS_DEMAND),
+    REQUESTS,
     Fact("tow_requests", (At("requested_at"),), IS_DEMAND & has("requested_service_type", "tow")),
     Fact("member_cancels", (At("cancelled_at"),), IS_DEMAND & has("cancel_actor", "member")),
 )

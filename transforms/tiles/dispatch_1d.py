@@ -20,6 +20,7 @@ from transforms.tiles.measures import (
     OFFER_FACTS,
     OFFERED,
     ON_SCENE_MINUTES,
+    REQUESTS,
     has,
 )
 from transforms.tiles.partials import At, Bucket, Earliest, Fact, partials, tile_rows, versions
@@ -65,7 +66,7 @@ ASSIGNMENTS = (
 )
 EVIDENCE = (Fact("evidenced", (ARRIVED,)),)
 JOBS = (
-    Fact("requests", (REQUESTED,), IS_DEMAND),
+    REQUESTS,
     Fact("requests_cancelled", (REQUESTED, At("cancelled_at")), IS_DEMAND & has("cancel_actor", "member")),
     Fact(
         "request_to_accept_minutes",

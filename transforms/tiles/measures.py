@@ -33,10 +33,18 @@ OFFERED, RESPONDED, ACCEPTED = At("offered_at"), At("responded_at"), At("accepte
 ARRIVED, PROMISED = At("arrived_at"), At("first_promised_arrival_at")
 _HAS_PROMISE = pc.field("first_promised_arrival_at").is_valid()
 
-OFFER_FACTS = (
+REQUESTS = Fact("requests", (At("requested_at"),), IS_DEMAND)
+"""Of silver.jobs."""
+
+OFFER_COHORT = (
     Fact("offers", (OFFERED,)),
     Fact("offers_accepted", (OFFERED, ACCEPTED)),
     Fact("offers_withdrawn", (OFFERED, RESPONDED), has("offer_outcome", "withdrawn")),
+)
+"""Of silver.offers: the asked by their outcome."""
+
+OFFER_FACTS = (
+    *OFFER_COHORT,
     Fact("accepts", (ACCEPTED,)),
     Fact(
         "response_seconds",
@@ -46,14 +54,18 @@ OFFER_FACTS = (
     ),
     Fact("last_offered", (OFFERED,), has_moment=True),
 )
-"""Of silver.offers: asked, answered, and the cohort of the asked by its outcome."""
+"""Of silver.offers: the cohort, and what was answered when."""
+
+TIME_TO_ARRIVAL = Fact(
+    "arrival_minutes", (ARRIVED,), bucket=Bucket(ARRIVAL_MINUTES, ("accepted_at", "arrived_at"))
+)
 
 ARRIVAL_FACTS = (
     Fact("arrivals", (ARRIVED,)),
     Fact("promised_arrivals", (ARRIVED,), _HAS_PROMISE),
     Fact("on_time", (ARRIVED,), pc.field("arrived_at") <= pc.field("first_promised_arrival_at")),
     Fact("goa", (ARRIVED, At("gone_on_arrival_at"))),
-    Fact("arrival_minutes", (ARRIVED,), bucket=Bucket(ARRIVAL_MINUTES, ("accepted_at", "arrived_at"))),
+    TIME_TO_ARRIVAL,
     Fact(
         "promise_minutes",
         (ARRIVED,),
