@@ -15,6 +15,7 @@ from lakehouse.tables import Lakehouse
 from support.frames import frame_of
 from validation.clocks import TICK, Interval
 from validation.contracts.tiles.traffic_15m import TRAFFIC_15M as TABLE
+from validation.errors import CheckFailed
 
 pytestmark = pytest.mark.slow(minutes=1)
 
@@ -110,6 +111,18 @@ def test_an_interval_is_replaced_left_and_emptied(
     assert (none.rows, none.is_changed, amounts(tables, interval)) == (0, True, [])
     assert amounts(tables, neighbour) == [8]
     assert branches(tables) == {"main"}
+
+
+def test_a_key_that_repeats_stops_the_interval_and_two_keys_of_one_hash_do_not(
+    tables: Lakehouse, day: Interval, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twice = rows(tables, day).unionByName(rows(tables, day, [3]))
+    with pytest.raises(CheckFailed, match="unique_key: 1 of 3 rows"):
+        tables.replace(TABLE, day, twice, "twice")
+    monkeypatch.setattr(F, "xxhash64", lambda *_columns: F.lit(0))
+    with pytest.raises(CheckFailed, match="unique_key: 1 of 3 rows"):
+        tables.replace(TABLE, day, twice, "twice")
+    assert tables.replace(TABLE, day, rows(tables, day), "once").rows == 2
 
 
 def test_a_day_is_published_although_ticks_went_on(
