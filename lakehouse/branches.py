@@ -47,7 +47,8 @@ def head_of(iceberg: Any, branch: str = "main") -> int | None:
 def drop_branches(iceberg: Any, alive: Collection[str]) -> None:
     """Those that runs left behind, save those of the runs that are alive."""
     kept = {branch_of(run_id) for run_id in alive}
-    left = [name for name in iceberg.refs() if name.startswith(_BRANCHES) and name not in kept]
+    names = iceberg.refs().keySet().toArray()
+    left = [name for name in names if name.startswith(_BRANCHES) and name not in kept]
     manage = iceberg.manageSnapshots()
     for name in left:
         manage.removeBranch(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -14,6 +15,28 @@ from validation.errors import SettingError
 
 CATALOG = "lake"
 """Name of the Iceberg catalog in Spark, pyiceberg and Feast."""
+
+_COMPILE_LATER = " ".join(
+    f"-XX:Tier4{name}={4 * usual}"
+    for name, usual in {
+        "InvocationThreshold": 5_000,
+        "MinInvocationThreshold": 600,
+        "CompileThreshold": 15_000,
+        "BackEdgeThreshold": 40_000,
+    }.items()
+)
+"""The JVM optimizes code only when it is four times as warm as usual: a tick plans many small queries."""
+
+_ASKED_FOR_OFTEN = (
+    "functions",
+    "org.apache.spark.sql.functions",
+    "org.apache.spark.sql.classic.SparkSession",
+    "org.apache.spark.sql.classic.SparkSession$",
+    "PythonUtils",
+    "PythonSQLUtils",
+    "SimplePythonFunction",
+)
+"""Java classes that PySpark asks for with every column."""
 
 
 def catalog_options(settings: Settings) -> dict[str, str]:
@@ -54,7 +77,7 @@ def spark_options(settings: Settings) -> dict[str, str]:
         "spark.app.name": "roadside",
         "spark.driver.extraClassPath": f"{settings.jars_dir}/*",
         "spark.driver.memory": settings.spark_memory,
-        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -Dlog4j2.level=error",
+        "spark.driver.extraJavaOptions": f"-XX:+UseParallelGC {_COMPILE_LATER} -Dlog4j2.level=error",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
@@ -96,10 +119,25 @@ def spark_session(settings: Settings) -> SparkSession:
         builder = builder.config(name, value)
     session: SparkSession = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    for name in _ASKED_FOR_OFTEN:
+        java_class(session, name)
     session.conf.set(
         "spark.sql.codegen.factoryMode", "FALLBACK" if settings.spark_compiles == "true" else "NO_CODEGEN"
     )
     return session
+
+
+def java_class(session: SparkSession, name: str) -> Any:
+    """A class of the JVM by its full name, or by a name PySpark imported; looked up once a process.
+
+    py4j looks a name up at every use. A name without its package, or a package itself, is then searched
+    for in every jar: milliseconds, and PySpark does so with nearly every column.
+    """
+    jvm = session._jvm
+    known: dict[str, Any] = vars(jvm)
+    if name not in known:
+        known[name] = getattr(jvm, name)
+    return known[name]
 
 
 def frame_of_arrow(spark: SparkSession, rows: pa.Table, schema: StructType | None = None) -> DataFrame:

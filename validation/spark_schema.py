@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from pyspark.sql.types import (
     ArrayType,
     BinaryType,
@@ -54,13 +53,12 @@ def conform(frame: DataFrame, table: Table) -> DataFrame:
     Raises:
         Defect: the frame lacks a column of the contract, or has one the contract does not know.
     """
-    missing = [name for name in table.column_names if name not in frame.columns]
-    unknown = [name for name in frame.columns if name not in table.column_names]
+    have = frame.schema.names
+    missing = [name for name in table.column_names if name not in have]
+    unknown = [name for name in have if name not in table.column_names]
     if missing or unknown:
         raise Defect(
             f"{table.name}: the transform lacks columns {missing} and has unknown columns {unknown}.",
             f"Mend the transform or validation/contracts/{table.name.replace('.', '/')}.py.",
         )
-    return frame.select(
-        *(F.col(column.name).cast(spark_type(column.type)).alias(column.name) for column in table.columns)
-    )
+    return frame.to(struct_of(table))

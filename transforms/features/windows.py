@@ -167,4 +167,4 @@ def with_clocks(values: DataFrame, table: Table, grid: Grid) -> DataFrame:
     )
     if any(column.name == "tick_at" for column in feature_columns(table)):
         rows = rows.withColumn("tick_at", F.when(~F.col("is_dead"), instant))
-    return rows.select(*table.column_names)
+    return rows.drop("number", "is_dead")

@@ -54,7 +54,7 @@ def first_copies(bronze: DataFrame, interval: Interval, identity: Identity) -> D
     Rows are looked at in full once; the search for copies reads keys and order only.
     """
     later = _hint(_later_copies(bronze, interval, identity), interval)
-    return bronze.where(known_within(interval)).join(later, [*POSITION], "left_anti").select(*bronze.columns)
+    return bronze.where(known_within(interval)).join(later, [*POSITION], "left_anti")
 
 
 def _later_copies(bronze: DataFrame, interval: Interval, identity: Identity) -> DataFrame:
