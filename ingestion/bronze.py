@@ -29,6 +29,8 @@ from validation.spark_schema import spark_type, struct_of
 
 TASK_BYTES = 32 << 20
 """Compressed bytes a task is given, about: half a minute of pings on one core."""
+BATCH_ROWS, BATCH_BYTES = 4096, 4 << 20
+"""A batch is handed to Spark once it is as large as either."""
 
 
 def ingest_frame(
@@ -129,11 +131,27 @@ def _reading(
         vault = vault_of(vault_handle)
         gc.disable()  # records make no cycles; looking for some costs a quarter of the time
         try:
-            for batch in batches:
-                for task in batch.column("id").to_pylist():
-                    for entry in tasks[task]:
-                        yield from read_object(source, entry, root_uri, vault)
+            entries = (
+                entry for batch in batches for task in batch.column("id").to_pylist() for entry in tasks[task]
+            )
+            yield from _joined(
+                rows for entry in entries for rows in read_object(source, entry, root_uri, vault)
+            )
         finally:
             gc.enable()
 
     return read
+
+
+def _joined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches in order, small ones joined: most objects have few lines, and each batch has its cost."""
+    waiting: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        waiting.append(batch)
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows >= BATCH_ROWS or size >= BATCH_BYTES:
+            yield pa.concat_batches(waiting)
+            waiting, rows, size = [], 0, 0
+    if waiting:
+        yield pa.concat_batches(waiting)
