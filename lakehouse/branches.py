@@ -5,14 +5,17 @@ In Iceberg's own API, through the JVM: no Spark job is started.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
+
+from py4j.protocol import Py4JJavaError
 
 from validation.contract import Table
 from validation.errors import Busy
 
 _BRANCHES = "run_"
+COMMIT_ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
@@ -47,35 +50,48 @@ def head_of(iceberg: Any, branch: str = "main") -> int | None:
 def drop_branches(iceberg: Any, alive: Collection[str]) -> None:
     """Those that runs left behind, save those of the runs that are alive."""
     kept = {branch_of(run_id) for run_id in alive}
-    names = iceberg.refs().keySet().toArray()
-    left = [name for name in names if name.startswith(_BRANCHES) and name not in kept]
-    manage = iceberg.manageSnapshots()
-    for name in left:
-        manage.removeBranch(name)
-    if left:
-        manage.commit()
+
+    def drop() -> None:
+        names = iceberg.refs().keySet().toArray()
+        left = [name for name in names if name.startswith(_BRANCHES) and name not in kept]
+        manage = iceberg.manageSnapshots()
+        for name in left:
+            manage.removeBranch(name)
+        if left:
+            manage.commit()
+
+    _committed(iceberg, drop)
 
 
 def fork(iceberg: Any, branch: str, base: int | None) -> None:
     """A branch at the base, in place of one of its name."""
-    if head_of(iceberg, branch) is not None:
-        iceberg.manageSnapshots().removeBranch(branch).commit()
-    manage = iceberg.manageSnapshots()
-    (manage.createBranch(branch) if base is None else manage.createBranch(branch, base)).commit()
+
+    def begin() -> None:
+        if head_of(iceberg, branch) is not None:
+            iceberg.manageSnapshots().removeBranch(branch).commit()
+        manage = iceberg.manageSnapshots()
+        (manage.createBranch(branch) if base is None else manage.createBranch(branch, base)).commit()
+
+    _committed(iceberg, begin)
 
 
 def move_main(iceberg: Any, staged: Staged) -> None:
     """Main to the staged rows, and the branch gone: one commit.
 
     Raises:
-        Moved: main is no longer what the branch began from, and the rows do not fit on it.
+        Moved: main is no longer what the branch began from, and the rows do not fit on it; or they
+            were the same as main's, which may be others by now.
     """
-    head, main = head_of(iceberg, staged.branch), head_of(iceberg)
-    manage = iceberg.manageSnapshots()
-    if staged.is_changed:
-        if head is None:  # a run that took this one for dead dropped its branch
+
+    def move() -> None:
+        head, main = head_of(iceberg, staged.branch), head_of(iceberg)
+        manage = iceberg.manageSnapshots()
+        if not staged.is_changed:
+            if main != staged.base:
+                raise moved(staged.table)
+        elif head is None:  # a run that took this one for dead dropped its branch
             raise moved(staged.table)
-        if main is None:
+        elif main is None:
             manage.createBranch("main", head)
         elif main == staged.base:
             manage.fastForwardBranch("main", staged.branch)
@@ -83,9 +99,27 @@ def move_main(iceberg: Any, staged: Staged) -> None:
             manage.cherrypick(head)
         else:
             raise moved(staged.table)
-    if head is not None:
-        manage.removeBranch(staged.branch)
-        manage.commit()
+        if head is not None:
+            manage.removeBranch(staged.branch)
+            manage.commit()
+
+    _committed(iceberg, move)
+
+
+def _committed(iceberg: Any, change: Callable[[], None]) -> None:
+    """The change of branches, begun anew as often as another commit to the table comes between.
+
+    Iceberg retries commits of rows by itself, but not those of branches.
+    """
+    for attempt in range(COMMIT_ATTEMPTS):
+        try:
+            change()
+            return
+        except Py4JJavaError as error:
+            came_between = str(error.java_exception.getClass().getName()).endswith(".CommitFailedException")
+            if not came_between or attempt == COMMIT_ATTEMPTS - 1:
+                raise
+            iceberg.refresh()
 
 
 def moved(table: Table) -> Moved:

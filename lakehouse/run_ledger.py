@@ -25,14 +25,19 @@ ABANDONED_AFTER = timedelta(hours=24)
 
 
 class RunStatus(StrEnum):
-    """How far a run has come."""
+    """How far a run has come.
+
+    An outdated one runs as well; what it reads was replaced meanwhile, so it ends superseded.
+    """
 
     RUNNING = "running"
+    OUTDATED = "outdated"
     PUBLISHED = "published"
     FAILED = "failed"
     SUPERSEDED = "superseded"
 
 
+_IS_RUNNING = (RunStatus.RUNNING.value, RunStatus.OUTDATED.value)
 _WAS_PUBLISHED = (RunStatus.PUBLISHED.value, RunStatus.SUPERSEDED.value)
 
 
@@ -52,6 +57,11 @@ class Run:
     counts: Mapping[str, int]
     error_kind: str | None
     process: Process
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended, as far as the ledger knows."""
+        return self.status.value in _IS_RUNNING
 
 
 class RunLedger:
@@ -90,7 +100,7 @@ class RunLedger:
     def finish(
         self, run_id: str, *, snapshot_id: int | None, rows: int, counts: Mapping[str, int] | None = None
     ) -> Run:
-        """The run, published.
+        """The run, published; superseded at once if what it read was replaced while it ran.
 
         Supersedes every other published run of the table that lies within its interval, or that
         overlaps it with another code version. Finishing a published run again changes nothing.
@@ -104,8 +114,9 @@ class RunLedger:
                 return run
             _require_running(run)
             _supersede(connection, run)
+            stands = run.status is not RunStatus.OUTDATED
             ended = {
-                "status": RunStatus.PUBLISHED.value,
+                "status": (RunStatus.PUBLISHED if stands else RunStatus.SUPERSEDED).value,
                 "finished_at": self._now(),
                 "snapshot_id": snapshot_id,
                 "rows": rows,
@@ -173,9 +184,7 @@ class RunLedger:
 
     def running(self, table: str) -> set[str]:
         """Ids of the table's runs that have not ended, nor died that anyone noticed."""
-        query = select(runs.c.run_id).where(
-            runs.c.table_name == table, runs.c.status == RunStatus.RUNNING.value
-        )
+        query = select(runs.c.run_id).where(runs.c.table_name == table, runs.c.status.in_(_IS_RUNNING))
         with self._ops.read() as connection:
             return set(connection.execute(query).scalars())
 
@@ -192,13 +201,19 @@ class RunLedger:
         return None if row is None else _run(row)
 
     def supersede(self, table: str, interval: Interval) -> int:
-        """How many published runs no longer stand, because what they read was replaced."""
-        here = and_(
-            runs.c.table_name == table, runs.c.status == RunStatus.PUBLISHED.value, _overlaps(interval)
-        )
+        """How many published runs no longer stand, because what they read was replaced.
+
+        Those that run now will not stand either: they may have read what is no more.
+        """
+        here = and_(runs.c.table_name == table, _overlaps(interval))
         with self._ops.write() as connection:
-            result = connection.execute(update(runs).where(here).values(status=RunStatus.SUPERSEDED.value))
-            return changed_rows(result)
+            _restate(connection, here, RunStatus.RUNNING, RunStatus.OUTDATED)
+            return _restate(connection, here, RunStatus.PUBLISHED, RunStatus.SUPERSEDED)
+
+
+def _restate(connection: Connection, here: ColumnElement[bool], was: RunStatus, now: RunStatus) -> int:
+    of_that_status = update(runs).where(here, runs.c.status == was.value)
+    return changed_rows(connection.execute(of_that_status.values(status=now.value)))
 
 
 def _overlaps(interval: Interval) -> ColumnElement[bool]:
@@ -206,7 +221,7 @@ def _overlaps(interval: Interval) -> ColumnElement[bool]:
 
 
 def _fail_the_dead(connection: Connection, now: datetime) -> None:
-    running = select(runs).where(runs.c.status == RunStatus.RUNNING.value)
+    running = select(runs).where(runs.c.status.in_(_IS_RUNNING))
     for row in connection.execute(running).all():
         run = _run(row)
         if is_dead(run.process):
@@ -240,7 +255,7 @@ def _by_id(connection: Connection, run_id: str) -> Run:
 
 
 def _require_running(run: Run) -> None:
-    if run.status is not RunStatus.RUNNING:
+    if not run.is_running:
         raise Defect(
             f"{run.table}: run {run.run_id} over {run.interval} is {run.status.value} and cannot end again."
         )

@@ -44,6 +44,7 @@ def catalog_options(settings: Settings) -> dict[str, str]:
     if settings.catalog == "glue":
         options = {
             "type": "glue",
+            "cache-enabled": "false",
             "warehouse": settings.warehouse_uri,
             "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
         }

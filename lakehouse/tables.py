@@ -179,15 +179,30 @@ class Lakehouse:
         run_id: str,
         only: Mapping[str, str] | None = None,
     ) -> Published:
-        """Replace whole partitions by the frame's rows; with the guarantees of `replace`.
+        """Stage the days and publish them at once. The caller holds the table's lease.
+
+        Raises:
+            CheckFailed, Moved, Defect: as `stage_days` and `publish`.
+        """
+        return self.publish(self.stage_days(table, days, frame, run_id, only))
+
+    def stage_days(
+        self,
+        table: Table,
+        days: Sequence[date],
+        frame: DataFrame,
+        run_id: str,
+        only: Mapping[str, str] | None = None,
+    ) -> Staged:
+        """Stage whole partitions, in place of what they hold; with the guarantees of `stage`.
 
         For tables that are not replaced by known time, such as datasets. With `only` (column to
         value), just the rows of those values are replaced: datasets that share a table keep theirs.
 
         Raises:
-            CheckFailed, Moved, Defect: as `replace`.
+            CheckFailed, Defect: as `stage`.
         """
-        return self.publish(self._stage(table, _days_span(table, days, only or {}), frame, run_id, ()))
+        return self._stage(table, _days_span(table, days, only or {}), frame, run_id, ())
 
     def publish(self, staged: Staged) -> Published:
         """Make the staged rows those of `main`, for every reader at once. The caller holds the lease.
@@ -334,10 +349,15 @@ class Lakehouse:
             ).collect()[0]
 
         keys = ", ".join(table.key)
-        found = counted(f"xxhash64({keys})")
+        found = counted(_hash_of(keys))
         if found["unique_key"]:  # or two keys of one hash: the keys themselves decide
             found = counted(keys)
         return int(found["rows"] or 0), {name: int(found[name] or 0) for name in ("unique_key", *broken)}
+
+
+def _hash_of(keys: str) -> str:
+    """Rows of one key have one hash; rows of one hash have nearly always one key."""
+    return f"xxhash64({keys})"
 
 
 def _passed(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from lakehouse.landing_ledger import LandingLedger
-from lakehouse.object_store import LandedObject, list_objects
+from lakehouse.object_store import LandedObject, Misnamed, list_objects
 from lakehouse.settings import Settings
 from validation.clocks import TICK, Interval, tick_start
 from validation.source import Source
@@ -22,10 +23,18 @@ def has_landing(settings: Settings) -> bool:
     return parts.scheme != "file" or Path(parts.path).is_dir()
 
 
-def unregistered(
+@dataclass(frozen=True)
+class Backlog:
+    """Landed objects the ledger lacks, and things among them that no run ever reads; in order of key."""
+
+    waiting: tuple[LandedObject, ...] = ()
+    misnamed: tuple[Misnamed, ...] = ()
+
+
+def backlog(
     settings: Settings, ledger: LandingLedger | None, source: Source, until: datetime = _LAST
-) -> list[LandedObject]:
-    """The source's objects stamped before `until` that the ledger lacks, in order of key.
+) -> Backlog:
+    """What of the source landed with a stamp before `until` and is in no ledger.
 
     Looked for from 48 hours before the last closed tick on, as a run would. Without a ledger, all.
 
@@ -33,15 +42,15 @@ def unregistered(
         Unreachable: the landed objects cannot be listed.
     """
     if not has_landing(settings):
-        return []
+        return Backlog()
     closed = ledger.closed_through(source.name) if ledger else None
     since = _FIRST if closed is None else tick_start(closed - STRAGGLER_HORIZON)
-    found = [
-        each
-        for each in list_objects(settings.landing_uri, source.name, since, until)
-        if isinstance(each, LandedObject)
-    ]
-    if ledger is None or not found:
-        return found
-    known = {entry.key for entry in ledger.objects(source.name, Interval(since, _LAST + TICK))}
-    return [each for each in found if each.key not in known]
+    listed = list(list_objects(settings.landing_uri, source.name, since, until))
+    found = [each for each in listed if isinstance(each, LandedObject)]
+    known: set[str] = set()
+    if ledger is not None and found:
+        known = {entry.key for entry in ledger.objects(source.name, Interval(since, _LAST + TICK))}
+    return Backlog(
+        tuple(each for each in found if each.key not in known),
+        tuple(each for each in listed if isinstance(each, Misnamed)),
+    )

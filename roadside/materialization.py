@@ -72,15 +72,20 @@ def spans_due(
             continue
         end = served_through(completeness, view, min(until or ready, ready))
         oldest = end - time_to_live(view)
-        start = oldest if online.through is None or force else max(online.through, oldest)
-        if start >= end:
-            features_at = finished_at(ops, f"features.{view}", end)
-            is_newer = features_at is not None and online.finished_at and features_at > online.finished_at
-            start = oldest if is_newer and online.through == end else end
+        is_whole = force or online.through is None or _made_again(ops, view, online)
+        start = oldest if is_whole or online.through is None else max(online.through, oldest)
         due[view] = Interval(tick_start(start), end) if start < end else None
     if not any(f"features.{view}" in made for view in views):
         raise NotReady("No features were made yet.", "Run `roadside run --start DAY --end DAY` first.")
     return due
+
+
+def _made_again(ops: Ops, view: str, online: Made) -> bool:
+    """Whether features of ticks that Redis has were made after they were written there."""
+    if online.through is None or online.finished_at is None:
+        return False
+    features_at = finished_at(ops, f"features.{view}", before=online.through)
+    return features_at is not None and features_at > online.finished_at
 
 
 def materialize(

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from threading import Lock
 from time import monotonic
 from traceback import format_exception
@@ -25,7 +25,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from ingestion.bronze import bronze_rows, ingest_frame, object_outcomes, quarantine_rows
 from ingestion.register import register_landed
-from lakehouse.branches import Moved
+from lakehouse.branches import Moved, Staged
 from lakehouse.code_version import code_version
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.leases import Leases
@@ -100,6 +100,8 @@ class StepResult:
 
 
 Progress = Callable[[StepResult], None]
+Changing = Callable[[], None]
+"""Called before rows are published that differ from those that were there."""
 
 
 def _silent(_result: StepResult) -> None:
@@ -168,10 +170,10 @@ class Runner:
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        results = [result for of_step in done for result in of_step]
-        if listed and not any(result.is_broken for result in results):
-            self._release(max(listed, key=lambda chunk: chunk.end), steps)
-        return results
+        if listed:
+            whole = [step for step, of in zip(steps, done, strict=True) if not any(r.is_broken for r in of)]
+            self._release(max(listed, key=lambda chunk: chunk.end), whole)
+        return [result for of_step in done for result in of_step]
 
     def _over_chunks(
         self,
@@ -196,6 +198,19 @@ class Runner:
     def _run_step(self, step: Step, interval: Interval, *, force: bool) -> StepResult:
         if not step.due(interval):
             return StepResult(step.name, interval, "not due")
+        started = monotonic()
+        try:
+            result = self._made(step, interval, force=force)
+        except RoadsideError as error:
+            result = StepResult(step.name, interval, "failed", error=error)
+        except (PySparkException, Py4JError) as error:
+            result = StepResult(
+                step.name, interval, "failed", error=self._spark_failure(step, interval, error)
+            )
+        return result if result.status == "skipped" else replace(result, seconds=monotonic() - started)
+
+    def _made(self, step: Step, interval: Interval, *, force: bool) -> StepResult:
+        """The step published over the interval, or skipped because it is already."""
         if step.build is None:
             self._register(step, interval)
         version = step_version(step, self.settings)
@@ -205,14 +220,10 @@ class Runner:
                 step.name, interval, "skipped", {run.table: run.rows or 0 for run in done if run is not None}
             )
         is_new = any(self.runs.never_made(name, interval) for name in step.writes)
-        started = monotonic()
-        try:
-            published = dict(self._frames_published(step, interval, version))
-        except RoadsideError as error:
-            return StepResult(step.name, interval, "failed", seconds=monotonic() - started, error=error)
-        except (PySparkException, Py4JError) as error:
-            failure = self._spark_failure(step, interval, error)
-            return StepResult(step.name, interval, "failed", seconds=monotonic() - started, error=failure)
+        # Before the first change is published, lest a run that dies behind it leaves what reads it as it was;
+        # and after the last, for what was made of it meanwhile.
+        changing = cache(partial(self._supersede_downstream, step, interval))
+        published = dict(self._frames_published(step, interval, version, changing))
         if is_new or any(each.is_changed for each in published.values()):
             self._supersede_downstream(step, interval)
         return StepResult(
@@ -220,8 +231,7 @@ class Runner:
             interval,
             "published",
             {name: each.rows for name, each in published.items()},
-            monotonic() - started,
-            {
+            warnings={
                 f"{name}.{check}": count
                 for name, each in published.items()
                 for check, count in each.warnings.items()
@@ -240,13 +250,13 @@ class Runner:
         found = register_landed(self.settings, source, interval.end)
         self.ledger.close(source.name, interval.end)
         for each in found.misnamed:
-            self.notes.note(f"bronze.{source.name}", "misnamed object", f"{each.key}: {each.reason}")
+            self.notes.note(f"bronze.{source.name}", f"misnamed object {each.key}", each.reason)
 
     def _frames_published(
-        self, step: Step, interval: Interval, version: str
+        self, step: Step, interval: Interval, version: str, changing: Changing
     ) -> Iterator[tuple[str, Published]]:
         if step.build is None:
-            yield from self._ingest(step, interval, version)
+            yield from self._ingest(step, interval, version, changing)
             return
         edge = replace(self._edge, held=self._held(step, interval))
         with self._inputs(step, interval) as inputs:
@@ -257,7 +267,8 @@ class Runner:
                 new = self.runs.never_made(table.name, interval) if table.layer == "features" else [interval]
                 if new != [interval]:
                     frame = self._revised(step, table, interval, frames[table.name], new)
-                yield table.name, self._replace(table.name, interval, frame, version, is_empty=is_empty)
+                published = self._replace(table.name, interval, frame, version, changing, is_empty=is_empty)
+                yield table.name, published
 
     @contextmanager
     def _inputs(self, step: Step, interval: Interval) -> Iterator[dict[str, DataFrame]]:
@@ -305,7 +316,9 @@ class Runner:
         added = revised_rows(published, in_force, table, interval.start, self._now()).where(~is_new)
         return None if added.isEmpty() and not new else rows.unionByName(added)
 
-    def _ingest(self, step: Step, interval: Interval, version: str) -> Iterator[tuple[str, Published]]:
+    def _ingest(
+        self, step: Step, interval: Interval, version: str, changing: Changing
+    ) -> Iterator[tuple[str, Published]]:
         source = source_named(step.name.partition(".")[2])
         entries = self.ledger.objects(source.name, interval)
         frame = ingest_frame(
@@ -324,10 +337,11 @@ class Runner:
             records = sum(outcome.bronze_rows for outcome in outcomes)
             refused = sum(outcome.quarantined_rows for outcome in outcomes)
             rows = bronze_rows(frame, source)
-            yield bronze, self._replace(bronze, interval, rows, version, is_empty=records == 0)
+            yield bronze, self._replace(bronze, interval, rows, version, changing, is_empty=records == 0)
             self.ledger.record_outcome(*outcomes)
             rows = quarantine_rows(frame, source)
-            yield quarantine, self._replace(quarantine, interval, rows, version, is_empty=refused == 0)
+            is_empty = refused == 0
+            yield quarantine, self._replace(quarantine, interval, rows, version, changing, is_empty=is_empty)
         finally:
             frame.unpersist()
 
@@ -337,7 +351,14 @@ class Runner:
         return all(run is not None and run.rows == 0 for run in runs)
 
     def _replace(
-        self, name: str, interval: Interval, frame: DataFrame | None, version: str, *, is_empty: bool
+        self,
+        name: str,
+        interval: Interval,
+        frame: DataFrame | None,
+        version: str,
+        changing: Changing,
+        *,
+        is_empty: bool,
     ) -> Published:
         """Replace the interval; where the rows stay as they are (no frame, or nothing there), record it.
 
@@ -347,7 +368,9 @@ class Runner:
         for attempt in range(PUBLISH_ATTEMPTS):
             is_alone = attempt > 0 or not interval.is_whole_days()
             try:
-                return self._attempt(name, interval, frame, version, is_empty=is_empty, is_alone=is_alone)
+                return self._attempt(
+                    name, interval, frame, version, changing, is_empty=is_empty, is_alone=is_alone
+                )
             except Moved as error:
                 moved = error
         raise moved
@@ -358,6 +381,7 @@ class Runner:
         interval: Interval,
         frame: DataFrame | None,
         version: str,
+        changing: Changing,
         *,
         is_empty: bool,
         is_alone: bool,
@@ -367,12 +391,17 @@ class Runner:
         try:
             with ExitStack() as publishing:
                 lease = publishing.enter_context(self._leases.publishing(name)) if is_alone else None
-                publish = self._staged(name, interval, frame, run.run_id, is_empty=is_empty)
+                staged = self._staged(name, interval, frame, run.run_id, is_empty=is_empty)
                 if lease is None:
                     publishing.enter_context(self._leases.publishing(name))
                 else:
                     self._leases.renew(lease)
-                published = publish()
+                if isinstance(staged, Staged):
+                    if staged.is_changed:
+                        changing()
+                    published = self.lakehouse.publish(staged)
+                else:
+                    published = staged
                 self.runs.finish(
                     run.run_id,
                     snapshot_id=published.snapshot_id,
@@ -386,16 +415,15 @@ class Runner:
 
     def _staged(
         self, name: str, interval: Interval, frame: DataFrame | None, run_id: str, *, is_empty: bool
-    ) -> Callable[[], Published]:
-        """What publishes the interval's rows: written and checked by now, if anything is written."""
+    ) -> Staged | Published:
+        """The interval's rows, written and checked; or what stays published, if there is nothing to write."""
         (table,) = _tables([name])
         if frame is None:
             kept = self.lakehouse.read_known(table, interval).count()
-            return lambda: Published(self.lakehouse.head(table), kept, is_changed=False)
+            return Published(self.lakehouse.head(table), kept, is_changed=False)
         if is_empty and not self.runs.may_hold_rows(name, interval, before=run_id):
-            return lambda: Published(self.lakehouse.head(table), 0, is_changed=False)
-        staged = self.lakehouse.stage(table, interval, frame, run_id, self.runs.running(name))
-        return partial(self.lakehouse.publish, staged)
+            return Published(self.lakehouse.head(table), 0, is_changed=False)
+        return self.lakehouse.stage(table, interval, frame, run_id, self.runs.running(name))
 
     def _spark_failure(self, step: Step, interval: Interval, error: Exception) -> RoadsideError:
         """Spark's failure as an error of ours; its text, which may quote a value, goes to the log folder."""

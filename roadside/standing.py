@@ -23,7 +23,7 @@ from lakehouse.run_history import Made, gaps, made_by_table, merged
 from lakehouse.run_ledger import Run, RunLedger, RunStatus
 from lakehouse.settings import Settings
 from roadside.holds import Hold, completeness_of, served_through, view_holds
-from roadside.landed_backlog import unregistered
+from roadside.landed_backlog import Backlog, backlog
 from roadside.redis_standing import redis_problem
 from validation.clocks import TICK, Interval
 from validation.contract import Table
@@ -41,6 +41,7 @@ class SourceStanding:
     Attributes:
         landed: objects in the ledger.
         waiting: landed objects that no run has registered yet.
+        misnamed: keys lately among them that no run will ever read.
         unread: objects in the ledger that no run has read to the end.
         closed_through: the last tick that gains no object any more.
     """
@@ -48,6 +49,7 @@ class SourceStanding:
     source: str
     landed: int
     waiting: int
+    misnamed: tuple[str, ...]
     unread: int
     lines: int
     bronze: int
@@ -64,7 +66,7 @@ class LastRun:
     run_id: str
     start: datetime
     end: datetime
-    outcome: str  # published | superseded | running | failed
+    outcome: str  # published | superseded | running | outdated | failed
     at: datetime
     error: str | None = None
 
@@ -141,7 +143,7 @@ def standing(
     sources = tuple(
         _source(
             reconciled[source.name],
-            len(unregistered(settings, ledger, source)),
+            backlog(settings, ledger, source),
             ledger.closed_through(source.name),
         )
         for source in SOURCES
@@ -171,18 +173,18 @@ def standing(
 
 
 def _nothing_ingested(settings: Settings) -> Standing:
-    sources = tuple(
-        SourceStanding(source.name, 0, len(unregistered(settings, None, source)), 0, 0, 0, 0, {}, True, None)
-        for source in SOURCES
-    )
-    return Standing(settings.home, None, sources, (), (), ("Nothing has been ingested yet.",))
+    none = {source.name: Reconciliation(source.name, 0, 0, 0, 0, 0, 0) for source in SOURCES}
+    sources = tuple(_source(none[each.name], backlog(settings, None, each), None) for each in SOURCES)
+    missing = ("Nothing has been ingested yet.", *_misnamed(sources))
+    return Standing(settings.home, None, sources, (), (), missing)
 
 
-def _source(found: Reconciliation, waiting: int, closed: datetime | None) -> SourceStanding:
+def _source(found: Reconciliation, landed: Backlog, closed: datetime | None) -> SourceStanding:
     return SourceStanding(
         source=found.source,
         landed=found.objects,
-        waiting=waiting,
+        waiting=len(landed.waiting),
+        misnamed=tuple(each.key for each in landed.misnamed),
         unread=found.objects_without_outcome,
         lines=found.lines,
         bronze=found.bronze_rows,
@@ -231,7 +233,7 @@ def _view(
 def _last_run(run: Run | None) -> LastRun | None:
     if run is None:
         return None
-    is_lost = run.status is RunStatus.RUNNING and is_dead(run.process)
+    is_lost = run.is_running and is_dead(run.process)
     return LastRun(
         run.run_id,
         run.interval.start,
@@ -256,6 +258,17 @@ def _missing_of_sources(
             yield f"{each.source}: {each.unread:,} of {each.landed:,} objects were not read to the end."
         if not each.is_balanced:
             yield f"{each.source}: lines landed are neither in bronze nor in quarantine."
+    yield from _misnamed(sources)
+
+
+def _misnamed(sources: Sequence[SourceStanding]) -> Iterator[str]:
+    for each in sources:
+        if each.misnamed:
+            more = f" and {len(each.misnamed) - 1:,} more" if len(each.misnamed) > 1 else ""
+            yield (
+                f"{each.source}: {each.misnamed[0]}{more} landed under a name that tells no arrival, and is "
+                "never read: land it again as <source>-YYYY-MM-DD-HH-MM-SS-<id>.<ext> in that hour's folder."
+            )
 
 
 def _missing_of_runs(standings: Sequence[TableStanding | ViewStanding]) -> Iterator[str]:

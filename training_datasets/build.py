@@ -43,6 +43,7 @@ from training_datasets.maturity import require_mature
 from training_datasets.row_ids import row_ids
 from training_datasets.spec import DatasetSpec
 from training_datasets.spines import DECISION_TIME, LEFT_OUT, checked_spine, decisions, waterfall
+from transforms.known_time import known_within
 from validation.clocks import Interval
 from validation.contract import Table
 from validation.contracts.training.row_index import ROW_INDEX
@@ -245,7 +246,7 @@ class _Builder:
         collected["meta_group"] = collected[spec.group_key].map(ids.group)
         rows = collected[collected[LEFT_OUT].isna()].reset_index(drop=True)
         frame = self._with_features(rows)
-        revision = self._revision(days)
+        revisions = self._revisions(days)
         computed = {}
         for day in days:
             of_day = collected["meta_decision_date_et"] == day
@@ -260,7 +261,7 @@ class _Builder:
                 DayManifest(
                     day,
                     1,
-                    inputs_of(spec, self.service, day, revision, dataset_version()),
+                    inputs_of(spec, self.service, day, revisions[day], dataset_version()),
                     content_of(spec, table, steps, checks),
                     {},
                 ),
@@ -311,15 +312,21 @@ class _Builder:
             )
         return dict.fromkeys([*held, "contract"], "passed")
 
-    def _revision(self, days: Sequence[date]) -> int:
-        """The newest revision among the feature rows the days' decisions can read."""
-        start, end = self.spec.decisions(days[0]).start, self.spec.decisions(days[-1]).end
-        read = [
-            self.lakehouse.read_known(view.table, Interval(start - view.ttl, end)).select("revision")
-            for view in self.service.views
-        ]
-        newest = reduce(DataFrame.unionByName, read).agg(F.max("revision")).collect()[0][0]
-        return int(newest or 0)
+    def _revisions(self, days: Sequence[date]) -> dict[date, int]:
+        """The newest revision among the feature rows that a day's decisions can read, by day."""
+        read = []
+        for view in self.service.views:
+            spans = {day: self.spec.decisions(day) for day in days}
+            known = Interval(spans[days[0]].start - view.ttl, spans[days[-1]].end)
+            readable = [
+                F.max(
+                    F.when(known_within(Interval(span.start - view.ttl, span.end)), F.col("revision"))
+                ).alias(str(day))
+                for day, span in spans.items()
+            ]
+            read.append(self.lakehouse.read_known(view.table, known).agg(*readable))
+        newest = reduce(DataFrame.unionByName, read).agg(*(F.max(f"`{day}`") for day in days)).collect()[0]
+        return {day: int(found or 0) for day, found in zip(days, newest, strict=True)}
 
     def _would_change(
         self, changed: Sequence[date], computed: Mapping[date, _Day], standing: Mapping[date, DayManifest]
@@ -361,8 +368,9 @@ class _Builder:
             run = runs.begin(table.name, interval, dataset_version())
             try:
                 frame = frame_of_arrow(self.lakehouse.spark, rows)
-                published = self.lakehouse.replace_days(table, days, frame, run.run_id, only)
+                staged = self.lakehouse.stage_days(table, days, frame, run.run_id, only)
                 leases.renew(lease)
+                published = self.lakehouse.publish(staged)
             except BaseException as error:
                 runs.fail(run.run_id, type(error).__name__)
                 raise

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from roadside.installation import settings_here
-from roadside.rendering import notice, print_json, results, say
+from roadside.rendering import notice, print_json, results
 from roadside.time_ranges import chunks_of, interval_of, tick_of, warn_of_future
 from validation.clocks import Interval
 from validation.errors import InputMissing
@@ -101,16 +101,14 @@ def tick(
         return
     warn_of_future(end)
     if not due:
-        say(f"Every tick through {until} is made already.")
-        if not online:
-            return
+        notice(f"Every tick through {until} is made already.")
     from roadside.spark_runner import open_runner
     from roadside.step_lines import tell_outcome
     from roadside.ticks import run_ticks
 
     done = run_ticks(open_runner(settings), due, _tell_tick) if due else []
     code = _told(done, as_json) if as_json else (tell_outcome(done) if due else 0)
-    if online and not code:
+    if online:
         from roadside.commands.online import write_views
 
         write_views(settings, until=end)
@@ -205,7 +203,7 @@ def _waiting(settings: Settings, intervals: Sequence[Interval], steps: Sequence[
     """Landed objects that the source steps among these would register."""
     from lakehouse.landing_ledger import LandingLedger
     from lakehouse.ops import Ops
-    from roadside.landed_backlog import unregistered
+    from roadside.landed_backlog import backlog
     from roadside.standing import has_ops
     from validation.sources import SOURCES
 
@@ -215,4 +213,4 @@ def _waiting(settings: Settings, intervals: Sequence[Interval], steps: Sequence[
     ledger = LandingLedger(Ops(settings.ops_url)) if has_ops(settings) else None
     end = max(each.end for each in intervals)
     wanted = [source for source in SOURCES if f"bronze.{source.name}" in names]
-    return sum(len(unregistered(settings, ledger, source, end)) for source in wanted)
+    return sum(len(backlog(settings, ledger, source, end).waiting) for source in wanted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pyspark.sql import SparkSession
@@ -11,12 +11,14 @@ from pyspark.sql import SparkSession
 from lakehouse.ops import runs
 from lakehouse.settings import Settings
 from lakehouse.tables import Lakehouse
+from roadside import graph
 from roadside import runner as runner_module
-from roadside.graph import Edge, Frames, Step
+from roadside.graph import Edge, Frames, Step, step_named
 from roadside.runner import Runner
 from support.feature_rows import DELAY, at, tick_row
 from validation.clocks import Interval
 from validation.contracts import table_named
+from validation.errors import Unreachable
 from validation.spark_schema import struct_of
 
 NAME = "features.zone_demand_15m"
@@ -109,3 +111,38 @@ def test_what_a_run_left_that_was_cut_off_is_replaced(city: City) -> None:
         connection.execute(runs.update().values(status="failed", error_kind="ProcessDied"))
     city.run(WHOLE, requests=1)
     assert city.rows() == first(WHOLE, 1)
+
+
+def test_what_reads_a_table_does_not_stand_once_a_run_that_changed_it_dies(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Step("features.reader", ("features.zone_traffic_15m",), {NAME: timedelta(hours=1)})
+    monkeypatch.setattr(graph, "STEPS", (city.step, reader))
+    city.run(MIDDLE, requests=1)
+    made = city.runner.runs.begin(reader.writes[0], WHOLE, "c1")
+    city.runner.runs.finish(made.run_id, snapshot_id=None, rows=1)
+
+    def die(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(city.runner.lakehouse, "publish", die)
+    with pytest.raises(KeyboardInterrupt):
+        city.run(MIDDLE, requests=2)
+    assert city.runner.runs.published(reader.writes[0], WHOLE, "c1") is None
+
+
+def test_a_source_that_cannot_be_listed_fails_alone(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_args: object) -> None:
+        raise Unreachable("The store does not answer.", "Try again.")
+
+    monkeypatch.setattr(runner_module, "register_landed", unreachable)
+    source = step_named("bronze.traffic_speeds")
+    monkeypatch.setattr(runner_module, "STEPS", (source, city.step))
+    results = city.runner.run(MIDDLE, [source, city.step])
+    assert [(each.status, type(each.error)) for each in results] == [
+        ("failed", Unreachable),
+        ("published", type(None)),
+    ]
+    release = city.runner.releases.for_table(NAME)
+    assert release is not None
+    assert list(release.tables) == [NAME], "what is whole is released"

@@ -47,6 +47,21 @@ def test_finishing_twice_is_finishing_once(ledger: RunLedger) -> None:
     assert ledger.finish(done.run_id, snapshot_id=8, rows=9) == done
 
 
+def test_a_run_whose_input_was_replaced_meanwhile_does_not_stand(ledger: RunLedger) -> None:
+    publish(ledger, TICK, "c0")
+    run = ledger.begin(TABLE, TICK, "c1")
+    assert ledger.supersede(TABLE, DAY) == 1, "those that were published are counted"
+    assert ledger.last_run(TABLE).status is RunStatus.OUTDATED  # type: ignore[union-attr]
+    assert ledger.running(TABLE) == {run.run_id}, "its branch is still its own"
+    done = ledger.finish(run.run_id, snapshot_id=8, rows=4)
+    assert (done.status, done.snapshot_id) == (RunStatus.SUPERSEDED, 8)
+    assert ledger.published(TABLE, TICK, "c1") is None
+    assert ledger.never_made(TABLE, DAY) == [Interval(DAY.start, TICK.start), Interval(TICK.end, DAY.end)]
+    late = ledger.begin(TABLE, TICK, "c1")
+    ledger.supersede(TABLE, DAY)
+    assert ledger.fail(late.run_id, "CheckFailed").status is RunStatus.FAILED
+
+
 def test_a_running_or_failed_run_is_not_done(ledger: RunLedger) -> None:
     run = ledger.begin(TABLE, TICK, "c1")
     assert ledger.published(TABLE, TICK, "c1") is None

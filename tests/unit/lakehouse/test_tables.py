@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from lakehouse.branches import Moved
+from lakehouse.branches import Moved, Staged, drop_branches, fork, head_of, move_main
 from lakehouse.tables import Lakehouse
 from support.frames import frame_of
 from validation.clocks import TICK, Interval
@@ -19,6 +20,7 @@ from validation.errors import CheckFailed
 
 pytestmark = pytest.mark.slow(minutes=1)
 
+TAGS = count()
 START, DAY = datetime(2026, 3, 1, tzinfo=UTC), timedelta(days=1)
 
 
@@ -79,7 +81,9 @@ def amounts(lakehouse: Lakehouse, interval: Interval) -> list[int]:
 
 
 def branches(lakehouse: Lakehouse) -> set[str]:
-    refs = lakehouse.spark.sql(f"SELECT name FROM {lakehouse.identifier(TABLE)}.refs").collect()
+    refs = lakehouse.spark.sql(
+        f"SELECT name FROM {lakehouse.identifier(TABLE)}.refs WHERE type = 'BRANCH'"
+    ).collect()
     return {row.name for row in refs}
 
 
@@ -119,7 +123,7 @@ def test_a_key_that_repeats_stops_the_interval_and_two_keys_of_one_hash_do_not(
     twice = rows(tables, day).unionByName(rows(tables, day, [3]))
     with pytest.raises(CheckFailed, match="unique_key: 1 of 3 rows"):
         tables.replace(TABLE, day, twice, "twice")
-    monkeypatch.setattr(F, "xxhash64", lambda *_columns: F.lit(0))
+    monkeypatch.setattr("lakehouse.tables._hash_of", lambda keys: f"pmod(xxhash64({keys}), 1)")
     with pytest.raises(CheckFailed, match="unique_key: 1 of 3 rows"):
         tables.replace(TABLE, day, twice, "twice")
     assert tables.replace(TABLE, day, rows(tables, day), "once").rows == 2
@@ -135,6 +139,49 @@ def test_a_day_is_published_although_ticks_went_on(
     tables.publish(staged)
     assert branches(tables) == {"main"}
     assert [amounts(tables, each) for each in (made, live)] == [[5, 6], [9]]
+
+
+def test_rows_found_unchanged_are_looked_at_again_if_the_table_moved(
+    tables: Lakehouse, made: Interval
+) -> None:
+    """The other run may have replaced the very rows that were the same."""
+    staged = tables.stage(TABLE, made, rows(tables, made), "slow")
+    assert not staged.is_changed
+    meanwhile(tables, made, 7)
+    with pytest.raises(Moved):
+        tables.publish(staged)
+    assert amounts(tables, made) == [7]
+
+
+class Overtaken:
+    """An Iceberg table to which another commit comes between the beginning of a change and its end, once."""
+
+    def __init__(self, tables: Lakehouse) -> None:
+        self._table = tables._iceberg(TABLE)
+        self._others = [tables._iceberg(TABLE)]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+    def manageSnapshots(self) -> Any:
+        begun = self._table.manageSnapshots()
+        for other in self._others:
+            other.manageSnapshots().createTag(
+                f"other{next(TAGS)}", other.currentSnapshot().snapshotId()
+            ).commit()
+        self._others = []
+        return begun
+
+
+def test_branches_change_although_another_commit_comes_between(tables: Lakehouse, made: Interval) -> None:
+    main = tables.head(TABLE)
+    fork(Overtaken(tables), "run_mine", main)
+    assert head_of(tables._iceberg(TABLE), "run_mine") == main
+    move_main(Overtaken(tables), Staged(TABLE, "run_mine", main, False, False, 2, {}))
+    assert head_of(tables._iceberg(TABLE), "run_mine") is None
+    fork(tables._iceberg(TABLE), "run_left", main)
+    drop_branches(Overtaken(tables), alive=())
+    assert head_of(tables._iceberg(TABLE), "run_left") is None
 
 
 def test_a_run_that_was_taken_for_dead_is_staged_again(

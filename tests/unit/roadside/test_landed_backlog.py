@@ -10,7 +10,8 @@ from lakehouse.landing_ledger import LandingLedger
 from lakehouse.ops import Ops
 from lakehouse.settings import Settings
 from roadside import landed_backlog
-from roadside.landed_backlog import has_landing, unregistered
+from roadside.landed_backlog import Backlog, backlog, has_landing
+from roadside.standing import standing
 from simulation.landing import LandingWriter
 from validation.clocks import TICK
 from validation.sources import source_named
@@ -25,10 +26,20 @@ def test_the_horizon_is_the_one_a_run_lists_by() -> None:
 
 def test_without_a_ledger_everything_waits(settings: Settings, home: Path) -> None:
     assert not has_landing(settings)
-    assert unregistered(settings, None, PINGS) == []
+    assert backlog(settings, None, PINGS) == Backlog()
     key = LandingWriter(home).write("gps_pings", NOON, "a", [])
-    assert [each.key for each in unregistered(settings, None, PINGS)] == [key]
-    assert unregistered(settings, None, PINGS, until=NOON) == []
+    assert [each.key for each in backlog(settings, None, PINGS).waiting] == [key]
+    assert backlog(settings, None, PINGS, until=NOON) == Backlog()
+
+
+def test_a_name_that_tells_no_arrival_does_not_wait_and_is_told(settings: Settings, home: Path) -> None:
+    key = LandingWriter(home).write("gps_pings", NOON, "a", [])
+    stray = key.rpartition("/")[0] + "/gps_pings_20260310.json.gz"
+    (home / stray).write_bytes((home / key).read_bytes())
+    found = backlog(settings, None, PINGS)
+    assert ([each.key for each in found.waiting], [each.key for each in found.misnamed]) == ([key], [stray])
+    told = standing(settings).missing
+    assert [text for text in told if stray in text and "never read" in text] == [told[1]]
 
 
 def test_what_a_run_registered_waits_no_more(settings: Settings, home: Path) -> None:
@@ -38,4 +49,4 @@ def test_what_a_run_registered_waits_no_more(settings: Settings, home: Path) -> 
     ledger.close("gps_pings", NOON + TICK)
     straggler = writer.write("gps_pings", NOON - timedelta(hours=47), "b", [])
     writer.write("gps_pings", NOON - timedelta(days=3), "too_old_to_be_found", [])
-    assert [each.key for each in unregistered(settings, ledger, PINGS)] == [straggler]
+    assert [each.key for each in backlog(settings, ledger, PINGS).waiting] == [straggler]

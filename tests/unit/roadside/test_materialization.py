@@ -72,6 +72,16 @@ def test_features_made_again_are_written_again(settings: Settings, runs: RunLedg
     assert spans_due(settings, [VIEW]) == {VIEW: Interval(NOON - timedelta(days=2), NOON)}
 
 
+def test_features_made_again_are_written_again_with_the_tick_that_came_meanwhile(
+    settings: Settings, runs: RunLedger
+) -> None:
+    make(runs, f"features.{VIEW}", HISTORY)
+    make(runs, f"online.{VIEW}", Interval(NOON - TICK, NOON))
+    make(runs, f"features.{VIEW}", Interval(NOON - TICK, NOON))
+    make(runs, f"features.{VIEW}", Interval(NOON, NOON + TICK))
+    assert spans_due(settings, [VIEW]) == {VIEW: Interval(NOON + TICK - timedelta(days=2), NOON + TICK)}
+
+
 def test_a_daily_view_is_written_on_between_its_cuts(settings: Settings, runs: RunLedger) -> None:
     """Its row of the 07:00Z cut is served from 10:00Z: a later tick must still write it."""
     cut = datetime(2026, 3, 10, 7, tzinfo=UTC)
