@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from roadside.installation import settings_here
-from roadside.rendering import notice, print_json, results
+from roadside.rendering import notice, print_json, results, say
 from roadside.time_ranges import chunks_of, interval_of, tick_of, warn_of_future
 from validation.clocks import Interval
 from validation.errors import InputMissing
@@ -101,7 +101,7 @@ def tick(
         return
     warn_of_future(end)
     if not due:
-        notice(f"Every tick through {until} is made already.")
+        (notice if as_json else say)(f"Every tick through {until} is made already.")
     from roadside.spark_runner import open_runner
     from roadside.step_lines import tell_outcome
     from roadside.ticks import run_ticks

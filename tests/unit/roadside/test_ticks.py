@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -78,6 +80,30 @@ class Road:
             status = "failed" if fails else "blocked" if blocked else "published"
             results.append(StepResult(step.name, tick, status, error=CheckFailed("no") if fails else None))
         return results
+
+
+def test_what_is_whole_reaches_redis_although_a_step_failed(
+    settings: Settings, run: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    (settings.home / "landing").mkdir(parents=True)
+    made(settings, *TABLES, interval=tick_at(NOON))
+    failing = Road("silver.gps_pings", NOON + TICK)
+    monkeypatch.setattr("roadside.spark_runner.open_runner", lambda _settings: failing)
+    monkeypatch.setattr(
+        "roadside.commands.online.write_views", lambda _settings, until: written.append(until)
+    )
+    answer = run("tick", "--until", f"{NOON + TICK:%Y-%m-%dT%H:%MZ}", "--json")
+    assert (answer.code, written) == (CheckFailed("no").exit_code, [NOON + TICK])
+    assert "failed" in {each["status"] for each in json.loads(answer.out)}
+
+
+def test_no_tick_that_is_due_is_no_result(settings: Settings, run: Callable) -> None:
+    (settings.home / "landing").mkdir(parents=True)
+    made(settings, *TABLES, interval=tick_at(NOON))
+    answer = run("tick", "--until", f"{NOON:%Y-%m-%dT%H:%MZ}", "--no-online", "--json")
+    assert (answer.code, json.loads(answer.out)) == (0, [])
+    assert "made already" in answer.err
 
 
 def test_a_table_gets_no_tick_while_it_lacks_the_one_before() -> None:
