@@ -43,7 +43,7 @@ from training_datasets.maturity import require_mature
 from training_datasets.row_ids import row_ids
 from training_datasets.spec import DatasetSpec
 from training_datasets.spines import DECISION_TIME, LEFT_OUT, checked_spine, decisions, waterfall
-from transforms.known_time import known_within
+from transforms.features.revisions import known_in
 from validation.clocks import Interval
 from validation.contract import Table
 from validation.contracts.training.row_index import ROW_INDEX
@@ -318,13 +318,15 @@ class _Builder:
         for view in self.service.views:
             spans = {day: self.spec.decisions(day) for day in days}
             known = Interval(spans[days[0]].start - view.ttl, spans[days[-1]].end)
-            readable = [
-                F.max(
-                    F.when(known_within(Interval(span.start - view.ttl, span.end)), F.col("revision"))
-                ).alias(str(day))
+            readable = {
+                day: known_in(view.table, [Interval(span.start - view.ttl, span.end)])
                 for day, span in spans.items()
+            }
+            newest_by_day = [
+                F.max(F.when(is_readable, F.col("revision"))).alias(str(day))
+                for day, is_readable in readable.items()
             ]
-            read.append(self.lakehouse.read_known(view.table, known).agg(*readable))
+            read.append(self.lakehouse.read_known(view.table, known).agg(*newest_by_day))
         newest = reduce(DataFrame.unionByName, read).agg(*(F.max(f"`{day}`") for day in days)).collect()[0]
         return {day: int(found or 0) for day, found in zip(days, newest, strict=True)}
 
