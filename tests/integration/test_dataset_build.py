@@ -193,6 +193,8 @@ def test_the_manifest_pins_inputs_and_counts_and_holds_no_clock(built: BuildResu
             )
         },
     }
+    before = json.loads((built.folder / "_manifests" / "2026-03-09.json").read_text())
+    assert before["inputs"]["predicate"]["features.zone_demand_15m"].endswith("revision <= 0"), "not revised"
     assert set(day["content"]["columns"]) == set(ETA_V1.table.column_names)
     assert set(day["content"]["checks"].values()) == {"passed"}
     assert dataset["days"]["2026-03-10"]["digest"] == day["digest"] == built.days[1].digest
