@@ -66,6 +66,7 @@ class Platform:
 @pytest.fixture(scope="module")
 def platform(spark: SparkSession, spark_settings: Settings) -> Iterator[Platform]:
     """Tables with hand-made rows, a running Redis, the definitions applied."""
+    (spark_settings.home / "registry.db").unlink(missing_ok=True)  # it knows what others materialized
     with feature_tables(spark, ROWS):
         start_empty_redis(spark_settings)
         settings = load_settings(spark_settings.environment())
