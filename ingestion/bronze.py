@@ -25,7 +25,7 @@ from lakehouse.vault import VaultHandle, vault_of
 from validation.contract import Table
 from validation.errors import Defect
 from validation.source import Source
-from validation.spark_schema import spark_type, struct_of
+from validation.spark_schema import spark_type
 
 TASK_BYTES = 32 << 20
 """Compressed bytes a task is given, about: half a minute of pings on one core."""
@@ -107,7 +107,7 @@ def object_outcomes(frame: DataFrame) -> list[ObjectOutcome]:
 
 
 def _rows(frame: DataFrame, kind: str, table: Table) -> DataFrame:
-    return frame.where(F.col("kind") == kind).to(struct_of(table))
+    return frame.where(F.col("kind") == kind).select(*table.column_names)
 
 
 def _tasks(entries: Sequence[LedgerEntry], at_least: int) -> list[list[LedgerEntry]]:

@@ -16,6 +16,7 @@ from validation.errors import Busy
 
 _BRANCHES = "run_"
 COMMIT_ATTEMPTS = 20
+"""How often a change of branches is tried while others commit to the table."""
 
 
 @dataclass(frozen=True)

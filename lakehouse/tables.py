@@ -171,21 +171,6 @@ class Lakehouse:
         )
         return self._stage(table, span, frame, run_id, alive)
 
-    def replace_days(
-        self,
-        table: Table,
-        days: Sequence[date],
-        frame: DataFrame,
-        run_id: str,
-        only: Mapping[str, str] | None = None,
-    ) -> Published:
-        """Stage the days and publish them at once. The caller holds the table's lease.
-
-        Raises:
-            CheckFailed, Moved, Defect: as `stage_days` and `publish`.
-        """
-        return self.publish(self.stage_days(table, days, frame, run_id, only))
-
     def stage_days(
         self,
         table: Table,
