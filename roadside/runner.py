@@ -104,6 +104,21 @@ Changing = Callable[[], None]
 """Called before rows are published that differ from those that were there."""
 
 
+@dataclass(frozen=True)
+class _Order:
+    """Rows to stand in a table's interval: the frame's; without one, those that stand there already.
+
+    `is_empty` says that the frame is known to have none.
+    """
+
+    table: Table
+    interval: Interval
+    frame: DataFrame | None
+    version: str
+    changing: Changing
+    is_empty: bool
+
+
 def _silent(_result: StepResult) -> None:
     return None
 
@@ -267,8 +282,8 @@ class Runner:
                 new = self.runs.never_made(table.name, interval) if table.layer == "features" else [interval]
                 if new != [interval]:
                     frame = self._revised(step, table, interval, frames[table.name], new)
-                published = self._replace(table.name, interval, frame, version, changing, is_empty=is_empty)
-                yield table.name, published
+                order = _Order(table, interval, frame, version, changing, is_empty)
+                yield table.name, self._replace(order)
 
     @contextmanager
     def _inputs(self, step: Step, interval: Interval) -> Iterator[dict[str, DataFrame]]:
@@ -325,7 +340,7 @@ class Runner:
             self.lakehouse.spark, source, entries, self.settings.landing_uri, handle_of(self.settings)
         ).persist(StorageLevel.MEMORY_AND_DISK)
         try:
-            bronze, quarantine = (table.name for table in step.tables)
+            bronze, quarantine = step.tables
             outcomes = object_outcomes(frame)
             unbalanced = [outcome for outcome in outcomes if not outcome.is_balanced]
             if unbalanced or len(outcomes) != len(entries):
@@ -337,11 +352,12 @@ class Runner:
             records = sum(outcome.bronze_rows for outcome in outcomes)
             refused = sum(outcome.quarantined_rows for outcome in outcomes)
             rows = bronze_rows(frame, source)
-            yield bronze, self._replace(bronze, interval, rows, version, changing, is_empty=records == 0)
+            order = _Order(bronze, interval, rows, version, changing, is_empty=records == 0)
+            yield bronze.name, self._replace(order)
             self.ledger.record_outcome(*outcomes)
             rows = quarantine_rows(frame, source)
-            is_empty = refused == 0
-            yield quarantine, self._replace(quarantine, interval, rows, version, changing, is_empty=is_empty)
+            order = _Order(quarantine, interval, rows, version, changing, is_empty=refused == 0)
+            yield quarantine.name, self._replace(order)
         finally:
             frame.unpersist()
 
@@ -350,55 +366,34 @@ class Runner:
         runs = [self.runs.published(name, interval, version) for name in reads]
         return all(run is not None and run.rows == 0 for run in runs)
 
-    def _replace(
-        self,
-        name: str,
-        interval: Interval,
-        frame: DataFrame | None,
-        version: str,
-        changing: Changing,
-        *,
-        is_empty: bool,
-    ) -> Published:
+    def _replace(self, order: _Order) -> Published:
         """Replace the interval; where the rows stay as they are (no frame, or nothing there), record it.
 
         Raises:
             Moved: others published the table again and again meanwhile.
         """
         for attempt in range(PUBLISH_ATTEMPTS):
-            is_alone = attempt > 0 or not interval.is_whole_days()
             try:
-                return self._attempt(
-                    name, interval, frame, version, changing, is_empty=is_empty, is_alone=is_alone
-                )
+                return self._attempt(order, is_alone=attempt > 0 or not order.interval.is_whole_days())
             except Moved as error:
                 moved = error
         raise moved
 
-    def _attempt(
-        self,
-        name: str,
-        interval: Interval,
-        frame: DataFrame | None,
-        version: str,
-        changing: Changing,
-        *,
-        is_empty: bool,
-        is_alone: bool,
-    ) -> Published:
+    def _attempt(self, order: _Order, *, is_alone: bool) -> Published:
         """One run. Unless `is_alone`, the table's lease is taken to publish only, so that ticks go on."""
-        run = self.runs.begin(name, interval, version)
+        name = order.table.name
+        run = self.runs.begin(name, order.interval, order.version)
         try:
             with ExitStack() as publishing:
                 lease = publishing.enter_context(self._leases.publishing(name)) if is_alone else None
-                staged = self._staged(name, interval, frame, run.run_id, is_empty=is_empty)
+                staged = self._staged(order, run.run_id)
                 if lease is None:
                     publishing.enter_context(self._leases.publishing(name))
                 else:
                     self._leases.renew(lease)
                 if isinstance(staged, Staged):
                     if staged.is_changed:
-                        changing()
+                        order.changing()
                     published = self.lakehouse.publish(staged)
                 else:
                     published = staged
@@ -413,17 +408,15 @@ class Runner:
             raise
         return published
 
-    def _staged(
-        self, name: str, interval: Interval, frame: DataFrame | None, run_id: str, *, is_empty: bool
-    ) -> Staged | Published:
+    def _staged(self, order: _Order, run_id: str) -> Staged | Published:
         """The interval's rows, written and checked; or what stays published, if there is nothing to write."""
-        (table,) = _tables([name])
-        if frame is None:
+        table, interval = order.table, order.interval
+        if order.frame is None:
             kept = self.lakehouse.read_known(table, interval).count()
             return Published(self.lakehouse.head(table), kept, is_changed=False)
-        if is_empty and not self.runs.may_hold_rows(name, interval, before=run_id):
+        if order.is_empty and not self.runs.may_hold_rows(table.name, interval, before=run_id):
             return Published(self.lakehouse.head(table), 0, is_changed=False)
-        return self.lakehouse.stage(table, interval, frame, run_id, self.runs.running(name))
+        return self.lakehouse.stage(table, interval, order.frame, run_id, self.runs.running(table.name))
 
     def _spark_failure(self, step: Step, interval: Interval, error: Exception) -> RoadsideError:
         """Spark's failure as an error of ours; its text, which may quote a value, goes to the log folder."""
