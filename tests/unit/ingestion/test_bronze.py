@@ -1,8 +1,10 @@
 import gzip
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
+from ingestion import bronze as bronze_module
 from ingestion.bronze import bronze_rows, ingest_frame, object_outcomes, quarantine_rows
 from lakehouse.landing_ledger import LedgerEntry, ObjectOutcome, ObjectStatus
 from support.landed import Landing, a_ping, a_request, json_lines
@@ -58,3 +60,16 @@ def outcome(
     entry: LedgerEntry, status: ObjectStatus, lines: int, rows: int, reasons: dict[str, int]
 ) -> ObjectOutcome:
     return ObjectOutcome(entry.key, status, lines, rows, sum(reasons.values()), reasons, entry.size, 1)
+
+
+def numbered(*numbers: int) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict({"number": pa.array(numbers, pa.int64())})
+
+
+def test_small_batches_are_joined_in_order_until_they_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bronze_module, "BATCH_ROWS", 4)
+    landed = [numbered(*each) for each in ((1,), (2, 3), (), (4, 5), (6, 7, 8, 9, 10), (11,))]
+    joined = [each.column("number").to_pylist() for each in bronze_module._joined(landed)]
+    assert joined == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10], [11]]
+    monkeypatch.setattr(bronze_module, "BATCH_BYTES", 24)
+    assert [each.num_rows for each in bronze_module._joined(landed)] == [3, 7, 1]

@@ -123,6 +123,9 @@ def test_a_key_that_repeats_stops_the_interval_and_two_keys_of_one_hash_do_not(
     twice = rows(tables, day).unionByName(rows(tables, day, [3]))
     with pytest.raises(CheckFailed, match="unique_key: 1 of 3 rows"):
         tables.replace(TABLE, day, twice, "twice")
+    monkeypatch.setattr("lakehouse.tables._ROWS_OF_A_TASK", 0)
+    with pytest.raises(CheckFailed, match="unique_key: 1 of 3 rows"):
+        tables.replace(TABLE, day, twice, "twice")
     monkeypatch.setattr("lakehouse.tables._hash_of", lambda keys: f"pmod(xxhash64({keys}), 1)")
     with pytest.raises(CheckFailed, match="unique_key: 1 of 3 rows"):
         tables.replace(TABLE, day, twice, "twice")
