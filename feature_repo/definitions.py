@@ -29,6 +29,7 @@ from feature_repo.views.provider_activity_15m import provider_activity_15m
 from feature_repo.views.provider_area_1d import provider_area_1d
 from feature_repo.views.provider_fleet_15m import provider_fleet_15m
 from feature_repo.views.provider_performance_1d import provider_performance_1d
+from feature_repo.views.provider_profile_1d import provider_profile_1d
 from feature_repo.views.provider_service_1d import provider_service_1d
 from feature_repo.views.zone_demand_15m import zone_demand_15m
 from feature_repo.views.zone_supply_15m import zone_supply_15m
@@ -62,6 +63,7 @@ __all__ = [
     "provider_area_1d",
     "provider_fleet_15m",
     "provider_performance_1d",
+    "provider_profile_1d",
     "provider_service_1d",
     "request",
     "request_time",

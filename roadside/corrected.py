@@ -21,6 +21,7 @@ from transforms.features import (
     provider_area_1d,
     provider_fleet_15m,
     provider_performance_1d,
+    provider_profile_1d,
     provider_service_1d,
     zone_demand_15m,
     zone_supply_15m,
@@ -44,13 +45,14 @@ _TRANSFORMS: Mapping[str, Callable[..., DataFrame]] = {
     "provider_area_1d": provider_area_1d.provider_area_1d,
     "provider_fleet_15m": provider_fleet_15m.provider_fleet_15m,
     "provider_performance_1d": provider_performance_1d.provider_performance_1d,
+    "provider_profile_1d": provider_profile_1d.provider_profile_1d,
     "provider_service_1d": provider_service_1d.provider_service_1d,
     "zone_demand_15m": zone_demand_15m.zone_demand_15m,
     "zone_supply_15m": zone_supply_15m.zone_supply_15m,
     "zone_traffic_15m": zone_traffic_15m.zone_traffic_15m,
 }
-"""job_state_15m is what was known of a job: it has no other timeline. Nor have the drivers of area_hour_1d,
-which are those that its ticks saw."""
+"""job_state_15m is what was known of a job: it has no other timeline. Nor have the drivers of
+area_hour_1d and provider_profile_1d, which are those that its ticks saw."""
 
 _STATES = "tiles.driver_states_15m"
 _FIXES = "tiles.driver_fixes_15m"

@@ -24,6 +24,7 @@ from transforms.features import (
     provider_area_1d,
     provider_fleet_15m,
     provider_performance_1d,
+    provider_profile_1d,
     provider_service_1d,
     zone_demand_15m,
     zone_supply_15m,
@@ -43,6 +44,7 @@ from transforms.silver import (
 from transforms.silver.histories import rows_of
 from transforms.tiles import area_hour_1d as area_hour_tiles
 from transforms.tiles import (
+    available_hours,
     dispatch_1d,
     dispatch_15m,
     driver_fixes_15m,
@@ -266,14 +268,6 @@ STEPS: tuple[Step, ...] = (
         _one("tiles.driver_fixes_15m", driver_fixes_15m.driver_fixes_15m),
     ),
     Step(
-        "tiles.fleet_1d",
-        ("tiles.fleet_1d",),
-        {"tiles.driver_fixes_15m": fleet_1d.LOOK_BACK},
-        _one("tiles.fleet_1d", fleet_1d.fleet_1d),
-        is_daily=True,
-        rests=False,
-    ),
-    Step(
         "tiles.driver_states_15m",
         ("tiles.driver_states_15m",),
         {
@@ -281,6 +275,17 @@ STEPS: tuple[Step, ...] = (
             "tiles.driver_fixes_15m": driver_states_15m.LOOK_BACK,
         },
         _one("tiles.driver_states_15m", driver_states_15m.driver_states_15m),
+        rests=False,
+    ),
+    Step(
+        "tiles.fleet_1d",
+        ("tiles.fleet_1d",),
+        {
+            "tiles.driver_fixes_15m": fleet_1d.LOOK_BACK,
+            "tiles.driver_states_15m": available_hours.STATES_LOOK_BACK,
+        },
+        _one("tiles.fleet_1d", fleet_1d.fleet_1d),
+        is_daily=True,
         rests=False,
     ),
     Step(
@@ -298,7 +303,7 @@ STEPS: tuple[Step, ...] = (
         ("tiles.area_hour_1d",),
         {
             **{f"silver.{name}": area_hour_tiles.LOOK_BACK for name in ("offers", "assignments", "jobs")},
-            "tiles.driver_states_15m": area_hour_tiles.STATES_LOOK_BACK,
+            "tiles.driver_states_15m": available_hours.STATES_LOOK_BACK,
         },
         _one("tiles.area_hour_1d", area_hour_tiles.area_hour_1d),
         is_daily=True,
@@ -345,6 +350,18 @@ STEPS: tuple[Step, ...] = (
     _view(provider_area_1d, "tiles.dispatch_1d", sources=("dispatch_events",)),
     _view(area_service_1d, "tiles.dispatch_1d", sources=("dispatch_events",)),
     _view(area_hour_1d, "tiles.area_hour_1d"),
+    Step(
+        "features.provider_profile_1d",
+        ("features.provider_profile_1d",),
+        {
+            "tiles.dispatch_1d": provider_profile_1d.SPEC.look_back,
+            "tiles.fleet_1d": provider_profile_1d.FLEET_LOOK_BACK,
+        },
+        _features("features.provider_profile_1d", provider_profile_1d.provider_profile_1d),
+        is_daily=True,
+        rests=False,
+        sources=("dispatch_events", "gps_pings", "provider_status"),
+    ),
 )
 
 

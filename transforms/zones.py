@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import h3
 import pandas as pd
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
-from pyspark.sql.types import StringType
+from pyspark.sql.types import ArrayType, DoubleType, StringType
 
 AREA_RESOLUTION, MARKET_RESOLUTION = 6, 4
 
@@ -43,6 +43,12 @@ def with_market(frame: DataFrame) -> DataFrame:
     return frame.withColumn("market_id", _markets(F.col("zone_id")))
 
 
+def centre_of(zone_id: Column) -> Column:
+    """The centre of a cell as [latitude, longitude] in degrees."""
+    centre: Column = _centres(zone_id)
+    return centre
+
+
 def _parent(zone_id: str | None, resolution: int) -> str | None:
     return str(h3.cell_to_parent(zone_id, resolution)) if zone_id else zone_id
 
@@ -61,8 +67,15 @@ def _markets_of(zones: pa.Array) -> pa.Array:
     return _parents(zones, MARKET_RESOLUTION)
 
 
+def _centres_of(zones: pa.Array) -> pa.Array:
+    coded = zones.dictionary_encode()
+    centres = [list(h3.cell_to_latlng(zone)) for zone in coded.dictionary.to_pylist()]
+    return pa.array(centres, pa.list_(pa.float64())).take(coded.indices)
+
+
 _areas = arrow_udf(_areas_of, StringType())  # type: ignore[call-overload]
 _markets = arrow_udf(_markets_of, StringType())  # type: ignore[call-overload]
+_centres = arrow_udf(_centres_of, ArrayType(DoubleType()))  # type: ignore[call-overload]
 
 
 def with_disk(zones: DataFrame, k: int) -> DataFrame:

@@ -52,7 +52,12 @@ DRIVER_STATE = (
     Column("duty_status", _S, "Last status in 24 h: available, en_route, on_job, on_break or offline."),
     Column("duty_status_since_at", _T, "Since when it is the status, within 24 h.", "UTC"),
     Column("on_duty_since_at", _T, "Since when the driver is not offline, in 24 h; null if offline.", "UTC"),
-    Column("is_tow_capable", _B, "The truck's last declared equipment tows."),
+    Column(
+        "is_tow_capable",
+        _B,
+        "The truck's last declared equipment tows; of a provider: such a truck stood available in 28 days, "
+        "or it completed a tow in 90.",
+    ),
     Column("last_fix_at", _T, "Latest GPS fix taken on duty; of a provider, in 7 days.", "UTC"),
     Column("last_fix_latitude", _D, "Centre of the H3 r9 cell of that fix.", "degrees", _PRECISE),
     Column("last_fix_longitude", _D, "Centre of the H3 r9 cell of that fix.", "degrees", _PRECISE),
@@ -202,6 +207,25 @@ SERVICE_RECORD = (
     Column("member_cancel_ratio_28d", _D, "Requests cancelled by the member, over requests.", "ratio"),
 )
 
+PROVIDER_PROFILE = (
+    Column(
+        "site_latitude",
+        _D,
+        "Centre of the H3 r7 cell where its drivers stood available longest in 28 days; null without any.",
+        "degrees",
+    ),
+    Column("site_longitude", _D, "Likewise.", "degrees"),
+    Column("service_types", Type.STRINGS, "Services it completed or found nobody at in 90 days, by name."),
+    Column("is_digital", _B, "It was made an offer over the digital channel in 90 days."),
+    Column("territory_areas_count", _L, "Areas it was made offers in, in 90 days."),
+    Column(
+        "tenure_days",
+        _L,
+        "Business days since its oldest offer of the last 90, so at most 89; null without an offer.",
+        "d",
+    ),
+)
+
 PROVIDER_PERFORMANCE = (
     Column("response_seconds_p50_28d", _L, "Median answer time of digital offers, bucket's upper edge.", "s"),
     *_counts("accepted", "Offers accepted, by acceptance", "28d"),
@@ -264,6 +288,7 @@ FEATURE_COLUMNS = (
     *JOB_STATE,
     *SERVICE_RECORD,
     *AREA_HOUR,
+    *PROVIDER_PROFILE,
     *PROVIDER_PERFORMANCE,
 )
 """All of them; entity keys and clocks stand in `validation.columns`."""

@@ -24,6 +24,7 @@ class Kind(Enum):
     AGE = ("A", "worked out of the open set at the tick")
     USE = ("U", "time in a state inside the window")
     DISTINCT = ("D", "distinct")
+    MODE = ("M", "most frequent value of a window")
     TICK = ("T", "the tick itself")
 
     @property
@@ -61,11 +62,13 @@ def kind_of(column: Column) -> Kind:
     name = column.name
     if name == "tick_at":
         return Kind.TICK
-    if name.startswith(("overdue_", "unassigned_")):
+    if name.startswith(("overdue_", "unassigned_", "tenure_")):
         return Kind.AGE
+    if name.startswith("site_"):
+        return Kind.MODE
     if name.startswith(("on_duty_minutes_", "busy_ratio_")):
         return Kind.USE
-    if name.endswith("_providers_count"):
+    if name.endswith(("_providers_count", "_areas_count")) or name == "service_types":
         return Kind.DISTINCT
     if re.search(r"_p\d+(_|$)", name):
         return Kind.QUANTILE

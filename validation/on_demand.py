@@ -74,12 +74,15 @@ ON_DEMAND = (
     ),
     OnDemandView(
         "trip_geometry",
-        "The provider's available drivers around the job; those whose truck tows if the job needs a tow.",
+        "The provider's available drivers around the job (those whose truck tows if the job needs a "
+        "tow), and its site.",
         (
             "provider_fleet_15m.available_latitude",
             "provider_fleet_15m.available_longitude",
             "provider_fleet_15m.available_fix_at",
             "provider_fleet_15m.available_is_tow",
+            "provider_profile_1d.site_latitude",
+            "provider_profile_1d.site_longitude",
             "job_latitude",
             "job_longitude",
             "job_needs_tow",
@@ -90,8 +93,10 @@ ON_DEMAND = (
             Column("second_available_driver_km", _D, "Great circle to the second nearest of them.", "km"),
             Column("available_within_10km_count", _L, "How many of them are within 10 km."),
             Column("nearest_fix_age_minutes", _D, "Age of the nearest one's fix at the decision.", "min"),
+            Column("site_to_job_km", _D, "Great circle from the provider's site.", "km"),
         ),
-        null="no tracked driver in 24 h, or no place given; a distance also without (two) such drivers",
+        null="no tracked driver in 24 h, or no place given; a distance also without (two) such drivers; "
+        "site_to_job_km: no driver stood available in 28 days",
     ),
     OnDemandView(
         "supply_pressure",
@@ -116,15 +121,22 @@ ON_DEMAND = (
         "Whether the provider can do the job, as far as is known.",
         (
             "provider_fleet_15m.tow_drivers_available_count",
-            "provider_service_1d.completed_90d_count",
+            "provider_profile_1d.service_types",
+            "provider_profile_1d.is_tow_capable",
             "job_needs_tow",
+            "job_service_type",
         ),
         (
-            Column("is_equipment_match", _B, "No tow is needed, or a driver whose truck tows is available."),
+            Column(
+                "is_equipment_match",
+                _B,
+                "No tow is needed, or a driver whose truck tows is available; of a provider that is not "
+                "tracked, that it tows.",
+            ),
             Column("is_service_proven", _B, "The provider completed a job of the service in 90 days."),
         ),
-        null="is_equipment_match: a tow is needed and the provider is not tracked, or nobody said whether; "
-        "is_service_proven: never (not asked in 90 days is not proven)",
+        null="is_equipment_match: nobody said whether a tow is needed, or it is and the provider has no row; "
+        "is_service_proven: no service named (a provider without a row is not proven)",
     ),
     OnDemandView(
         "job_shape",

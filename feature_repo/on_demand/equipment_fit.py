@@ -7,13 +7,13 @@ from feast.types import Bool
 
 from feature_repo.request import request
 from feature_repo.views.provider_fleet_15m import provider_fleet_15m
-from feature_repo.views.provider_service_1d import provider_service_1d
+from feature_repo.views.provider_profile_1d import provider_profile_1d
 
 
 @on_demand_feature_view(
     sources=[
         provider_fleet_15m[["tow_drivers_available_count"]],
-        provider_service_1d[["completed_90d_count"]],
+        provider_profile_1d[["service_types", "is_tow_capable"]],
         request,
     ],
     schema=[
@@ -27,20 +27,29 @@ from feature_repo.views.provider_service_1d import provider_service_1d
 def equipment_fit(inputs: pd.DataFrame) -> pd.DataFrame:
     """One row per request: whether equipment fits, and whether the provider has done the service.
 
-    A job that needs no tow fits; one that does fits while a driver whose truck tows is available.
-    Unknown (null) where nobody said whether, or a tow is needed of a provider that is not tracked.
-    Proven is a job of the service completed in 90 days; no row there is no proof. The services and
-    the equipment a provider declares wait for provider_profile_1d.
+    A job that needs no tow fits; one that does fits while a driver whose truck tows is available, and
+    with a provider that is not tracked if it has towed. Unknown (null) where nobody said whether a tow is
+    needed, or nothing is known of the provider. Proven is a service completed in 90 days; no row there is
+    no proof, and no service named is unknown.
     """
-    needs = pd.Series(
-        [None if pd.isna(each) else bool(each) for each in inputs["job_needs_tow"]], dtype="boolean"
-    )
-    trucks = pd.to_numeric(inputs["provider_fleet_15m__tow_drivers_available_count"]).astype("float64")
-    done = pd.to_numeric(inputs["provider_service_1d__completed_90d_count"]).astype("float64")
-    tows = pd.Series([None if pd.isna(each) else each > 0 for each in trucks], dtype="boolean")
+
+    def known(values, of):
+        return pd.Series([None if pd.isna(each) else of(each) for each in values], dtype="boolean")
+
+    needs = known(inputs["job_needs_tow"], bool)
+    available = known(pd.to_numeric(inputs["provider_fleet_15m__tow_drivers_available_count"]), bool)
+    tows = available.fillna(known(inputs["provider_profile_1d__is_tow_capable"], bool))
+    services = [
+        () if each is None or isinstance(each, float) else set(each)
+        for each in inputs["provider_profile_1d__service_types"]
+    ]
+    proven = [
+        None if pd.isna(asked) else asked in done
+        for asked, done in zip(inputs["job_service_type"], services, strict=True)
+    ]
     return pd.DataFrame(
         {
             "is_equipment_match": ~needs | (needs & tows),
-            "is_service_proven": (done > 0).astype("boolean"),
+            "is_service_proven": pd.Series(proven, dtype="boolean"),
         }
     )

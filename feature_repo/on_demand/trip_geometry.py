@@ -7,6 +7,7 @@ from feast.types import Float64, Int64
 
 from feature_repo.request import request
 from feature_repo.views.provider_fleet_15m import provider_fleet_15m
+from feature_repo.views.provider_profile_1d import provider_profile_1d
 
 
 @on_demand_feature_view(
@@ -14,6 +15,7 @@ from feature_repo.views.provider_fleet_15m import provider_fleet_15m
         provider_fleet_15m[
             ["available_latitude", "available_longitude", "available_fix_at", "available_is_tow"]
         ],
+        provider_profile_1d[["site_latitude", "site_longitude"]],
         request,
     ],
     schema=[
@@ -21,10 +23,11 @@ from feature_repo.views.provider_fleet_15m import provider_fleet_15m
         Field(name="second_available_driver_km", dtype=Float64),
         Field(name="available_within_10km_count", dtype=Int64),
         Field(name="nearest_fix_age_minutes", dtype=Float64),
+        Field(name="site_to_job_km", dtype=Float64),
     ],
     mode="pandas",
-    description="The provider's available drivers around the job; those whose truck tows if the job "
-    "needs a tow.",
+    description="The provider's available drivers around the job (those whose truck tows if the job "
+    "needs a tow), and its site.",
     tags={"cadence": "on demand"},
 )
 def trip_geometry(inputs: pd.DataFrame) -> pd.DataFrame:
@@ -33,15 +36,15 @@ def trip_geometry(inputs: pd.DataFrame) -> pd.DataFrame:
     Great circles on a sphere of 6371.0088 km (the IUGG mean radius); a driver stands at the centre
     of an H3 r9 cell, so a distance is off by up to 0.2 km. Only drivers whose truck tows count when
     job_needs_tow; a null there asks for none. Of two as near, the newer fix is the nearest. No list
-    of drivers (a provider that is not tracked) gives nulls, an empty one a count of 0.
-    site_to_job_km waits for provider_profile_1d, which has the provider's site.
+    of drivers (a provider that is not tracked) gives nulls, an empty one a count of 0. The site is the
+    centre of an H3 r7 cell, so its distance is off by up to 1.5 km.
     """
     import numpy as np
 
     fleet = "provider_fleet_15m__available_"
     nothing = (None, None, None, None)
 
-    def km(latitude: float, longitude: float, latitudes: np.ndarray, longitudes: np.ndarray) -> np.ndarray:
+    def km(latitude, longitude, latitudes: np.ndarray, longitudes: np.ndarray) -> np.ndarray:
         here, there = np.radians(latitude), np.radians(latitudes)
         across = np.sin((there - here) / 2) ** 2
         along = np.sin(np.radians(longitudes - longitude) / 2) ** 2
@@ -67,6 +70,11 @@ def trip_geometry(inputs: pd.DataFrame) -> pd.DataFrame:
         *(inputs[name] for name in ("job_latitude", "job_longitude", "job_needs_tow")),
         pd.to_datetime(inputs["job_decision_at"], utc=True),
     )
+
+    def degrees(name: str) -> np.ndarray:
+        return pd.to_numeric(inputs[name]).to_numpy(dtype="float64")
+
+    site = (degrees(f"provider_profile_1d__site_{each}") for each in ("latitude", "longitude"))
     rows = [row(*values) for values in zip(*columns, strict=True)]
     nearest, second, within, age = zip(*rows, strict=True) if rows else ((), (), (), ())
     return pd.DataFrame(
@@ -75,5 +83,8 @@ def trip_geometry(inputs: pd.DataFrame) -> pd.DataFrame:
             "second_available_driver_km": pd.Series(second, dtype="float64"),
             "available_within_10km_count": pd.Series(within, dtype="Int64"),
             "nearest_fix_age_minutes": pd.Series(age, dtype="float64"),
+            "site_to_job_km": pd.Series(
+                km(degrees("job_latitude"), degrees("job_longitude"), *site), dtype="float64"
+            ),
         }
     )

@@ -193,6 +193,7 @@ eta_v2 = FeatureService(
                 "second_available_driver_km",
                 "available_within_10km_count",
                 "nearest_fix_age_minutes",
+                "site_to_job_km",
             ]
         ],
         supply_pressure[

@@ -18,6 +18,7 @@ from feature_repo.roles import (
 from feature_repo.views.provider_activity_15m import provider_activity_15m
 from feature_repo.views.provider_fleet_15m import provider_fleet_15m
 from feature_repo.views.provider_performance_1d import provider_performance_1d
+from feature_repo.views.provider_profile_1d import provider_profile_1d
 from feature_repo.views.provider_service_1d import provider_service_1d
 
 matching_acceptance_v1 = FeatureService(
@@ -107,6 +108,15 @@ matching_acceptance_v1 = FeatureService(
                 "billed_vs_area_ratio_90d",
             ]
         ],
+        provider_profile_1d[
+            [
+                "is_tow_capable",
+                "is_digital",
+                "is_location_tracked",
+                "territory_areas_count",
+                "tenure_days",
+            ]
+        ],
         provider_service_1d[
             [
                 "offers_90d_count",
@@ -156,6 +166,7 @@ matching_acceptance_v1 = FeatureService(
                 "second_available_driver_km",
                 "available_within_10km_count",
                 "nearest_fix_age_minutes",
+                "site_to_job_km",
             ]
         ],
         supply_pressure[

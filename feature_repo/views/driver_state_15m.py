@@ -38,7 +38,12 @@ driver_state_15m = FeatureView(
             description="Since when the driver is not offline, in 24 h; null if offline.",
         ),
         Field(name="active_job_count", dtype=Int32, description="Jobs the driver holds."),
-        Field(name="is_tow_capable", dtype=Bool, description="The truck's last declared equipment tows."),
+        Field(
+            name="is_tow_capable",
+            dtype=Bool,
+            description="The truck's last declared equipment tows; of a provider: such a truck stood "
+            "available in 28 days, or it completed a tow in 90.",
+        ),
         Field(
             name="last_fix_at",
             dtype=UnixTimestamp,

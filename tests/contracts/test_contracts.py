@@ -39,12 +39,17 @@ AT_THE_TICK = {
     "last_speed_kmh",
     "unassigned_age_minutes_p90",
     "requests_60m_vs_baseline_ratio",
+    "site_latitude",
+    "site_longitude",
+    "tenure_days",
 }
-"""Features that no window ends in the name of: a last value, an age at the tick, one beside its usual."""
+"""Features that no window ends in the name of: a last value, an age at the tick, one beside its usual, what
+a company is."""
 UNIT_IN_NAME = {
     "UTC": "at",
     "s": "seconds",
     "min": "minutes",
+    "d": "days",
     "ratio": "ratio",
     "km": "km",
     "km/h": "kmh",

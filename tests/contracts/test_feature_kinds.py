@@ -31,6 +31,7 @@ KINDS = """
 | provider_service_1d     | W R W Q Q                        |
 | provider_area_1d        | W W R Q L                        |
 | area_hour_1d            | W R R R Q                        |
+| provider_profile_1d     | MM D L L L D A                   |
 | area_service_1d         | W Q R W QQ Q Q R R               |
 """
 MADE_BY = {  # the class in transforms.features.sums that makes a feature: kinds it may be
@@ -38,6 +39,7 @@ MADE_BY = {  # the class in transforms.features.sums that makes a feature: kinds
     sums.Ratio: {Kind.RATIO, Kind.USE},
     sums.Quantile: {Kind.QUANTILE, Kind.AGE},
     sums.Latest: {Kind.LAST},
+    sums.Since: {Kind.AGE},
     sums.Has: {Kind.LAST},
     sums.Scaled: {Kind.USE},
 }

@@ -28,6 +28,7 @@ FEAST_TYPES = {
     Type.DOUBLE: Float64,
     Type.TIMESTAMP: UnixTimestamp,
     Type.BOOLEAN: Bool,
+    Type.STRINGS: Array(String),
     Type.DOUBLES: Array(Float64),
     Type.BOOLEANS: Array(Bool),
     Type.TIMESTAMPS: Array(UnixTimestamp),

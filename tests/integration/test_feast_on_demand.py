@@ -43,8 +43,12 @@ ROWS = {
             "zone_demand_15m", "Z1", TICK, ring4_requests_60m_count=6, ring4_open_unassigned_count=1
         )
     ],
-    "provider_service_1d": [
-        feature_row("provider_service_1d", "P1|tow", at(7), at(10), completed_90d_count=3)
+    "provider_profile_1d": [
+        feature_row(
+            "provider_profile_1d", "P1", at(7), at(10), site_latitude=LATITUDES[1], site_longitude=LONGITUDE,
+            service_types=["fuel", "tow"], is_tow_capable=True, territory_areas_count=3,
+        ),
+        feature_row("provider_profile_1d", "P2", at(7), at(10), service_types=[], is_tow_capable=False),
     ],
     "job_state_15m": [
         tick_row("job_state_15m", "J1", TICK, stage="assigned", promised_arrival_at=at(19, 45))
@@ -98,9 +102,11 @@ MATCHING = {
     "trip_geometry__second_available_driver_km": [5.56, None, None, None, None],
     "trip_geometry__available_within_10km_count": [2, 1, 0, None, None],
     "trip_geometry__nearest_fix_age_minutes": [12, 20, None, None, None],
+    "trip_geometry__site_to_job_km": [5.56, 5.56, None, None, None],
+    "provider_profile_1d__territory_areas_count": [3, 3, 0, None, 3],
     "supply_pressure__requests_per_available_driver_ring4": [1.5, 1.5, 1.5, None, 1.5],
     "equipment_fit__is_equipment_match": [True, True, True, True, None],
-    "equipment_fit__is_service_proven": [True, True, False, False, True],
+    "equipment_fit__is_service_proven": [True, True, False, False, None],
     "job_shape__minutes_since_requested": [30, 30, 30, 30, None],
     "job_shape__tow_leg_km": [None, 12.5, None, None, None],
     "job_shape__declines_so_far_count": [1, 1, 1, 1, None],

@@ -16,6 +16,7 @@ from support.oracle_drivers import driver_state_15m
 from support.oracle_fleet import provider_fleet_15m, zone_supply_15m
 from support.oracle_hours import area_hour_1d
 from support.oracle_job_states import job_state_15m
+from support.oracle_profile import provider_profile_1d
 from support.oracle_records import EASTERN, EPOCH, TICK, business_date, business_day_start, tick_end
 from support.oracle_services import area_service_1d, provider_area_1d, provider_service_1d
 from support.oracle_silver import Silver
@@ -126,6 +127,11 @@ def providers_with_drivers(silver: Silver, instant: datetime) -> set[str]:
     return {each.data["provider_id"] for each in silver.provider_status if each.known_at <= instant}
 
 
+def providers_asked_or_with_drivers(silver: Silver, instant: datetime) -> set[str]:
+    """Every provider with an offer known, or that a known status names."""
+    return providers_asked(silver, instant) | providers_with_drivers(silver, instant)
+
+
 def zones_near_fixes(silver: Silver, instant: datetime) -> set[str]:
     """Every zone within four rings of a plausible fix known."""
     return near(places_known(silver.fixes_of_zone, instant))
@@ -226,6 +232,15 @@ _ALL = (
         providers_asked,
         (DISPATCH, PINGS, "service_outcomes"),
         is_daily=True,
+    ),
+    View(
+        "provider_profile_1d",
+        ("provider_id",),
+        provider_profile_1d,
+        providers_asked_or_with_drivers,
+        (DISPATCH, STATUS, PINGS),
+        is_daily=True,
+        dead={"is_location_tracked": False, "is_digital": False, "is_tow_capable": False},
     ),
     View(
         "provider_service_1d",

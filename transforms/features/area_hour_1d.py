@@ -14,7 +14,7 @@ from transforms.features.sums import Count, Quantile, Ratio, Sum
 from transforms.features.windows import SPAN_COLUMNS, feature_rows, tile_spans
 from transforms.grid import BUSINESS_DAYS, Instants
 from transforms.local_hours import HOURS_OF_WEEK, with_hours
-from transforms.tiles.area_hour_1d import TICKS_AN_HOUR
+from transforms.tiles.available_hours import TICKS_AN_HOUR
 from transforms.tiles.measures import ARRIVAL_MINUTES
 from transforms.timeline import Timeline
 from validation.clocks import Interval

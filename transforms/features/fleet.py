@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from transforms.entities import by_entity
 from transforms.features.spec import AHEAD
 from transforms.grid import HELD_MEMORY, TICKS, Instants, counts_in
+from transforms.tiles.fleet_1d import FIX
 from transforms.timeline import Timeline
 from validation.clocks import TICK
 
@@ -86,9 +87,9 @@ def fix_spans(
     enter = F.greatest(tile, known)
     recent = TICKS.moment(instants.first - _DAY_OF_FIXES) - TICK
     oldest = TICKS.moment(instants.first - window) - AHEAD - TICK
-    at_cuts = spans(fleet_1d.where(F.col("known_at") > F.lit(oldest)), "moment_at", enter, tile + window)
+    at_cuts = fleet_1d.where((F.col("measure") == FIX) & (F.col("known_at") > F.lit(oldest)))
     since = fixes.where(F.col("known_at") > F.lit(recent))
-    return at_cuts.unionByName(
+    return spans(at_cuts, "moment_at", enter, tile + window).unionByName(
         spans(since, "last_fix_at", enter, F.least(tile + window, enter + _DAY_OF_FIXES))
     )
 

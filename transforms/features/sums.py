@@ -68,6 +68,11 @@ class Measures:
         """How many numbers there are."""
         return sum(len(each.edges) or 1 for each in self.sums)
 
+    def window(self, name: str) -> int:
+        """How many instants an amount of the sum counts."""
+        (found,) = {each.window for each in self.sums if each.name == name}
+        return found
+
     def number(self, name: str) -> int:
         """The sum's (first) number.
 
@@ -140,8 +145,26 @@ class Latest:
 
     def values(self, sums: Sums) -> Values:
         """One moment per row."""
-        found = sums.latest(self.measure)
+        found = sums.greatest(self.measure, sums.spans["moment"])
         return found, found == _NEVER
+
+
+@dataclass(frozen=True)
+class Since:
+    """How many instants ago the oldest tile among the facts that hold ended; null without one.
+
+    It grows by itself, so its view has a row at every instant: beat 1.
+    """
+
+    name: str
+    measure: str
+
+    def values(self, sums: Sums) -> Values:
+        """One number of instants per row."""
+        found = sums.greatest(self.measure, -sums.spans["leave"])
+        unsupported = found == _NEVER
+        ended = -np.where(unsupported, 0, found) - sums.measures.window(self.measure)
+        return np.where(unsupported, 0, sums.numbers - ended), unsupported
 
 
 @dataclass(frozen=True)
@@ -188,7 +211,7 @@ class Carried:
         return found, found == _NEVER
 
 
-Feature = Count | Ratio | Quantile | Latest | Scaled | Has | Carried
+Feature = Count | Ratio | Quantile | Latest | Since | Scaled | Has | Carried
 _NEVER = np.iinfo(np.int64).min
 
 
@@ -196,11 +219,12 @@ _NEVER = np.iinfo(np.int64).min
 class Sums:
     """Running sums of some keys: one row per key and instant at which a sum may change.
 
-    Rows are sorted by key and instant. `matrix` has a column a measure. A span's content is a number
-    in `contents`.
+    Rows are sorted by key and instant, whose number `numbers` holds. `matrix` has a column a measure.
+    A span's content is a number in `contents`.
     """
 
     measures: Measures
+    numbers: np.ndarray
     matrix: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
@@ -211,22 +235,22 @@ class Sums:
         """One running sum."""
         return self.matrix[:, self.measures.number(measure)]
 
-    def latest(self, measure: str) -> np.ndarray:
-        """Per row, the greatest moment among the sum's spans that hold there; _NEVER without one.
+    def greatest(self, measure: str, of_spans: np.ndarray) -> np.ndarray:
+        """Per row, the greatest value `of_spans` has among the sum's spans that hold there; or _NEVER.
 
-        Spans are laid on the rows from the latest moment down, each over the rows still free.
+        Spans are laid on the rows from the greatest value down, each over the rows still free.
         """
         found = np.full(len(self.matrix), _NEVER, np.int64)
         mine = np.flatnonzero(self.spans["measure"] == self.measures.number(measure))
-        moments, starts, ends = _standing(
-            *(part[mine] for part in (self.spans["moment"], self.starts, self.ends, self.spans["amount"]))
+        values, starts, ends = _standing(
+            *(part[mine] for part in (of_spans, self.starts, self.ends, self.spans["amount"]))
         )
         following = np.arange(len(found) + 1)
-        for at in np.argsort(-moments, kind="stable"):
+        for at in np.argsort(-values, kind="stable"):
             row, end, path = starts[at], ends[at], []
             while row < end:
                 if following[row] == row:
-                    found[row] = moments[at]
+                    found[row] = values[at]
                     following[row] = row + 1
                 path.append(row)
                 row = following[row]
@@ -235,14 +259,14 @@ class Sums:
 
 
 def _standing(
-    moments: np.ndarray, starts: np.ndarray, ends: np.ndarray, amounts: np.ndarray
+    values: np.ndarray, starts: np.ndarray, ends: np.ndarray, amounts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(moment, start, end) of the stretches of rows where a moment's amounts add up to something.
+    """(value, start, end) of the stretches of rows where a value's amounts add up to something.
 
     Rows of two keys lie apart, so a stretch never leaves its key.
     """
     at = np.concatenate([starts, ends])
-    of = np.concatenate([moments, moments])
+    of = np.concatenate([values, values])
     change = np.concatenate([amounts, -amounts])
     order = np.lexsort((at, of))
     at, of, standing = at[order], of[order], np.cumsum(change[order])
@@ -287,7 +311,7 @@ class Summing:
     ) -> Iterator[pa.RecordBatch]:
         numbers = np.asarray(instants.numbers, np.int64)
         width = len(numbers) + 1  # the instants, and one after
-        spans = {name: table.column(name).to_numpy() for name in ("measure", "amount", "moment")}
+        spans = {name: table.column(name).to_numpy() for name in ("measure", "amount", "moment", "leave")}
         contents = table.column("content").combine_chunks().dictionary_encode()
         spans["content"] = contents.indices.fill_null(0).to_numpy().astype(np.int64)
         starts, ends = (
@@ -302,9 +326,10 @@ class Summing:
         np.add.at(matrix, (rows_start, spans["measure"]), spans["amount"])
         np.add.at(matrix, (rows_end, spans["measure"]), -spans["amount"])
         np.cumsum(matrix, axis=0, out=matrix)  # a key's spans end by one after b, so sums start at 0 anew
-        sums = Sums(self.measures, matrix, rows_start, rows_end, spans, contents.dictionary)
-        is_live = sums.of(self.live) > 0
         offset = places % width
+        at = np.append(numbers, numbers[-1] + 1)[offset]
+        sums = Sums(self.measures, at, matrix, rows_start, rows_end, spans, contents.dictionary)
+        is_live = sums.of(self.live) > 0
         computed = {feature.name: feature.values(sums) for feature in self.features}
         changed = differs_from_row_before(is_live)
         for values, nulls in computed.values():

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from transforms.driver_spans import driver_spans
-from transforms.grid import BUSINESS_DAYS, TICKS
+from transforms.grid import BUSINESS_DAYS
 from transforms.local_hours import hour_of_week
+from transforms.tiles.available_hours import available_hours
 from transforms.tiles.dispatch_1d import DAY_OF_TICKS, HORIZON
 from transforms.tiles.measures import OFFER_COHORT, REQUESTS, TIME_TO_ARRIVAL
 from transforms.tiles.partials import partials, tile_rows, versions
@@ -18,9 +16,6 @@ from validation.clocks import Interval
 from validation.contracts.tiles.area_hour_1d import AREA_HOUR_1D
 
 LOOK_BACK = HORIZON + DAY_OF_TICKS
-STATES_LOOK_BACK = timedelta(days=1) + DAY_OF_TICKS
-
-TICKS_AN_HOUR = 4
 _DIMENSIONS: dict[str, str | None] = {"area_id": "area_id", "local_hour_of_week": "local_hour_of_week"}
 
 
@@ -59,31 +54,11 @@ def area_hour_1d(
 
 def available_ticks(driver_states_15m: DataFrame, days: Interval) -> DataFrame:
     """Of every hour of the business days: at how many of its ticks each driver was known as available."""
-    instants = TICKS.instants(days)
-    states = driver_spans(driver_states_15m, instants, ["duty_status", "last_zone_id"]).where(
-        (F.col("duty_status") == "available") & F.col("last_zone_id").isNotNull()
-    )
-    since = F.greatest(F.col("enter"), F.lit(instants.first))
-    until = F.least(F.col("leave"), F.lit(instants.last))
-    hours = F.expr(f"sequence(since DIV {TICKS_AN_HOUR}, (until - 1) DIV {TICKS_AN_HOUR})")
-    hour_begin = F.col("hour") * TICKS_AN_HOUR
-    known = (
-        states.withColumns({"since": since, "until": until})
-        .where(F.col("since") < F.col("until"))
-        .withColumn("hour", F.explode(hours))
-        .withColumn(
-            "amount",
-            F.least(F.col("until"), hour_begin + TICKS_AN_HOUR) - F.greatest(F.col("since"), hour_begin),
-        )
-        .withColumn("zone_id", F.col("last_zone_id"))
-    )
-    hour_at = TICKS.instant(hour_begin)
-    cut = BUSINESS_DAYS.instant(BUSINESS_DAYS.after(hour_at))
-    return with_area(known).select(
+    return with_area(available_hours(driver_states_15m, days)).select(
         "area_id",
-        hour_of_week(hour_at).alias("local_hour_of_week"),
+        hour_of_week(F.col("hour_at")).alias("local_hour_of_week"),
         F.lit("available_ticks").alias("measure"),
         F.lit(0).alias("bucket"),
-        *(cut.alias(name) for name in ("tile_at", "counts_at", "moment_at", "known_at")),
-        "amount",
+        *(F.col("cut").alias(name) for name in ("tile_at", "counts_at", "moment_at", "known_at")),
+        F.col("ticks").alias("amount"),
     )

@@ -46,7 +46,11 @@ JOB_LOOK_BACK = CLAIM_LOOK_BACK + JOB_AREA_HORIZON
 
 ENDED, COMPLETED, REQUESTED = At("ended_at"), At("completed_at"), At("requested_at")
 SUBMITTED = At("submitted_at")
-OFFERS = (*OFFER_FACTS, Fact("demand_offers", (OFFERED,), IS_DEMAND))
+OFFERS = (
+    *OFFER_FACTS,
+    Fact("demand_offers", (OFFERED,), IS_DEMAND),
+    Fact("digital_offers", (OFFERED,), has("dispatch_channel", "digital")),
+)
 ASSIGNMENTS = (
     *ARRIVAL_FACTS,
     Fact("accepted", (ACCEPTED,)),

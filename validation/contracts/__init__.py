@@ -17,6 +17,7 @@ from validation.contracts.features.provider_activity_15m import PROVIDER_ACTIVIT
 from validation.contracts.features.provider_area_1d import PROVIDER_AREA_1D
 from validation.contracts.features.provider_fleet_15m import PROVIDER_FLEET_15M
 from validation.contracts.features.provider_performance_1d import PROVIDER_PERFORMANCE_1D
+from validation.contracts.features.provider_profile_1d import PROVIDER_PROFILE_1D
 from validation.contracts.features.provider_service_1d import PROVIDER_SERVICE_1D
 from validation.contracts.features.zone_demand_15m import ZONE_DEMAND_15M
 from validation.contracts.features.zone_supply_15m import ZONE_SUPPLY_15M
@@ -90,6 +91,7 @@ FEATURES = (
     PROVIDER_AREA_1D,
     AREA_SERVICE_1D,
     AREA_HOUR_1D,
+    PROVIDER_PROFILE_1D,
 )
 SERVED = (
     PROVIDER_FLEET_15M,

@@ -22,6 +22,7 @@ SOURCES = {
     "provider_area_1d": DISPATCH,
     "provider_fleet_15m": FLEET,
     "provider_performance_1d": ("dispatch_events", "gps_pings", "service_outcomes"),
+    "provider_profile_1d": ("dispatch_events", "gps_pings", "provider_status"),
     "provider_service_1d": DISPATCH,
     "zone_demand_15m": DISPATCH,
     "zone_supply_15m": FLEET,

@@ -1,22 +1,29 @@
 """equipment_fit: what is known of equipment and record, and what is not."""
 
+import numpy as np
+
 from support.ascii_tables import table, yes_no
 from support.on_demand import answers
 
 CASES = table(
     """
-    | job_needs_tow | tow_trucks | completed | is_equipment_match | is_service_proven |
-    | yes           | 2          | 7         | yes                | yes               |
-    | yes           | 0          | 7         | no                 | yes               |
-    | yes           |            | 0         |                    | no                |
-    | no            | 0          |           | yes                | no                |
-    | no            |            | 1         | yes                | yes               |
-    |               | 2          | 1         |                    | yes               |
+    | job_needs_tow | asked | tow_trucks | tows | done     | is_equipment_match | is_service_proven |
+    | yes           | tow   | 2          | yes  | fuel tow | yes                | yes               |
+    | yes           | tow   | 2          | no   | fuel     | yes                | no                |
+    | yes           | tow   | 0          | yes  | fuel tow | no                 | yes               |
+    | yes           | tow   |            | yes  | tow      | yes                | yes               |
+    | yes           | tow   |            | no   |          | no                 | no                |
+    | yes           | tow   |            |      |          |                    | no                |
+    | no            | fuel  | 0          | no   | fuel     | yes                | yes               |
+    | no            | fuel  |            |      | tow      | yes                | no                |
+    |               |       | 2          | yes  | tow      |                    |                   |
     """,
     {
         "job_needs_tow": yes_no,
+        "asked": str,
         "tow_trucks": float,
-        "completed": float,
+        "tows": yes_no,
+        "done": str.split,
         "is_equipment_match": yes_no,
         "is_service_proven": yes_no,
     },
@@ -27,8 +34,10 @@ def test_equipment_and_record() -> None:
     rows = [
         {
             "job_needs_tow": case["job_needs_tow"],
+            "job_service_type": case["asked"],
             "provider_fleet_15m__tow_drivers_available_count": case["tow_trucks"],
-            "provider_service_1d__completed_90d_count": case["completed"],
+            "provider_profile_1d__is_tow_capable": case["tows"],
+            "provider_profile_1d__service_types": case["done"],
         }
         for case in CASES
     ]
@@ -37,5 +46,11 @@ def test_equipment_and_record() -> None:
     ]
 
 
-def test_nothing_known_is_no_match_known_and_nothing_proven() -> None:
-    assert answers("equipment_fit", [{}]) == [{"is_equipment_match": None, "is_service_proven": False}]
+def test_of_nothing_asked_and_nothing_known_nothing_is_told() -> None:
+    assert answers("equipment_fit", [{}]) == [{"is_equipment_match": None, "is_service_proven": None}]
+
+
+def test_services_as_spark_and_arrow_hand_them_over() -> None:
+    listed = {"job_service_type": "tow", "provider_profile_1d__service_types": np.array(["fuel", "tow"])}
+    (found,) = answers("equipment_fit", [listed])
+    assert found["is_service_proven"] is True

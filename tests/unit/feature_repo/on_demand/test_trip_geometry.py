@@ -114,5 +114,21 @@ def test_lists_as_spark_and_arrow_hand_them_over() -> None:
     assert answers("trip_geometry", [listed | arrays]) == answers("trip_geometry", [listed])
 
 
+def test_the_site_is_there_whether_a_driver_is_or_not() -> None:
+    site = {"provider_profile_1d__site_latitude": 37.85, "provider_profile_1d__site_longitude": -122.27}
+    tracked, untracked, no_site, no_place = answers(
+        "trip_geometry",
+        [
+            request([(*NEAR, 4, False)]) | site,
+            request(None) | site,
+            request([(*NEAR, 4, False)]),
+            request(None, job_latitude=None) | site,
+        ],
+    )
+    assert tracked["site_to_job_km"] == untracked["site_to_job_km"]
+    assert tracked["site_to_job_km"] == pytest.approx(chord_km(HERE, MIDDLE), rel=1e-9)
+    assert no_site["site_to_job_km"] is no_place["site_to_job_km"] is None
+
+
 def test_no_rows_make_no_rows() -> None:
     assert answers("trip_geometry", []) == []
