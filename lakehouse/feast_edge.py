@@ -18,7 +18,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 from string import Template
 from typing import Any
 
@@ -26,17 +25,26 @@ import pandas as pd
 import redis
 import sqlalchemy.exc
 import yaml
-from feast import FeatureService, FeatureStore, OnDemandFeatureView, RepoConfig
-from feast.types import Bool, Float64, Int32, Int64, String, UnixTimestamp
 from pyspark.sql import SparkSession
 
+from lakehouse.feast_cli import FEATURE_REPO, feast_command, feast_environment
+from lakehouse.feast_import import (
+    Bool,
+    FeatureService,
+    FeatureStore,
+    Float64,
+    Int32,
+    Int64,
+    OnDemandFeatureView,
+    RepoConfig,
+    String,
+    UnixTimestamp,
+)
 from lakehouse.redis_server import RedisAddress
 from lakehouse.settings import UNSTARTED_REDIS, Settings, masked
 from validation.clocks import parse_moment, require_utc
 from validation.errors import Defect, InputMissing, SettingError, UnknownName, Unreachable, UserError
 
-PROJECT_ROOT = Path(__file__).resolve().parents[1]
-FEATURE_REPO = PROJECT_ROOT / "feature_repo"
 SPINE_TIME = "event_timestamp"
 _YES_OR_NO = {"yes": True, "true": True, "no": False, "false": False}
 _READ: Mapping[Any, Callable[[str], Any]] = {
@@ -117,18 +125,6 @@ def apply(settings: Settings) -> str:
     if done.returncode:
         raise Defect("feast apply failed.", "\n".join(done.stderr.strip().splitlines()[-15:]))
     return done.stdout
-
-
-def feast_command() -> list[str]:
-    """`feast -c feature_repo`, by this environment's Python."""
-    return [sys.executable, "-m", "feast.cli.cli", "-c", str(FEATURE_REPO)]
-
-
-def feast_environment(settings: Settings) -> dict[str, str]:
-    """The environment in which Feast's own commands find everything the settings say."""
-    path = os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH"))))
-    python = {"PYTHONPATH": path, "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
-    return os.environ | settings.environment() | python | {"TZ": "UTC"}
 
 
 @_quiet()

@@ -203,10 +203,10 @@ def _whole(results: Sequence[StepResult]) -> None:
 
 
 def _applied(settings: Settings, stage: Callable[[str], Any]) -> Any:
-    from lakehouse.redis_server import ensure_redis
-    from roadside.feast_registry import open_store
-
     with stage("feast apply: register views and services; start Redis"):
+        from lakehouse.redis_server import ensure_redis
+        from roadside.feast_registry import open_store
+
         ensure_redis(settings)
         return open_store(settings)
 

@@ -116,7 +116,7 @@ def env_export() -> None:
 def feast(context: typer.Context) -> None:
     """Feast's own command line over feature_repo/, with the environment set."""
     settings = settings_here()
-    from lakehouse.feast_edge import feast_command, feast_environment
+    from lakehouse.feast_cli import feast_command, feast_environment
 
     if _WRITES_ONLINE & set(context.args):
         from lakehouse.redis_server import ensure_redis

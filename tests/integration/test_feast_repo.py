@@ -18,7 +18,7 @@ from feast import FeatureStore
 from feast.cli.cli import cli
 from pyspark.sql import SparkSession
 
-from lakehouse import feast_edge
+from lakehouse import feast_cli, feast_edge
 from lakehouse.redis_server import stop_redis
 from lakehouse.settings import Settings, load_settings
 from lakehouse.spark import spark_options
@@ -78,11 +78,11 @@ def platform(spark: SparkSession, spark_settings: Settings) -> Iterator[Platform
 @pytest.fixture
 def feast(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """A command of Feast's own line, in this process and so on the session's Spark."""
-    for name, value in feast_edge.feast_environment(platform.settings).items():
+    for name, value in feast_cli.feast_environment(platform.settings).items():
         monkeypatch.setenv(name, value)
 
     def run(*arguments: str) -> str:
-        result = CliRunner().invoke(cli, ["-c", str(feast_edge.FEATURE_REPO), *arguments])
+        result = CliRunner().invoke(cli, ["-c", str(feast_cli.FEATURE_REPO), *arguments])
         assert result.exit_code == 0, result.output
         return result.output
 
@@ -200,9 +200,9 @@ def test_a_spine_in_sql_gives_the_same_values(
 
 def test_feast_s_own_process_materializes(platform: Platform) -> None:
     done = subprocess.run(
-        [*feast_edge.feast_command(), "materialize", "2026-03-10T17:00:00", "2026-03-10T18:05:00",
+        [*feast_cli.feast_command(), "materialize", "2026-03-10T17:00:00", "2026-03-10T18:05:00",
          "--views", "provider_activity_15m"],
-        env=feast_edge.feast_environment(platform.settings), capture_output=True, text=True, check=False,
+        env=feast_cli.feast_environment(platform.settings), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert online(platform, "P1", "Z1")[OFFERS] == 3
