@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from datetime import timedelta
 
 import pytest
 
@@ -12,7 +13,7 @@ from validation.contract import Column, Table, Type
 from validation.contracts import FEATURES
 from validation.contracts.features.feature_table import feature_columns
 from validation.errors import Defect
-from validation.feature_kinds import Kind, kind_of, window_text
+from validation.feature_kinds import Kind, kind_of, window_of, window_text
 
 # DOMAIN 3.1 and 3.2, a letter a feature in the contract's order; T is tick_at, which stands first.
 KINDS = """
@@ -34,6 +35,8 @@ KINDS = """
 | provider_profile_1d     | MM D L L L D A                   |
 | area_service_1d         | W Q R W QQ Q Q R R               |
 """
+AT_THE_INSTANT = 0
+"""The window of a sum of states that are known tick by tick, their own windows behind them."""
 MADE_BY = {  # the class in transforms.features.sums that makes a feature: kinds it may be
     sums.Count: {Kind.WINDOW, Kind.STOCK, Kind.AGE, Kind.DISTINCT},
     sums.Ratio: {Kind.RATIO, Kind.USE},
@@ -62,6 +65,23 @@ def test_kinds_agree_with_how_the_features_are_made(table: Table) -> None:
     for feature in spec.features:
         if type(feature) in MADE_BY:
             assert kind_of(table.column(feature.name)) in MADE_BY[type(feature)], feature.name
+
+
+@pytest.mark.parametrize("table", FEATURES, ids=lambda table: table.short_name)
+def test_sums_run_over_the_window_that_their_feature_names(table: Table) -> None:
+    spec = importlib.import_module(f"transforms.features.{table.short_name}").SPEC
+    windows = {each.name: each.window for each in spec.measures.sums}
+    instants_a_day = 1 if table.name.endswith("_1d") else 96
+    for feature in spec.features:
+        named = window_of(table.column(feature.name)) if feature.name not in spec.carried else None
+        for sum_name in sums_of(feature) if named else ():
+            expected = named / timedelta(days=1) * instants_a_day
+            assert windows[sum_name] in (expected, AT_THE_INSTANT), (feature.name, sum_name)
+
+
+def sums_of(feature: sums.Feature) -> set[str]:
+    parts = (getattr(feature, name, "") for name in ("measure", "part", "whole", "less", "histogram"))
+    return set(parts) - {""}
 
 
 @pytest.mark.parametrize("table", FEATURES, ids=lambda table: table.short_name)

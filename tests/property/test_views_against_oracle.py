@@ -10,7 +10,6 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -20,11 +19,11 @@ from pyspark.sql import SparkSession
 from lakehouse.settings import Settings
 from lakehouse.vault import handle_of
 from support.adversarial import Adversary, land
-from support.memory_road import ABOVE_BRONZE, MemoryRoad, in_utc
+from support.memory_road import ABOVE_BRONZE, MemoryRoad
 from support.oracle import Silver, records_from_landing
-from support.oracle_rows import rows_written
 from support.oracle_views import VIEWS
 from support.tokens import driver_tokens
+from support.written import assert_rows_are_the_oracle_s
 from validation.clocks import TICK, Interval, business_day_start
 
 pytestmark = [pytest.mark.slow(minutes=2), pytest.mark.timeout(900)]
@@ -85,16 +84,8 @@ def assert_every_view_equals_the_oracle(
         whole = Interval(start, start + TICKS * TICK)
         road.carry([whole])
         silver = Silver(records_from_landing(root), driver_tokens(spark_settings))
-        for name, view in VIEWS.items():
-            made = {
-                tuple(row[key] for key in (*view.keys, "event_timestamp")): row
-                for row in in_utc_rows(road, f"features.{name}")
-            }
-            wanted = rows_written(silver, view, whole.start, whole.end)
-            keys = [tuple(row[key] for key in (*view.keys, "event_timestamp")) for row in wanted]
-            assert sorted(made) == sorted(keys), name
-            for key, row in zip(keys, wanted, strict=True):
-                assert {column: made[key][column] for column in row} == row, (name, key)
+        for view in VIEWS.values():
+            assert_rows_are_the_oracle_s(road, silver, view, [whole])
 
 
 @pytest.mark.long
@@ -129,7 +120,3 @@ def shuffled_over(spark: SparkSession, partitions: int) -> Iterator[None]:
     yield
     for name, value in before.items():
         spark.conf.set(name, value)
-
-
-def in_utc_rows(road: MemoryRoad, table: str) -> list[dict[str, Any]]:
-    return [{name: in_utc(value) for name, value in row.items()} for row in road.rows[table].to_pylist()]

@@ -1,0 +1,28 @@
+"""Rows of a feature table that the road made, beside those that the oracle writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from support.memory_road import MemoryRoad, in_utc
+from support.oracle import Silver
+from support.oracle_rows import rows_written
+from support.oracle_views import View
+from validation.clocks import Interval
+
+
+def assert_rows_are_the_oracle_s(
+    road: MemoryRoad, silver: Silver, view: View, intervals: Sequence[Interval]
+) -> int:
+    """Every row and value of the view over the intervals is the oracle's, and there is no other; how many."""
+    names = (*view.keys, "event_timestamp")
+    made = {}
+    for listed in road.rows[f"features.{view.name}"].to_pylist():
+        row = {name: in_utc(value) for name, value in listed.items()}
+        made[tuple(row[name] for name in names)] = row
+    wanted = [row for each in intervals for row in rows_written(silver, view, each.start, each.end)]
+    keys = [tuple(row[name] for name in names) for row in wanted]
+    assert sorted(made) == sorted(keys), view.name
+    for key, row in zip(keys, wanted, strict=True):
+        assert {column: made[key][column] for column in row} == row, (view.name, key)
+    return len(wanted)
