@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -115,10 +116,13 @@ def run_demo(settings: Settings, told: Told) -> DemoResult:
     started = monotonic()
     stage = _stages(told)
     _clear(settings)
-    with stage(f"land {DAYS} days of a city, {JOBS_PER_DAY} jobs a day, and the afternoon"):
-        _land(settings.home)
-    with stage("start Spark"):
+    with (
+        stage(f"land {DAYS} days of a city, {JOBS_PER_DAY} jobs a day, and the afternoon; start Spark"),
+        ThreadPoolExecutor(1) as beside,
+    ):
+        landing = beside.submit(_land, settings.home)
         runner = _runner(settings)
+        landing.result()
     midnight = datetime(FIRST_DAY.year, FIRST_DAY.month, FIRST_DAY.day, tzinfo=UTC)
     history, end = Interval(midnight, AFTERNOON), midnight + timedelta(days=DAYS)
     with stage(f"history as one chunk: bronze, silver, features {history}"):

@@ -48,7 +48,7 @@ def test_the_cuts_are_cuts() -> None:
 @pytest.mark.parametrize(
     ("seed", "day"),
     [
-        (0, "a plain day"),  # a job that is closed and was never requested does not live
+        (0, "a plain day"),  # a job closed and never requested; an answer to an offer that lies ahead
         (4, "the day of 23 hours"),  # an acceptance of no offer; a promise older than the acceptance
     ],
 )
@@ -85,7 +85,7 @@ def assert_every_view_equals_the_oracle(
         road.carry([whole])
         silver = Silver(records_from_landing(root), driver_tokens(spark_settings))
         for view in VIEWS.values():
-            assert_rows_are_the_oracle_s(road, silver, view, [whole])
+            assert assert_rows_are_the_oracle_s(road, silver, view, [whole]), f"no row of {view.name}"
 
 
 @pytest.mark.long

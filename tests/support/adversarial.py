@@ -15,16 +15,15 @@ import h3
 from simulation.landing import LandingWriter
 from support.afternoon import zone_ids
 from support.oracle_records import LATE, TICK
+from support.stories import Record, Stories
 from validation.sources.dispatch_events import LIFECYCLE_ORDER
-
-Record = tuple[str, datetime, dict[str, Any]]
-"""Source, landing, content."""
 
 HOUR = timedelta(hours=1)
 LAGS = (*[timedelta(0)] * 2, timedelta(seconds=1), TICK, HOUR, timedelta(hours=4), timedelta(hours=26))
 """From event to landing; many events fall on a tick, so many leave a window on one."""
 
 _PROVIDERS, _JOBS, _DRIVERS = ("P1", "P2", "P3"), 9, ("D1", "D2", "D3", "D4")
+_STORIES = 12
 _STATUSES = ("available", "en_route", "on_job", "offline", "available", "off_duty_by_mistake")
 
 
@@ -32,19 +31,21 @@ class Adversary:
     """Draws records that land in [start, start + ticks)."""
 
     def __init__(self, seed: int, start: datetime, ticks: int) -> None:
-        self.random = Random(seed)
+        self.random, self.of_programs = Random(seed), Random(seed)
         self.start, self.ticks = start, ticks
         self.zones = sorted(zone_ids().values())
+        self.stories = Stories(seed, start, ticks, self.zones)
         self._number = 0
 
     def records(self) -> list[Record]:
-        """Records of all sources, resends and conflicts among them."""
+        """Records of all sources, resends and conflicts among them, and jobs that follow their course."""
         made = [self._dispatch(f"J{n}") for n in range(_JOBS) for _ in range(self.random.randint(1, 14))]
         made += [self._status() for _ in range(30)]
         made += [self._ping() for _ in range(60)]
         made += [self._claim() for _ in range(10)]
         made += [self._reading() for _ in range(20)]
-        return made + [self._again(self.random.choice(made)) for _ in range(25)]
+        made += [self._again(self.random.choice(made)) for _ in range(25)]
+        return [*made, *self.stories.records(_STORIES)]
 
     def _landing(self) -> datetime:
         """Whole minutes, a third of them on a tick, and now and then the second before one."""
@@ -80,6 +81,7 @@ class Adversary:
         if event_type in ("requested", "job_updated"):  # what a job is, these say
             data["service_type"] = pick(["tow", "lockout", None])
             data["job_kind"] = pick(["roadside", "roadside", "accident", None])
+            data["program_id"] = self.of_programs.choice(["G1", "G2", None])
             data |= self._place() if self.random.randrange(4) else {}
         if event_type == "requested":
             data["scheduled_for"] = pick([None, None, self._moment(24)])

@@ -22,7 +22,10 @@ def assert_rows_are_the_oracle_s(
         made[tuple(row[name] for name in names)] = row
     wanted = [row for each in intervals for row in rows_written(silver, view, each.start, each.end)]
     keys = [tuple(row[name] for name in names) for row in wanted]
-    assert sorted(made) == sorted(keys), view.name
+    missing, extra = sorted(set(keys) - set(made)), sorted(set(made) - set(keys))
+    assert not missing + extra, f"{view.name} lacks {missing[:3]}; the oracle writes no {extra[:3]}"
     for key, row in zip(keys, wanted, strict=True):
-        assert {column: made[key][column] for column in row} == row, (view.name, key)
+        told = {column: (made[key][column], value) for column, value in row.items()}
+        differing = {column: pair for column, pair in told.items() if pair[0] != pair[1]}
+        assert not differing, f"{view.name} {key}: the road's value and the oracle's: {differing}"
     return len(wanted)
