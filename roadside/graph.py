@@ -215,6 +215,7 @@ STEPS: tuple[Step, ...] = (
         ),
         {"silver.dispatch_events": lifecycle.LOOK_BACK},
         _lifecycle,
+        rests=False,  # what was stamped ahead is known later than it landed
         share=_lifecycle_changes,
     ),
     *(

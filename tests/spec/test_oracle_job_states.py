@@ -87,14 +87,21 @@ def test_open_job_dies_24_hours_after_its_request() -> None:
     assert job_state_15m(silver, "J1", last + timedelta(minutes=15)) is None
 
 
-def test_job_is_as_known_even_of_what_lies_ahead() -> None:
+def test_what_lies_ahead_is_not_known_yet() -> None:
     events = """
     | event     | t     | landed | offer | provider |
     |-----------|-------|--------|-------|----------|
     | requested | 12:01 | 12:02  |       |          |
     | offered   | 12:20 | 12:10  | o1    | P1       |
     """
-    values = job_state_15m(silver_of(events), "J1", at("12:15"))
+    silver = silver_of(events)
+    values = job_state_15m(silver, "J1", at("12:15"))
+    assert (values["stage"], values["stage_since_at"], values["offers_count"]) == (
+        "unassigned",
+        at("12:01"),
+        0,
+    )
+    values = job_state_15m(silver, "J1", at("12:30"))
     assert (values["stage"], values["stage_since_at"], values["offers_count"]) == ("offered", at("12:20"), 1)
     ahead = silver_of("| event | t | landed |\n| requested | 12:15 | 12:10 |")
     assert job_state_15m(ahead, "J1", at("12:15")) is None

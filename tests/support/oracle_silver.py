@@ -85,8 +85,8 @@ class Silver:
         return grouped(self.dispatch_events, lambda each: each.data["job_id"])
 
     def at(self, tick: datetime) -> Lifecycle:
-        """Offers, assignments and jobs by all that was known at the tick."""
-        return self.once(("known", tick), lambda: self._folded(lambda event: event.known_at <= tick))
+        """Offers, assignments and jobs by all that was known at the tick: what is stamped ahead is not."""
+        return self.before(tick)
 
     def before(self, tick: datetime, corrected: bool = False) -> Lifecycle:
         """Offers, assignments and jobs by what had happened before the tick and was known at it."""

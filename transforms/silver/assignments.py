@@ -54,14 +54,12 @@ def _assignment(history: History, accepted: Event, events: list[Event]) -> Row:
         arrived_at = firsts["gone_on_arrival_at"]
     end = next((event for event in events if end_reason(event)), None)
     requested = history.first("requested")
-    offered = next(
-        (e for e in history.events if e.event_type == "offered" and e.offer_key == accepted.offer_key), None
-    )
+    offered = history.offered(accepted)
     zone_id = history.stated("zone_id", accepted)
     return {
         "job_id": history.job_id,
         "offer_id": accepted.offer_key,
-        "provider_id": accepted.provider_id or (offered.provider_id if offered else None),
+        "provider_id": history.provider_of(accepted),
         "driver_id": next((e.driver_id for e in reversed(events) if e.driver_id), None),
         "requested_at": requested.event_timestamp if requested else None,
         "accepted_at": accepted.event_timestamp,

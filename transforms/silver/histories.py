@@ -20,6 +20,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from transforms.grid import TICKS
 from validation.clocks import TICK, Interval
 from validation.contract import Table, Type
 from validation.sources.dispatch_events import LIFECYCLE_ORDER
@@ -102,6 +103,16 @@ class History:
         """The first event of these types."""
         return next((event for event in self.events if event.event_type in event_types), None)
 
+    def offered(self, answer: Event) -> Event | None:
+        """The offer that the event answers."""
+        of = (e for e in self.events if e.event_type == "offered" and e.offer_key == answer.offer_key)
+        return next(of, None)
+
+    def provider_of(self, accepted: Event) -> str | None:
+        """Who accepted: the one that the acceptance names, else the one that was asked."""
+        asked = self.offered(accepted)
+        return accepted.provider_id or (asked.provider_id if asked else None)
+
     def stated(self, name: str, upto: Event | None = None) -> Any:
         """The fact as last stated, at or before an event if one is given; None if never."""
         value = None
@@ -182,10 +193,16 @@ def changes(dispatch_events: DataFrame, interval: Interval, folds: Mapping[Table
     """One row per key, table and tick of the interval in which what was known of it changed.
 
     A column a table, of which one is set; `rows_of` picks a table's rows. All tables come from one
-    pass: persist it before using more than one.
+    pass: persist it before using more than one. What is stamped ahead is known once it has happened: at
+    the first tick after it.
     """
+    happened = TICKS.instant(TICKS.after(F.col("event_timestamp")))
     inside = (F.col("known_at") > F.lit(interval.start)) & (F.col("known_at") <= F.lit(interval.end))
-    events = dispatch_events.where(~F.col("is_late") & (F.col("known_at") <= F.lit(interval.end)))
+    events = (
+        dispatch_events.where(~F.col("is_late"))
+        .withColumn("known_at", F.greatest("known_at", happened))
+        .where(F.col("known_at") <= F.lit(interval.end))
+    )
     touched = events.where(inside).select("job_id").distinct()
     schema = ", ".join(f"`{table.short_name}` {struct_of(table).simpleString()}" for table in folds)
     return (

@@ -47,7 +47,7 @@ def jobs(history: History) -> Iterator[Row]:
         "stage_since_at": since,
         "offer_count": sum(event.event_type == "offered" for event in history.events),
         "decline_count": sum(event.event_type == "declined" for event in history.events),
-        "assigned_provider_id": standing.provider_id if standing and not is_over else None,
+        "assigned_provider_id": history.provider_of(standing) if standing and not is_over else None,
         "unassigned_from": max(_at(requested) or 0, since_retraction or 0) if waits else None,
         "first_accepted_at": _at(history.first("accepted")),
         "completed_at": _at(history.first("completed")),

@@ -34,21 +34,21 @@ ENDED, STARTED, WAIT_ENDED = At("ended_at"), "wait_started_at", At("wait_ended_a
 IS_FIRST = pc.field("offer_seq") == 1
 OFFERS = (
     *OFFER_FACTS,
-    Fact("declines", (RESPONDED, OFFERED), has("offer_outcome", "declined")),
-    Fact("expired", (RESPONDED, OFFERED), has("offer_outcome", "expired")),
-    Fact("no_contact", (RESPONDED, OFFERED), has("offer_outcome", "no_contact")),
+    Fact("declines", (RESPONDED,), has("offer_outcome", "declined")),
+    Fact("expired", (RESPONDED,), has("offer_outcome", "expired")),
+    Fact("no_contact", (RESPONDED,), has("offer_outcome", "no_contact")),
     Fact("first_offers", (OFFERED,), IS_FIRST),
     Fact("first_offers_accepted", (OFFERED, ACCEPTED), IS_FIRST),
     Fact("first_offers_withdrawn", (OFFERED, RESPONDED), IS_FIRST & has("offer_outcome", "withdrawn")),
-    Fact("last_accepted", (ACCEPTED, OFFERED), has_moment=True),
-    Fact("last_declined", (RESPONDED, OFFERED), has("offer_outcome", "declined"), has_moment=True),
+    Fact("last_accepted", (ACCEPTED,), has_moment=True),
+    Fact("last_declined", (RESPONDED,), has("offer_outcome", "declined"), has_moment=True),
 )
 ASSIGNMENTS = (
     *ARRIVAL_FACTS,
     Fact("open", (ACCEPTED,), ended=ENDED),
     Fact("open_tow", (ACCEPTED,), has("service_type", "tow"), ended=ENDED),
     Fact("overdue", (ACCEPTED, PROMISED), ended=ENDED),
-    Fact("gave_back", (ENDED, ACCEPTED), has("end_reason", "provider_gave_back")),
+    Fact("gave_back", (ENDED,), has("end_reason", "provider_gave_back")),
 )
 JOBS = (
     Fact("any_requests", (At("requested_at"),)),

@@ -63,12 +63,12 @@ ASSIGNMENTS = (
     Fact("member_cancelled", (ACCEPTED, ENDED), has("end_reason", "member_cancelled")),
     Fact(
         "on_scene_minutes",
-        (COMPLETED, ARRIVED, ACCEPTED),
+        (COMPLETED, ARRIVED),
         ~pc.field("is_gone_on_arrival"),
         bucket=Bucket(ON_SCENE_MINUTES, ("arrived_at", "completed_at")),
     ),
 )
-EVIDENCE = (Fact("evidenced", (ARRIVED, ACCEPTED)),)
+EVIDENCE = (Fact("evidenced", (ARRIVED,)),)
 JOBS = (
     REQUESTS,
     Fact("requests_cancelled", (REQUESTED, At("cancelled_at")), IS_DEMAND & has("cancel_actor", "member")),

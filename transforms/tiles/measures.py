@@ -45,10 +45,10 @@ OFFER_COHORT = (
 
 OFFER_FACTS = (
     *OFFER_COHORT,
-    Fact("accepts", (ACCEPTED, OFFERED)),
+    Fact("accepts", (ACCEPTED,)),
     Fact(
         "response_seconds",
-        (RESPONDED, OFFERED),
+        (RESPONDED,),
         has("dispatch_channel", "digital") & pc.field("response_seconds").is_valid(),
         bucket=Bucket(RESPONSE_SECONDS, "response_seconds"),
     ),
@@ -57,18 +57,18 @@ OFFER_FACTS = (
 """Of silver.offers: the cohort, and what was answered when."""
 
 TIME_TO_ARRIVAL = Fact(
-    "arrival_minutes", (ARRIVED, ACCEPTED), bucket=Bucket(ARRIVAL_MINUTES, ("accepted_at", "arrived_at"))
+    "arrival_minutes", (ARRIVED,), bucket=Bucket(ARRIVAL_MINUTES, ("accepted_at", "arrived_at"))
 )
 
 ARRIVAL_FACTS = (
-    Fact("arrivals", (ARRIVED, ACCEPTED)),
-    Fact("promised_arrivals", (ARRIVED, ACCEPTED), _HAS_PROMISE),
-    Fact("on_time", (ARRIVED, ACCEPTED), pc.field("arrived_at") <= pc.field("first_promised_arrival_at")),
-    Fact("goa", (ARRIVED, ACCEPTED, At("gone_on_arrival_at"))),
+    Fact("arrivals", (ARRIVED,)),
+    Fact("promised_arrivals", (ARRIVED,), _HAS_PROMISE),
+    Fact("on_time", (ARRIVED,), pc.field("arrived_at") <= pc.field("first_promised_arrival_at")),
+    Fact("goa", (ARRIVED, At("gone_on_arrival_at"))),
     TIME_TO_ARRIVAL,
     Fact(
         "promise_minutes",
-        (ARRIVED, ACCEPTED),
+        (ARRIVED,),
         _HAS_PROMISE,
         bucket=Bucket(PROMISE_MINUTES, ("first_promised_arrival_at", "arrived_at")),
     ),
