@@ -10,6 +10,9 @@ from pyspark.sql import functions as F
 from validation.clocks import Interval
 from validation.source import Source
 
+AHEAD = timedelta(hours=1)
+"""An event may land so long before its own time (every source's `ahead`)."""
+
 
 def known_within(interval: Interval) -> Column:
     """Whether the row's tick lies in the interval: start < known_at <= end."""

@@ -21,7 +21,13 @@ _ENVELOPE = (
     Column("source_object", _S, "Key of the landed object the record came from."),
     Column("source_line", _L, "Line (or row) of the record in its object, from 1; 0 is the object itself."),
     Column("landed_at", _T, "Stamp in the object's name; information only.", "UTC"),
-    Column("known_at", _T, "End of the 15-minute tick that first saw the landed object.", "UTC"),
+    Column(
+        "known_at",
+        _T,
+        "End of the 15-minute tick that first saw the landed object; of what was made of dispatch events "
+        "stamped ahead, the first tick after them.",
+        "UTC",
+    ),
     Column("known_date", Type.DATE, "UTC date of the start of that tick; the partition."),
     Column("contract_version", _I, "Version of the source contract under which validity was decided."),
     Column(

@@ -11,8 +11,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from transforms.entities import by_entity
-from transforms.features.spec import AHEAD
 from transforms.grid import HELD_MEMORY, TICKS, Instants, counts_in
+from transforms.known_time import AHEAD
 from transforms.tiles.fleet_1d import FIX
 from transforms.timeline import Timeline
 from validation.clocks import TICK

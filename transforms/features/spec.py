@@ -9,12 +9,10 @@ from functools import cached_property
 
 from transforms.features.sums import Feature, Measures, Sum, Summing
 from transforms.grid import HELD_MEMORY, Grid, Instants
+from transforms.known_time import AHEAD
 from validation.clocks import TICK
 from validation.contract import Table
 from validation.errors import Defect
-
-AHEAD = timedelta(hours=1)
-"""An event may land so long before its own time (every source's `ahead`)."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from transforms.grid import TICKS
+from transforms.known_time import AHEAD
 from validation.clocks import TICK, Interval
 from validation.contract import Table, Type
 from validation.sources.dispatch_events import LIFECYCLE_ORDER
@@ -29,8 +30,9 @@ from validation.spark_schema import struct_of
 STATE_LOOK_BACK = timedelta(days=10)
 """A job's state at T folds its events known in (T - 10 days, T]: 8 days of lateness and a job of two."""
 
-LOOK_BACK = 2 * STATE_LOOK_BACK + TICK
-"""Reading this far back suffices: a row is compared with a state at most STATE_LOOK_BACK older."""
+LOOK_BACK = 2 * STATE_LOOK_BACK + AHEAD + TICK
+"""Reading this far back suffices: a row is compared with a state at most STATE_LOOK_BACK older, and what
+is stamped ahead landed at most AHEAD before it is known."""
 
 SECOND = 1_000_000
 """Moments are whole microseconds since 1970 inside the folds."""
