@@ -28,7 +28,7 @@ def feast_environment(settings: Settings) -> dict[str, str]:
 
 
 def main() -> None:
-    """Run it."""
+    """Feast's command line, as `feast` itself has it."""
     from lakehouse import feast_import  # noqa: F401 - before any other module of Feast
 
     from feast.cli.cli import cli  # isort: skip

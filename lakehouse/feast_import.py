@@ -1,9 +1,9 @@
 """Feast, imported without the run-time type checks of its definition classes.
 
 Feast decorates these with typeguard's `typechecked`, which reads, rewrites and compiles their modules
-at every import, in every command that uses it.
-typeguard leaves it out under `python -O`, as its documentation advises for production; this does the
-same for Feast alone. The types of the definitions are mypy's to check.
+at every import, in every command that uses it. typeguard leaves it out under `python -O`, as its
+documentation advises for production; this does the same for Feast alone. The types of the definitions
+are mypy's to check.
 """
 
 from __future__ import annotations

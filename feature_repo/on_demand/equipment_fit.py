@@ -28,7 +28,7 @@ def equipment_fit(inputs: pd.DataFrame) -> pd.DataFrame:
     """One row per request: whether equipment fits, and whether the provider has done the service.
 
     A job that needs no tow fits; one that does fits while a driver whose truck tows is available, and
-    with a provider that is not tracked if it has towed. Unknown (null) where nobody said whether a tow is
+    with a provider that is not tracked if it tows. Unknown (null) where nobody said whether a tow is
     needed, or nothing is known of the provider. Proven is a service completed in 90 days; no row there is
     no proof, and no service named is unknown.
     """

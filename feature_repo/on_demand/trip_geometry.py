@@ -37,7 +37,7 @@ def trip_geometry(inputs: pd.DataFrame) -> pd.DataFrame:
     of an H3 r9 cell, so a distance is off by up to 0.2 km. Only drivers whose truck tows count when
     job_needs_tow; a null there asks for none. Of two as near, the newer fix is the nearest. No list
     of drivers (a provider that is not tracked) gives nulls, an empty one a count of 0. The site is the
-    centre of an H3 r7 cell, so its distance is off by up to 1.5 km.
+    centre of an H3 r7 cell, so its distance is off by a radius of it (some 1.4 km).
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Naive oracle, part 19: what a company is: provider_profile_1d."""
+"""Naive oracle, part 20: what a company is: provider_profile_1d."""
 
 from __future__ import annotations
 

@@ -13,6 +13,8 @@ from transforms.tiles.dispatch_1d import DAY_OF_TICKS
 from validation.clocks import Interval
 
 STATES_LOOK_BACK = timedelta(days=1) + DAY_OF_TICKS
+"""A live driver has a state row within a day before any tick of the day."""
+
 TICKS_AN_HOUR = 4
 
 

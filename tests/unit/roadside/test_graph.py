@@ -47,3 +47,8 @@ def test_a_source_step_reads_its_own_source() -> None:
 def test_fewer_sources_are_declared_only_of_those_that_are_read(step) -> None:
     read = {source for name in step.reads for source in sources_read(step_named(name))}
     assert set(step.sources) < read
+
+
+def test_lifecycle_goes_on_where_nothing_landed() -> None:
+    """What landed stamped ahead comes true in a later tick, in which there may be no new event."""
+    assert not step_named("silver.lifecycle").rests
