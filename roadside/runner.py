@@ -40,7 +40,7 @@ from roadside.graph import STEPS, Edge, Step, downstream, sources_read
 from roadside.holds import completeness_of
 from roadside.locations import location_opener
 from transforms.features.revisions import content, known_in, newest_revisions, revised_rows
-from transforms.grid import HELD_MEMORY
+from transforms.grid import HELD_MEMORY, HELD_MEMORY_DAILY
 from validation.clocks import TICK, TICK_DELAY, Interval, daily_available_at
 from validation.contract import Table
 from validation.errors import CheckFailed, Defect, InputMissing, RoadsideError, SettingError, Unreachable
@@ -48,7 +48,9 @@ from validation.sources import source_named
 from validation.spark_schema import conform
 
 REVISION_LOOK_BACK = timedelta(days=1) + HELD_MEMORY
-"""A live entity has a row within a day of instants that are not held."""
+"""A live entity has a row within a day before the last tick that was not held."""
+DAILY_REVISION_LOOK_BACK = timedelta(days=1) + HELD_MEMORY_DAILY
+"""The same of a view of business days."""
 
 PATIENCE = timedelta(minutes=10)
 """How long a run waits for another to publish the same table."""
@@ -58,7 +60,7 @@ PUBLISH_ATTEMPTS = 5
 
 _RAISED_IN_TASKS = (InputMissing, SettingError, Unreachable)
 # The grid looks back from the instant before an interval, which may be a business day before it.
-_HELD_LOOK_BACK = HELD_MEMORY + timedelta(hours=51)
+_HELD_LOOK_BACK = HELD_MEMORY_DAILY + timedelta(hours=51)
 _CODE = ("validation", "ingestion", "transforms", "roadside.graph", "lakehouse.completeness")
 
 
@@ -324,7 +326,7 @@ class Runner:
         if frame_digest(newest) == frame_digest(content(computed.where(~is_new), table)):
             return rows if new else None
         assert step.build is not None
-        wide = interval.widened(REVISION_LOOK_BACK)
+        wide = interval.widened(DAILY_REVISION_LOOK_BACK if step.is_daily else REVISION_LOOK_BACK)
         edge = replace(self._edge, held=self._held(step, wide))
         with self._inputs(step, wide) as inputs:
             in_force = conform(step.build(inputs, wide, edge)[table.name], table)

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 from pyspark.sql import Column
@@ -18,11 +19,21 @@ from pyspark.sql import functions as F
 from validation.clocks import TICK, TICK_SECONDS, Interval, business_date_et, business_day_start
 
 HELD_MEMORY = timedelta(days=2)
-"""How far back the last instant that was not held is looked for: a reader's TTL of a 15-minute view."""
+"""How far back of a tick the last one that was not held is looked for: a reader's TTL."""
+HELD_MEMORY_DAILY = timedelta(days=8, hours=1)
+"""The same of a cut, over a day of 25 hours."""
 
 
 class Grid(ABC):
-    """Instants numbered by integers."""
+    """Instants numbered by integers.
+
+    Attributes:
+        memory: how many instants a row is read at most: what is written at an instant is compared with
+            what was served at the last one that was not held, if that lies no further back. Beyond it
+            no reader sees a row any more, and every live entity gets one.
+    """
+
+    memory: int
 
     @abstractmethod
     def after(self, moment: Column) -> Column:
@@ -67,13 +78,15 @@ class Grid(ABC):
     def instants(self, interval: Interval, held: Collection[datetime] = ()) -> Instants:
         """The instants of the interval that are not held, after the last one before it that is not."""
         first, last = self.bounds(interval)
-        oldest = self.moment(first) - HELD_MEMORY
-        before = first
-        while self.moment(before) in held and self.moment(before) >= oldest:
-            before -= 1
-        is_known = self.moment(before) not in held
-        inside = tuple(n for n in range(first + 1, last + 1) if self.moment(n) not in held)
-        return Instants((before, *inside), is_known)
+        inside = [n for n in range(first + 1, last + 1) if self.moment(n) not in held]
+        if not inside:
+            return Instants((first,))
+        oldest = inside[0] - self.memory
+        before = next((n for n in range(first, oldest - 1, -1) if self.moment(n) not in held), None)
+        numbers = (inside[0] - 1 if before is None else before, *inside)
+        gaps = [after - earlier for earlier, after in pairwise(numbers)]
+        anew = [place for place, gap in enumerate(gaps, 1) if gap > self.memory]
+        return Instants(numbers, (1, *anew) if before is None else tuple(anew))
 
 
 @dataclass(frozen=True)
@@ -82,11 +95,12 @@ class Instants:
 
     Attributes:
         numbers: ascending; the first is the last instant before the interval that was not held.
-        has_before: False where that lies beyond HELD_MEMORY: every live key then has a row.
+        anew: places among the numbers, from 1, that have nothing to be compared with, for longer was
+            held than a row is read: there every live entity has a row, and no dead one.
     """
 
     numbers: tuple[int, ...]
-    has_before: bool = True
+    anew: tuple[int, ...] = ()
 
     @property
     def first(self) -> int:
@@ -116,6 +130,8 @@ def counts_in(instants: Instants) -> Column:
 @dataclass(frozen=True)
 class Ticks(Grid):
     """Every 15 minutes, UTC; usable 5 minutes later."""
+
+    memory: int = 2 * 96
 
     def after(self, moment: Column) -> Column:
         micros = F.unix_micros(moment)
@@ -150,6 +166,8 @@ class Ticks(Grid):
 @dataclass(frozen=True)
 class BusinessDays(Grid):
     """03:00 in New York, every day; usable at 06:00. Numbered by days since 1970-01-01."""
+
+    memory: int = 8
 
     def after(self, moment: Column) -> Column:
         local = F.from_utc_timestamp(moment, "America/New_York") - F.expr("INTERVAL 3 HOURS")

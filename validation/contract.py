@@ -143,6 +143,7 @@ class Table:
         retention_months: how long rows are kept.
         partition: the date column that partitions the table.
         clock: the column an interval of known time is replaced by.
+        false_when_dead: booleans that a dead entity reads as false; all else it reads as null.
     """
 
     name: str
@@ -157,12 +158,14 @@ class Table:
     partition: str = "known_date"
     clock: str = "known_at"
     notes: str = ""
+    false_when_dead: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
         repeated = {name for name in names if names.count(name) > 1}
         ruled = {check.column for check in self.checks if not isinstance(check, Check)}
         named = {*self.key, *self.required, *self.order, *ruled, self.partition, self.clock}
+        named |= set(self.false_when_dead)
         unknown = named - set(names)
         if repeated or unknown:
             raise Defect(f"{self.name}: columns repeated {sorted(repeated)}, unknown {sorted(unknown)}.")

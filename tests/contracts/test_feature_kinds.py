@@ -79,6 +79,14 @@ def test_sums_run_over_the_window_that_their_feature_names(table: Table) -> None
             assert windows[sum_name] in (expected, AT_THE_INSTANT), (feature.name, sum_name)
 
 
+@pytest.mark.parametrize("table", FEATURES, ids=lambda table: table.short_name)
+def test_what_a_dead_entity_reads_as_false_is_declared(table: Table) -> None:
+    spec = importlib.import_module(f"transforms.features.{table.short_name}").SPEC
+    assert set(table.false_when_dead) == {
+        feature.name for feature in spec.features if isinstance(feature, sums.Has)
+    }
+
+
 def sums_of(feature: sums.Feature) -> set[str]:
     parts = (getattr(feature, name, "") for name in ("measure", "part", "whole", "less", "histogram"))
     return set(parts) - {""}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.features.sums import Count, Latest, Measures, Quantile, Ratio, Sum, Summing
-from transforms.grid import Instants
+from transforms.grid import TICKS, Instants
+from validation.clocks import Interval
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST, LAST, BEAT = 1_000, 1_096, 96
@@ -79,28 +80,49 @@ def values(found: Sequence[Span], entity: str, instant: int) -> Row | None:
     return (part, part / live, *quantiles, latest)
 
 
-def wanted(found: Sequence[Span]) -> list[Row]:
-    """Where a value changed, where the entity's beat falls while it lives, and where it died."""
+def wanted(
+    found: Sequence[Span], held: Collection[int] = (), memory: int = 192, beat: int = BEAT
+) -> list[Row]:
+    """Where a value changed, where the entity's beat falls while it lives, and where it died.
+
+    Compared with the last instant that was not held. One that lies more than `memory` back is forgotten:
+    whoever lives has a row, and nobody dies.
+    """
     rows = []
     for entity in "ABC":
         for instant in range(FIRST + 1, LAST + 1):
-            now, before = values(found, entity, instant), values(found, entity, instant - 1)
-            is_beat = now is not None and instant % BEAT == crc32(entity.encode()) % BEAT
-            if now != before or is_beat:
+            if instant in held:
+                continue
+            earlier = next(n for n in range(instant - 1, 0, -1) if n not in held)
+            now, before = values(found, entity, instant), values(found, entity, earlier)
+            passed = range(earlier + 1, instant + 1)
+            is_beat = now is not None and any(n % beat == crc32(entity.encode()) % beat for n in passed)
+            is_due = now != before or is_beat if instant - earlier <= memory else now is not None
+            if is_due:
                 rows.append((entity, instant, now is None, *(now or (None,) * 5)))
     return sorted(rows, key=repr)
 
 
-def made(found: Sequence[Span], chunks: Sequence[tuple[int, int]], batches: int) -> list[Row]:
+def made(
+    found: Sequence[Span],
+    chunks: Sequence[tuple[int, int]],
+    batches: int,
+    held: Collection[int] = (),
+    memory: int = 192,
+    beat: int = BEAT,
+) -> list[Row]:
     """By the engine: each chunk (first, last] given just the spans that reach it, in so many batches."""
     rows: list[Row] = []
+    grid, moments = replace(TICKS, memory=memory), {TICKS.moment(n) for n in held}
+    summing = replace(SUMMING, beat=beat)
     for first, last in chunks:
-        given_spans = [each for each in found if each.enter <= last and each.leave > first]
+        instants = grid.instants(Interval(TICKS.moment(first), TICKS.moment(last)), moments)
+        given_spans = [each for each in found if each.enter <= last and each.leave > instants.first]
         parts = [given_spans[n::batches] for n in range(batches)]
         tables = [batch_of(part) for part in parts if part]
-        instants = Instants(tuple(range(first, last + 1)))
-        for batch in SUMMING.rows(["entity"], instants)(iter(tables)):
-            rows += [tuple(row.values()) for row in batch.to_pylist()]
+        if not instants.is_empty:
+            for batch in summing.rows(["entity"], instants)(iter(tables)):
+                rows += [tuple(row.values()) for row in batch.to_pylist()]
     return sorted(rows, key=repr)
 
 
@@ -123,6 +145,24 @@ def test_rows_equal_plain_loops_in_any_chunks(found: list[Span], random: Random)
         random.shuffle(chunks)
         shuffled = random.sample(found, len(found))
         assert made(shuffled, chunks, random.randint(1, 4)) == expected, size
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(spans(), min_size=1, max_size=12),
+    st.lists(st.tuples(st.integers(FIRST - 9, LAST), st.integers(1, 14)), max_size=6),
+    st.integers(2, 9),
+    st.randoms(use_true_random=False),
+)
+def test_rows_equal_plain_loops_in_any_chunks_whatever_is_held(
+    found: list[Span], holds: list[tuple[int, int]], memory: int, random: Random
+) -> None:
+    held = {first + n for first, length in holds for n in range(length)}
+    expected = wanted(found, held, memory, beat=11)
+    for size in (1, 5, 96):
+        chunks = list(pairwise([*range(FIRST, LAST, size), LAST]))
+        random.shuffle(chunks)
+        assert made(found, chunks, 1, held, memory, beat=11) == expected, size
 
 
 def test_a_held_instant_is_compared_with_nothing_and_has_no_row() -> None:

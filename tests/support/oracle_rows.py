@@ -37,7 +37,7 @@ def row_written(
     if instant in held:
         return None
     now = view.values(silver, entity, instant)
-    earlier = last_not_held(view, instant, held)
+    skipped, earlier = since_last_served(view, instant, held)
     before = None if earlier is None else view.values(silver, entity, earlier)
     clocks = {
         **view.key_columns(entity),
@@ -46,19 +46,25 @@ def row_written(
     }
     if now is None:
         return None if before is None else {**clocks, **dict.fromkeys(before), **view.dead}
-    if without_tick(now) != without_tick(before) or view.is_heartbeat(entity, instant):
+    is_beat = any(view.is_heartbeat(entity, each) for each in (instant, *skipped))
+    if without_tick(now) != without_tick(before) or is_beat:
         return {**clocks, **now}
     return None
 
 
-def last_not_held(view: View, instant: datetime, held: Held) -> datetime | None:
-    """The last instant before this one that is not held, if there is one in two days (in two cuts)."""
-    earlier = instant
-    for _ in range(view.instants_in(2)):
+def since_last_served(view: View, instant: datetime, held: Held) -> tuple[list[datetime], datetime | None]:
+    """The held instants right before this one, and the one before them, which was served.
+
+    None for the latter where it lies further back than a row is read: two days of ticks, eight cuts.
+    """
+    skipped: list[datetime] = []
+    earlier = view.instant_before(instant)
+    while earlier in held:
+        skipped.append(earlier)
         earlier = view.instant_before(earlier)
-        if earlier not in held:
-            return earlier
-    return None
+        if len(skipped) >= view.instants_in(view.ttl // DAY):
+            return skipped, None
+    return skipped, earlier
 
 
 def point_in_time(rows: Sequence[Row], decision_at: datetime, ttl: timedelta) -> Row | None:

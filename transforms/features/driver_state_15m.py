@@ -75,7 +75,7 @@ def driver_state_15m(
 
 def zone_ratios(traffic_15m: DataFrame, instants: Instants, timeline: Timeline) -> DataFrame:
     """Spans (zone_id, enter, leave) and the zone's speed ratio that holds in them, where there is one."""
-    before = Instants((instants.first - 1, *range(instants.first, instants.last + 1)), has_before=False)
+    before = Instants(tuple(range(instants.first - 1, instants.last + 1)), anew=(1,))
     values = feature_values(tile_spans(traffic_15m, _ZONE_RATIO, before, timeline), _ZONE_RATIO, before)
     until = F.lead("number").over(Window.partitionBy("zone_id").orderBy("number"))
     return values.select(

@@ -11,19 +11,21 @@ from transforms.grid import Instants
 
 
 def first_places(count: int, width: int, instants: Instants) -> np.ndarray:
-    """Each entity's place at the instant compared with; if there is none, also at the one after it."""
+    """Each entity's place at the instant compared with, and at those where all begins anew."""
     compared = np.arange(count, dtype=np.int64) * width
-    return compared if instants.has_before else np.concatenate([compared, compared + 1])
+    return np.concatenate([compared + place for place in (0, *instants.anew)])
 
 
 def beat_places(names: Sequence[str], numbers: np.ndarray, beat: int) -> np.ndarray:
     """Places of the entities' beats among the instants after the first: entity * width + position,
     where the width is one more than the instants.
 
-    An entity's beat falls where the instant's number equals the key's hash, modulo the beat.
+    An entity's beat falls where the instant's number equals the key's hash, modulo the beat; if that
+    instant was held, on the next that was not.
     """
     phases = np.array([crc32(name.encode()) % beat for name in names], np.int64)
-    code, offset = np.nonzero(numbers[None, 1:] % beat == phases[:, None])
+    passed = (numbers[None, :] - phases[:, None]) // beat
+    code, offset = np.nonzero(passed[:, 1:] > passed[:, :-1])
     return code * (len(numbers) + 1) + 1 + offset
 
 
@@ -38,10 +40,8 @@ def due_rows(
     """Which rows are written, of rows sorted by entity and position (`offset`) among the instants."""
     was_live = np.concatenate([[False], is_live[:-1]])
     inside = (offset > 0) & (offset < count)
-    due: np.ndarray = inside & ((changed & (is_live | was_live)) | (is_beat & is_live))
-    if not instants.has_before:
-        due |= (offset == 1) & is_live
-    return due
+    due: np.ndarray = (changed & (is_live | was_live)) | (is_beat & is_live)
+    return inside & np.where(np.isin(offset, instants.anew), is_live, due)
 
 
 def differs_from_row_before(values: np.ndarray) -> np.ndarray:

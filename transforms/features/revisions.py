@@ -77,7 +77,8 @@ def revised_rows(
         )
     )
     types = {each.name: each.dataType for each in published.schema.fields}
-    dead = F.struct(*(F.lit(None).cast(types[name]).alias(name) for name in features))
+    of_dead = {name: F.lit(False if name in table.false_when_dead else None) for name in features}
+    dead = F.struct(*(value.cast(types[name]).alias(name) for name, value in of_dead.items()))
     revision = published.agg((F.coalesce(F.max("revision"), F.lit(-1)) + 1).cast("int").alias("revision"))
     changed = at_places.withColumn("now", F.coalesce("now", dead)).where(
         F.col("then").isNull() | ~F.col("then").eqNullSafe(F.col("now"))

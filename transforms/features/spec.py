@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from transforms.features.sums import Feature, Measures, Sum, Summing
-from transforms.grid import HELD_MEMORY, Grid, Instants
+from transforms.grid import Grid, Instants
 from transforms.known_time import AHEAD
 from validation.clocks import TICK
 from validation.contract import Table
@@ -60,9 +60,9 @@ class ViewSpec:
     def look_back(self) -> timedelta:
         """How far back of an interval its tiles are read: the longest window, the allowance for future
         clocks, the tick before, and as long as the instant before may have been held."""
-        longest = max(each.window for each in self.sums)
+        longest = max(each.window for each in self.sums) + self.grid.memory
         first = self.grid.number(_SOME_DAY)
-        return _SOME_DAY - self.grid.moment(first - longest) + AHEAD + TICK + HELD_MEMORY + _DST
+        return _SOME_DAY - self.grid.moment(first - longest) + AHEAD + TICK + _DST
 
     def oldest_known(self, instants: Instants) -> datetime:
         """Tiles known before it are in no window of these instants."""

@@ -21,6 +21,7 @@ def feature_table(
     features: tuple[Column, ...],
     notes: str,
     is_restricted: bool = False,
+    false_when_dead: tuple[str, ...] = (),
 ) -> Table:
     """The contract of features.<view>: entity keys, clocks, revision, then the features.
 
@@ -47,6 +48,7 @@ def feature_table(
         is_restricted=is_restricted,
         clock="event_timestamp",
         notes=f"{notes} {UNSUPPORTED}",
+        false_when_dead=false_when_dead,
     )
 
 

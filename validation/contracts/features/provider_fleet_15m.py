@@ -24,5 +24,6 @@ PROVIDER_FLEET_15M = feature_table(
         "available_is_tow",
     ),
     is_restricted=True,
+    false_when_dead=("is_location_tracked",),
     notes="Null throughout but is_location_tracked, false: no driver in 24 h (a phone provider).",
 )

@@ -17,6 +17,7 @@ PROVIDER_PROFILE_1D = feature_table(
         "territory_areas_count",
         "tenure_days",
     ),
+    false_when_dead=("is_tow_capable", "is_digital", "is_location_tracked"),
     notes="Null throughout but is_tow_capable, is_digital and is_location_tracked, false: no offer in 90 "
     "days and no driver available in 28. Network tier and base rate cannot be derived: they come with a "
     "reference of companies.",
