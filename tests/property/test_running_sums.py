@@ -165,6 +165,14 @@ def test_rows_equal_plain_loops_in_any_chunks_whatever_is_held(
         assert made(found, chunks, 1, held, memory, beat=11) == expected, size
 
 
+def test_a_beat_that_was_held_falls_on_the_next_instant() -> None:
+    found = [Span("A", LIVE, 1, 0, FIRST - 5, LAST + 9)]
+    beat = next(n for n in range(FIRST + 1, LAST) if n % 11 == crc32(b"A") % 11)
+    rows = made(found, [(FIRST, LAST)], 1, {beat, beat + 1}, memory=5, beat=11)
+    assert [row[1] for row in rows] == [beat + 2, *range(beat + 11, LAST + 1, 11)]
+    assert rows == wanted(found, {beat, beat + 1}, memory=5, beat=11)
+
+
 def test_a_held_instant_is_compared_with_nothing_and_has_no_row() -> None:
     """The row that follows a hold tells the difference to the last instant before it."""
     found = [Span("A", LIVE, 1, 0, FIRST - 5, LAST + 9), Span("A", PART, 2, 0, FIRST + 3, FIRST + 6)]
