@@ -1,4 +1,4 @@
-"""Every view against the naive oracle, on records made to hit edges, in chunks of any size and order."""
+"""Every view against the naive oracle, on records made to hit edges, whatever is held, in any chunks."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from lakehouse.vault import handle_of
 from support.adversarial import Adversary, land
 from support.memory_road import ABOVE_BRONZE, MemoryRoad
 from support.oracle import Silver, records_from_landing
+from support.oracle_landing import SOURCES
 from support.oracle_views import VIEWS
 from support.tokens import driver_tokens
 from support.written import assert_rows_are_the_oracle_s
@@ -46,16 +47,16 @@ def test_the_cuts_are_cuts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seed", "day"),
+    ("seed", "day", "is_held_too"),
     [
-        (0, "a plain day"),  # a job closed and never requested; an answer to an offer that lies ahead
-        (4, "the day of 23 hours"),  # an acceptance of no offer; a promise older than the acceptance
+        (0, "a plain day", True),  # a job closed and never requested; an answer to an offer that lies ahead
+        (4, "the day of 23 hours", False),  # an acceptance of no offer; a promise older than the acceptance
     ],
 )
 def test_every_view_equals_the_oracle(
     spark: SparkSession, spark_settings: Settings, seed: int, day: str
 ) -> None:
-    assert_every_view_equals_the_oracle(spark, spark_settings, seed, day)
+    assert_every_view_equals_the_oracle(spark, spark_settings, seed, day, is_held_too=True)
 
 
 @pytest.mark.long
@@ -67,13 +68,13 @@ def test_every_view_equals_the_oracle(
 )
 @given(seed=st.integers(0, 2**32), day=st.sampled_from(sorted(CUTS)))
 def test_every_view_equals_the_oracle_on_any_stream(
-    spark: SparkSession, spark_settings: Settings, seed: int, day: str
+    spark: SparkSession, spark_settings: Settings, seed: int, day: str, is_held_too: bool
 ) -> None:
-    assert_every_view_equals_the_oracle(spark, spark_settings, seed, day)
+    assert_every_view_equals_the_oracle(spark, spark_settings, seed, day, is_held_too=is_held_too)
 
 
 def assert_every_view_equals_the_oracle(
-    spark: SparkSession, spark_settings: Settings, seed: int, day: str
+    spark: SparkSession, spark_settings: Settings, seed: int, day: str, *, is_held_too: bool
 ) -> None:
     start = start_of(CUTS[day])
     with TemporaryDirectory() as folder:
@@ -86,6 +87,21 @@ def assert_every_view_equals_the_oracle(
         silver = Silver(records_from_landing(root), driver_tokens(spark_settings))
         for view in VIEWS.values():
             assert assert_rows_are_the_oracle_s(road, silver, view, [whole]), f"no row of {view.name}"
+        if is_held_too:
+            assert_every_view_equals_the_oracle_when_held(road, silver, whole, Random(seed))
+
+
+def assert_every_view_equals_the_oracle_when_held(
+    road: MemoryRoad, silver: Silver, whole: Interval, chance: Random
+) -> None:
+    """Three ticks of ten lack one source or another; the features made in two chunks, the later first."""
+    ticks = [whole.start + n * TICK for n in range(1, TICKS + 1)]
+    road.held = {source: {each for each in ticks if chance.random() < 0.1} for source in SOURCES}
+    edge = whole.start + chance.randrange(1, TICKS) * TICK
+    chunks = [Interval(edge, whole.end), Interval(whole.start, edge)]
+    road.carry(chunks, [step for step in ABOVE_BRONZE if step.is_features])
+    for view in VIEWS.values():
+        assert_rows_are_the_oracle_s(road, silver, view, [whole])
 
 
 @pytest.mark.long

@@ -14,13 +14,17 @@ from validation.clocks import Interval
 def assert_rows_are_the_oracle_s(
     road: MemoryRoad, silver: Silver, view: View, intervals: Sequence[Interval]
 ) -> int:
-    """Every row and value of the view over the intervals is the oracle's, and there is no other; how many."""
+    """Every row and value of the view over the intervals is the oracle's, and there is no other; how many.
+
+    What the road held of the view's sources is held by the oracle.
+    """
+    held = {instant for source in view.sources for instant in road.held.get(source, ())}
     names = (*view.keys, "event_timestamp")
     made = {}
     for listed in road.rows[f"features.{view.name}"].to_pylist():
         row = {name: in_utc(value) for name, value in listed.items()}
         made[tuple(row[name] for name in names)] = row
-    wanted = [row for each in intervals for row in rows_written(silver, view, each.start, each.end)]
+    wanted = [row for each in intervals for row in rows_written(silver, view, each.start, each.end, held)]
     keys = [tuple(row[name] for name in names) for row in wanted]
     missing, extra = sorted(set(keys) - set(made)), sorted(set(made) - set(keys))
     assert not missing + extra, f"{view.name} lacks {missing[:3]}; the oracle writes no {extra[:3]}"
