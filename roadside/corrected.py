@@ -54,6 +54,9 @@ _TRANSFORMS: Mapping[str, Callable[..., DataFrame]] = {
 """job_state_15m is what was known of a job: it has no other timeline. Nor have the drivers of
 area_hour_1d and provider_profile_1d, which are those that its ticks saw."""
 
+CORRECTED_VIEWS = tuple(_TRANSFORMS)
+"""The views that have this timeline."""
+
 _STATES = "tiles.driver_states_15m"
 _FIXES = "tiles.driver_fixes_15m"
 

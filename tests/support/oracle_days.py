@@ -112,9 +112,9 @@ def claims_features(
 
 
 def current_claims(silver: Silver, tick: datetime, corrected: bool) -> list[dict]:
-    """Of each claim, the version with the greatest source time among those known."""
+    """Of each claim, the version with the greatest source time among those known; corrected: of all."""
     current: dict[str, Landed] = {}
-    versions = known(silver.service_outcomes, tick, corrected)
+    versions = silver.service_outcomes if corrected else known(silver.service_outcomes, tick)
     for version in sorted(versions, key=lambda each: each.event_timestamp):
         current[version.data["claim_id"]] = version
     return [version.data for version in current.values()]

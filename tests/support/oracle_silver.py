@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
@@ -23,7 +24,8 @@ def itself(driver_id: str) -> str:
 class Silver:
     """The records that count, and the states they add up to at a tick.
 
-    corrected=True asks for the other timeline: by event time alone, whenever it landed. token_of
+    corrected=True asks for the other timeline: by event time alone, whenever it landed, and what
+    describes a job or a claim as it was stated in the end. token_of
     gives the name under which the platform knows a driver; drivers are keys, and break ties, by it.
     """
 
@@ -94,13 +96,24 @@ class Silver:
         def counts(event: Landed) -> bool:
             return event.event_timestamp < tick and (corrected or event.known_at <= tick)
 
-        return self.once(("happened", tick, corrected), lambda: self._folded(counts))
+        def folded() -> Lifecycle:
+            return self._described_in_the_end(self._folded(counts)) if corrected else self._folded(counts)
+
+        return self.once(("happened", tick, corrected), folded)
 
     def once(self, name: Hashable, make: Callable[[], Made]) -> Made:
         """What make gives, made the first time it is asked for."""
         if name not in self._made:
             self._made[name] = make()
         return self._made[name]
+
+    def _described_in_the_end(self, found: Lifecycle) -> Lifecycle:
+        """The states, their jobs described by all that was ever stated of them."""
+        everything = self.once("everything", lambda: self._folded(lambda _: True))
+        jobs = {
+            job_id: replace(job, events=everything.jobs[job_id].events) for job_id, job in found.jobs.items()
+        }
+        return Lifecycle(found.offers, found.assignments, jobs)
 
     def _folded(self, counts: Callable[[Landed], bool]) -> Lifecycle:
         """The fold of the events that count, job by job; a job is folded once for the same events."""
