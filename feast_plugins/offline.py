@@ -6,6 +6,8 @@ store, over the same SparkSource, so that `type: spark` is the way back.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -41,7 +43,7 @@ RANGE_TIME = "entity_ts"
 class RoadsideOfflineStoreConfig(SparkOfflineStoreConfig):
     """The stock Spark store's settings, and the engine's."""
 
-    type: Literal["feast_plugins.offline.RoadsideOfflineStore"] = "feast_plugins.offline.RoadsideOfflineStore"  # type: ignore[assignment]
+    type: Literal["feast_plugins.offline.RoadsideOfflineStore"] = "feast_plugins.offline.RoadsideOfflineStore"
 
     engine: Literal["auto", "duckdb", "spark"] = "auto"
     """auto: DuckDB for a spine in memory whose views are files, Spark for every other."""
@@ -294,6 +296,7 @@ class _Store:
         active = SparkSession.getActiveSession()
         if active is not None:
             return active
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         conf = SparkConf().setAll(list((self._options.spark_conf or {}).items()))
         return SparkSession.builder.config(conf=conf).getOrCreate()
 

@@ -106,7 +106,7 @@ class SparkEngine:
             for mine, history in zip(names, histories, strict=True)
         ]
         in_order = (
-            Window.partitionBy(*keys or [F.lit(0)])
+            Window.partitionBy(*map(F.col, keys))
             .orderBy(F.col("roadside_at"), F.col(_SPINE).isNotNull())
             .rowsBetween(Window.unboundedPreceding, Window.currentRow)
         )

@@ -2,7 +2,7 @@
 
 Feast's own commands and `feast.FeatureStore` work on `feature_repo/` as its documentation says;
 what stands here adds the platform's settings, its errors, and the guarantees stock Feast lacks
-(row order and count, integers that stay integers, a Spark session left as it was found).
+(nullable types throughout, keys and requests of a service checked before anything is read).
 """
 
 from __future__ import annotations
@@ -10,10 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-import os
 import subprocess
-import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -25,7 +22,6 @@ import pandas as pd
 import redis
 import sqlalchemy.exc
 import yaml
-from pyspark.sql import SparkSession
 
 from lakehouse.feast_cli import FEATURE_REPO, feast_command, feast_environment
 from lakehouse.feast_import import (
@@ -56,8 +52,6 @@ _READ: Mapping[Any, Callable[[str], Any]] = {
 NOBODY = ""
 """Stands for a null key online, where Feast wants a string: the key of no entity."""
 
-_ROW = "spine_row"
-_REGEX_COLUMNS = "spark.sql.parser.quotedRegexColumnNames"
 _PANDAS_TYPES = {
     Int64: pd.Int64Dtype(),
     Int32: pd.Int32Dtype(),
@@ -66,7 +60,6 @@ _PANDAS_TYPES = {
     UnixTimestamp: pd.DatetimeTZDtype("us", "UTC"),
 }
 _SPINE_TYPES = _PANDAS_TYPES | {String: pd.StringDtype()}  # Spark cannot type a column of objects all null
-_one_retrieval = threading.Lock()  # Feast's Spark store reuses fixed view names on the shared session
 
 
 @contextlib.contextmanager
@@ -139,7 +132,6 @@ def historical_features(store: FeatureStore, spine: pd.DataFrame, service_name: 
     Raises:
         UnknownName: no such service.
         UserError: the spine lacks a key, a request field or a time, or its time has no zone.
-        Defect: Feast returned other rows than it was given.
     """
     service = _service(store, service_name)
     keys, request = join_keys(store, service), request_types(store, service)
@@ -148,18 +140,11 @@ def historical_features(store: FeatureStore, spine: pd.DataFrame, service_name: 
     asked = spine[[*keys, *request, SPINE_TIME]].reset_index(drop=True)
     for name, dtype in (dict.fromkeys(keys, String) | request).items():
         asked[name] = _typed(asked[name], dtype, _SPINE_TYPES)
-    asked[_ROW] = range(len(asked))
     if asked.empty:
-        answered = asked.reindex(columns=[_ROW, *columns])
+        answered = asked.reindex(columns=list(columns))
     else:
-        with _one_retrieval, _spark_left_as_found():
-            job = store.get_historical_features(entity_df=asked, features=service, full_feature_names=True)
-            answered = job.to_df().sort_values(_ROW, ignore_index=True)
-    if answered[_ROW].tolist() != list(range(len(spine))):
-        raise Defect(
-            f"{service_name}: {len(spine)} rows were asked for and {len(answered)} came back.",
-            "A feature table holds two rows of one key, time and revision: see its unique_key check.",
-        )
+        job = store.get_historical_features(entity_df=asked, features=service, full_feature_names=True)
+        answered = job.to_df()
     features = {name: _typed(answered[name], dtype) for name, dtype in columns.items()}
     return pd.concat([spine, pd.DataFrame(features).set_axis(spine.index)], axis="columns")
 
@@ -216,7 +201,7 @@ def materialize(store: FeatureStore, view_name: str, start: datetime, end: datet
     start, end = require_utc(start, "start"), require_utc(end, "end")
     if end < start:
         raise UserError(f"The range [{start}, {end}] to materialize ends before it starts.")
-    with _one_retrieval, _spark_left_as_found(), _redis_errors(store):
+    with _redis_errors(store):
         store.materialize(start_date=start, end_date=end, feature_views=[view_name])
 
 
@@ -317,7 +302,7 @@ def _check_spine(spine: pd.DataFrame, keys: Sequence[str], service: FeatureServi
         raise UserError(f"{SPINE_TIME} has no time zone; say which (UTC?).")
     if spine[SPINE_TIME].isna().any():
         raise UserError(f"{SPINE_TIME} is null in {spine[SPINE_TIME].isna().sum()} rows of the spine.")
-    taken = sorted(set(spine.columns) & ({_ROW} | set(feature_types(service))))
+    taken = sorted(set(spine.columns) & set(feature_types(service)))
     if taken:
         raise UserError(f"The spine already has {', '.join(taken)}, which the answer would add.")
 
@@ -342,33 +327,6 @@ def _plain(value: Any, dtype: Any) -> Any:
 def _view(store: FeatureStore, name: str) -> Any:
     """The view of that name, stored or on demand."""
     return store.registry.get_any_feature_view(name, store.project, allow_cache=True)
-
-
-@contextlib.contextmanager
-def _spark_left_as_found() -> Iterator[None]:
-    """Undo what Feast's Spark store does to the session it shares with everything else.
-
-    It lets back-quoted names be regular expressions for good, and leaves its views behind.
-    """
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    found = SparkSession.getActiveSession()
-    option = found.conf.get(_REGEX_COLUMNS, None) if found else None
-    views = _temporary_views(found) if found else set()
-    try:
-        yield
-    finally:
-        session = SparkSession.getActiveSession()
-        if session is not None:
-            if option is None:
-                session.conf.unset(_REGEX_COLUMNS)
-            else:
-                session.conf.set(_REGEX_COLUMNS, option)
-            for view in _temporary_views(session) - views:
-                session.catalog.dropTempView(view)
-
-
-def _temporary_views(session: SparkSession) -> set[str]:
-    return {row["viewName"] for row in session.sql("SHOW VIEWS").collect() if row["isTemporary"]}
 
 
 @contextlib.contextmanager
