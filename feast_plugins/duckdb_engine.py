@@ -82,6 +82,11 @@ class DuckDBEngine:
             wanted = ", ".join(map(quoted, keys))
             return session.fetched(f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) ORDER BY {wanted}")
 
+    def absent(self, given: pa.Table, rows: Rows, identity: Sequence[str]) -> pa.Table:
+        """The given rows of which the source has none that is equal in the columns of the identity."""
+        with self._connected() as session:
+            return session.absent(given, rows, identity)
+
     @contextmanager
     def _connected(self) -> Iterator[_Session]:
         connection = duckdb.connect(config=dict(self.options))
@@ -127,6 +132,14 @@ class _Session:
             f"SELECT {', '.join(map(quoted, columns))} FROM ({self.scanned(rows, columns)}) "
             f"QUALIFY row_number() OVER ({_partition(keys)} ORDER BY {', '.join(ordered)}) = 1"
         )
+
+    def absent(self, given: pa.Table, rows: Rows, identity: Sequence[str]) -> pa.Table:
+        self._connection.register("given", given)
+        same = " AND ".join(
+            f"given.{name} IS NOT DISTINCT FROM held.{name}" for name in map(quoted, identity)
+        )
+        held = self.scanned(rows, identity)
+        return self.fetched(f"SELECT * FROM given WHERE NOT EXISTS (FROM ({held}) AS held WHERE {same})")
 
     def keys_of(self, read: ViewRead, keys: Sequence[str]) -> str:
         of_source = dict(read.keys)

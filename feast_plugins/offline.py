@@ -22,7 +22,6 @@ from feast.infra.offline_stores.contrib.spark_offline_store.spark import (
     SparkOfflineStore,
     SparkOfflineStoreConfig,
 )
-from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
 from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.utils import compute_non_entity_date_range
@@ -30,8 +29,9 @@ from pydantic import Field
 
 from feast_plugins.duckdb_engine import DuckDBEngine
 from feast_plugins.iceberg_files import IcebergTables
+from feast_plugins.offline_writing import append_rows
 from feast_plugins.pinning import pin_in_force
-from feast_plugins.point_in_time import Retrieval, Rows, ViewRead, rows_of, view_reads
+from feast_plugins.point_in_time import Retrieval, Rows, ViewRead, rows_of, spark_source, view_reads
 from feast_plugins.retrieval import OfFiles, OfSpark, PointInTimeJob
 from feast_plugins.spines import Spine, key_types, spine_of
 from validation.errors import UnknownName, UserError
@@ -164,6 +164,28 @@ class RoadsideOfflineStore(SparkOfflineStore):
             rows, lambda engine: engine.all(rows, columns if feature_name_columns else ())
         )
 
+    @staticmethod
+    def offline_write_batch(
+        config: RepoConfig,
+        feature_view: FeatureView,
+        table: pa.Table,
+        progress: Callable[[int], Any] | None,
+    ) -> None:
+        """Append the rows that the view's source does not hold yet; told apart by key and clocks.
+
+        Writing the same rows twice adds them once. A released features table is written by the
+        platform's runs only: their checks do not stand here.
+
+        Raises:
+            UserError: the source is no folder of Parquet files, or the rows lack a column of it.
+        """
+        source = spark_source(feature_view.name, feature_view.batch_source)
+        rows = rows_of(source, source.timestamp_field, source.created_timestamp_column)
+        keys = [each.name for each in feature_view.entity_columns if each.name != DUMMY_ENTITY_ID]
+        append_rows(_Store(config).files, rows, keys, table)
+        if progress:
+            progress(table.num_rows)
+
 
 class _Store:
     """The engines of one configuration."""
@@ -172,7 +194,7 @@ class _Store:
         options = config.offline_store
         assert isinstance(options, RoadsideOfflineStoreConfig)
         self._options = options
-        self._files = DuckDBEngine(IcebergTables(options.catalog_name, options.catalog), options.duckdb)
+        self.files = DuckDBEngine(IcebergTables(options.catalog_name, options.catalog), options.duckdb)
 
     def engine_for(self, entity_df: Any, reads: Sequence[ViewRead]) -> Any:
         """The engine that answers.
@@ -180,7 +202,7 @@ class _Store:
         Raises:
             UserError: DuckDB is forced, and something of the retrieval is Spark's.
         """
-        of_spark = [read.rows.told() for read in reads if not self._files.reads(read.rows)]
+        of_spark = [read.rows.told() for read in reads if not self.files.reads(read.rows)]
         if not (entity_df is None or isinstance(entity_df, pd.DataFrame | pa.Table)):
             of_spark.append("the spine")
         if self._options.engine == "duckdb" and of_spark:
@@ -188,7 +210,7 @@ class _Store:
                 f"engine is duckdb, and only Spark reads {', '.join(dict.fromkeys(of_spark))}.",
                 "Set engine: auto; DuckDB reads tables of the catalog, Parquet paths, pandas and Arrow.",
             )
-        return self._spark_engine() if of_spark or self._options.engine == "spark" else self._files
+        return self._spark_engine() if of_spark or self._options.engine == "spark" else self.files
 
     def check_columns(self, engine: Any, reads: Sequence[ViewRead]) -> None:
         """Every column that is to be read exists.
@@ -266,10 +288,10 @@ class _Store:
 
     def pulled(self, rows: Rows, read: Callable[[Any], Any], *, has_dummy: bool = False) -> PointInTimeJob:
         """The rows of one source."""
-        if self._options.engine != "spark" and self._files.reads(rows):
+        if self._options.engine != "spark" and self.files.reads(rows):
 
             def of_files() -> pa.Table:
-                found = read(self._files)
+                found = read(self.files)
                 if has_dummy:
                     return found.append_column(
                         DUMMY_ENTITY_ID, pa.array([DUMMY_ENTITY_VAL] * found.num_rows, pa.string())
@@ -309,9 +331,7 @@ class _Store:
 def _rows(
     source: DataSource, time: str, created: str | None, start: datetime | None, end: datetime | None
 ) -> Rows:
-    if not isinstance(source, SparkSource):
-        raise UserError(f"{source.name} is a {type(source).__name__}; this store reads SparkSource.")
-    return rows_of(source, time, created, _aware(start), _aware(end))
+    return rows_of(spark_source(source.name, source), time, created, _aware(start), _aware(end))
 
 
 def _aware(moment: datetime | None) -> datetime | None:

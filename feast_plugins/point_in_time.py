@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from feast import FeatureView
+from feast.data_source import DataSource
 from feast.feature_view import DUMMY_ENTITY_ID
 from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
 
@@ -147,12 +148,7 @@ def _view_read(
     only_created: bool,
     pin: Pin | None,
 ) -> ViewRead:
-    source = view.batch_source
-    if not isinstance(source, SparkSource):
-        raise UserError(
-            f"The view {view.name} reads a {type(source).__name__}; this store reads SparkSource.",
-            "Give it a SparkSource with a table, a path of Parquet files or a query.",
-        )
+    source = spark_source(view.name, view.batch_source)
     of_source = {name: column for column, name in (source.field_mapping or {}).items()}
     named = {name: of_source.get(name, name) for name in features}
     role_name = view.projection.name_alias or view.name
@@ -168,6 +164,20 @@ def _view_read(
         ttl=view.ttl or None,
         only_created=only_created,
     )
+
+
+def spark_source(name: str, source: DataSource | None) -> SparkSource:
+    """The source of the view (or source) of that name, if this store reads it.
+
+    Raises:
+        UserError: it is of another kind, or there is none.
+    """
+    if not isinstance(source, SparkSource):
+        raise UserError(
+            f"{name} reads a {type(source).__name__}; this store reads SparkSource.",
+            "Give it a SparkSource with a table, a path of Parquet files or a query.",
+        )
+    return source
 
 
 def rows_of(
