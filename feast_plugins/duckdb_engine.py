@@ -135,10 +135,8 @@ class _Session:
 
     def absent(self, given: pa.Table, rows: Rows, identity: Sequence[str]) -> pa.Table:
         self._connection.register("given", given)
-        same = " AND ".join(
-            f"given.{name} IS NOT DISTINCT FROM held.{name}" for name in map(quoted, identity)
-        )
-        held = self.scanned(rows, identity)
+        equal = (f"given.{name} IS NOT DISTINCT FROM held.{name}" for name in map(quoted, identity))
+        same, held = " AND ".join(equal), self.scanned(rows, identity)
         return self.fetched(f"SELECT * FROM given WHERE NOT EXISTS (FROM ({held}) AS held WHERE {same})")
 
     def keys_of(self, read: ViewRead, keys: Sequence[str]) -> str:
