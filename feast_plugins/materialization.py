@@ -119,6 +119,8 @@ def _keep_intervals_few(registry: BaseRegistry, view: FeatureView, project: str)
 
     One more each quarter of an hour is 35 thousand a year, which every reader of the registry loads.
     """
+    if len(merged(view.materialization_intervals)) == len(view.materialization_intervals):
+        return
     known = registry.get_feature_view(view.name, project)
     few = merged((make_tzaware(start), make_tzaware(end)) for start, end in known.materialization_intervals)
     if len(few) < len(known.materialization_intervals):

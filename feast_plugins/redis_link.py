@@ -93,7 +93,19 @@ class RedisLink:
         self.scripts = scripts
         self.retry_seconds = retry_seconds
         self._pause = pause
+        self._has_scripts = False
         self._is_cluster = isinstance(client, RedisCluster)
+
+    def load_scripts(self) -> None:
+        """Have the scripts known, once; a node that forgets one is told again when it says so."""
+        if not self._has_scripts:
+            self.ask([Command(b"", packed("PING"))], again=False)
+            self._load_scripts()
+            self._has_scripts = True
+
+    def _load_scripts(self) -> None:
+        for script in self.scripts.values():
+            self.client.script_load(script)
 
     def ask(self, commands: Sequence[Command], *, again: bool = True) -> list[Any]:
         """The reply to each command, in order.
@@ -168,11 +180,8 @@ class RedisLink:
     def _launch(self, flight: Flight, places: Sequence[int] | range) -> None:
         """Send the commands at these places, each to its node."""
         for node, of_node in self._by_node(flight, places):
-            asking = b""
-            commands = [flight.commands[place].packed for place in of_node]
-            if _is_asking(flight.replies[of_node[0]]):
-                asking = packed("ASKING")
-            data = b"".join(asking + command for command in commands) if asking else b"".join(commands)
+            asking = packed("ASKING") if _is_asking(flight.replies[of_node[0]]) else b""
+            data = _data(flight.commands, of_node, asking)
             connection = None
             try:
                 connection = node.connection_pool.get_connection()
@@ -230,8 +239,7 @@ class RedisLink:
         if self._is_cluster and any(not isinstance(each, redis.exceptions.NoScriptError) for each in errors):
             self.client.nodes_manager.initialize()
         if any(isinstance(each, redis.exceptions.NoScriptError) for each in errors):
-            for script in self.scripts.values():
-                self.client.script_load(script)
+            self._load_scripts()
 
 
 class _Awaited:
@@ -239,6 +247,14 @@ class _Awaited:
 
     SENT = "sent"
     ASKED = "asked"
+
+
+def _data(commands: Sequence[Command], places: Sequence[int], before_each: bytes) -> Any:
+    """The commands at these places as they are sent."""
+    whole = getattr(commands, "whole", None)
+    if whole is not None and len(places) == len(commands) and not before_each:
+        return whole
+    return b"".join(before_each + commands[place].packed for place in places)
 
 
 def _is_asking(reply: Any) -> bool:

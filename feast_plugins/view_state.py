@@ -43,23 +43,12 @@ class ViewState:
     def add_live(self, view: str, keys: Sequence[bytes], moments: Sequence[int]) -> None:
         """The keys live since these microseconds at least."""
         live = live_key(self._project, view)
-        self._link.ask(
-            [
-                Command(live, packed("ZADD", live, "GT", *_scored(keys, moments, start)))
-                for start in range(0, len(keys), _AT_ONCE)
-            ]
-        )
+        self._link.ask(_scored(live, ("ZADD", live, "GT"), keys, moments))
 
     def close(self, view: str, keys: Sequence[bytes], moments: Sequence[int]) -> None:
         """The keys live no more, unless a later row says they do."""
         live = live_key(self._project, view)
-        head = ("EVALSHA", sha(CLOSE_KEYS), 1, live)
-        self._link.ask(
-            [
-                Command(live, packed(*head, *_scored(keys, moments, start)))
-                for start in range(0, len(keys), _AT_ONCE)
-            ]
-        )
+        self._link.ask(_scored(live, ("EVALSHA", sha(CLOSE_KEYS), 1, live), keys, moments))
 
     def forget(self, view: str, before: datetime) -> int:
         """How many live keys were dropped because their hash has expired since."""
@@ -123,6 +112,19 @@ def moment_of(text: bytes) -> datetime:
     return datetime.fromisoformat(text.decode()).astimezone(UTC)
 
 
-def _scored(keys: Sequence[bytes], moments: Sequence[int], start: int) -> list[bytes | str | int]:
-    chunk = slice(start, start + _AT_ONCE)
-    return [word for pair in zip(moments[chunk], keys[chunk], strict=True) for word in pair]
+def _scored(
+    live: bytes, head: Sequence[bytes | str | int], keys: Sequence[bytes], moments: Sequence[int]
+) -> list[Command]:
+    """The command, with so many moments and keys after its head as Redis takes in without a pause."""
+    commands = []
+    for start in range(0, len(keys), _AT_ONCE):
+        pairs = list(zip(moments[start : start + _AT_ONCE], keys[start : start + _AT_ONCE], strict=True))
+        said = b"".join(
+            [
+                b"$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(score), score, len(key), key)
+                for score, key in ((b"%d" % moment, key) for moment, key in pairs)
+            ]
+        )
+        _, _, rest = packed(*head).partition(b"\r\n")
+        commands.append(Command(live, b"*%d\r\n%b%b" % (len(head) + 2 * len(pairs), rest, said)))
+    return commands
