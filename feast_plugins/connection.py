@@ -34,7 +34,7 @@ def connected(settings: RedisOnlineStoreConfig) -> Any:
             addresses = [(node["host"], int(node["port"])) for node in nodes]
             return Sentinel(addresses, **options).master_for(settings.sentinel_master)
         return Redis(host=nodes[0]["host"], port=int(nodes[0]["port"]), retry=never, **options)
-    except (redis.RedisError, OSError) as error:
+    except (redis.RedisError, redis.exceptions.RedisClusterException, OSError) as error:
         raise told(error) from error
     except TypeError as error:
         raise SettingError(

@@ -86,13 +86,16 @@ def commands(asked: Iterable[Asked], project: str, clock: Clock) -> list[Command
 
 
 def found(asked: Sequence[Asked], replies: Sequence[Any], clock: Clock) -> list[list[Found]]:
-    """What is served, by view and key, of the replies to `commands`."""
-    now = time.time_ns() // 1_000
-    if clock == "data" and replies and replies[-1]:
-        now = max(micros(moment_of(marker)) for marker in replies[-1])
+    """What is served, by view and key, of the replies to `commands`.
+
+    Before any view was finished the data has no clock, and nothing is too old.
+    """
+    now: int | None = time.time_ns() // 1_000
+    if clock == "data":
+        now = max((micros(moment_of(marker)) for marker in replies[-1]), default=None)
     answers, place = [], 0
     for each in asked:
-        oldest = None if each.lives_for is None else now - each.lives_for
+        oldest = None if each.lives_for is None or now is None else now - each.lives_for
         answers.append([_found(reply, oldest) for reply in replies[place : place + len(each.keys)]])
         place += len(each.keys)
     return answers

@@ -22,6 +22,7 @@ from validation.errors import Defect, RoadsideError, SettingError, Unreachable
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
+_FAILURES = (redis.RedisError, redis.exceptions.RedisClusterException, OSError)
 _PASSING = (
     redis.ConnectionError,
     redis.TimeoutError,
@@ -142,7 +143,7 @@ class RedisLink:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             if not again:
                 again, deadline, pause = True, 0.0, FIRST_PAUSE_SECONDS
-            with suppress(redis.RedisError, OSError):
+            with suppress(*_FAILURES):
                 self._mend(errors)
             self._launch(flight, failed)
 
@@ -161,14 +162,16 @@ class RedisLink:
                     "Put username= and password= into ROADSIDE_REDIS, after commas; the user needs "
                     "+@all -@dangerous on the keys of the project.",
                 )
-            case redis.exceptions.OutOfMemoryError():
+            case redis.ResponseError() if "OOM" in str(
+                error
+            ):  # a script that is refused says so in its own words
                 return Unreachable(
                     f"Redis at {self.where} is full (OOM): nothing more is written, what it has is served.",
                     "Give it memory (maxmemory) and run again; what was not written is written then.",
                 )
             case redis.TimeoutError():
                 what = "is slow: it did not answer in time"
-            case redis.RedisError() | OSError():
+            case redis.RedisError() | redis.exceptions.RedisClusterException() | OSError():
                 what = f"does not answer ({type(error).__name__})"
             case _:
                 return Defect(f"Redis at {self.where}: {type(error).__name__}.", str(error))
@@ -189,7 +192,7 @@ class RedisLink:
                 flight.waiting.append((node.connection_pool, connection, of_node))
                 for place in of_node:
                     flight.replies[place] = _Awaited.ASKED if asking else _Awaited.SENT
-            except (redis.RedisError, OSError) as error:
+            except _FAILURES as error:
                 _release(node.connection_pool, connection, is_broken=True)
                 for place in of_node:
                     flight.replies[place] = error
@@ -209,7 +212,7 @@ class RedisLink:
                     else self.client.nodes_manager.get_node_from_slot(key_slot(flight.commands[place].key))
                 )
                 connected = self.client.get_redis_connection(node)
-            except (redis.RedisError, OSError, AttributeError) as error:
+            except (*_FAILURES, AttributeError) as error:
                 flight.replies[place] = redis.ConnectionError(type(error).__name__)
                 continue
             nodes.setdefault((node.name, is_asking), (connected, []))[1].append(place)
@@ -229,7 +232,7 @@ class RedisLink:
                     flight.replies[place] = connection.read_response(disable_decoding=True)
                 except redis.ResponseError as error:
                     flight.replies[place] = error
-                except (redis.RedisError, OSError) as error:
+                except _FAILURES as error:
                     flight.replies[place] = broken = error
             _release(pool, connection, is_broken=broken is not None)
         flight.waiting.clear()

@@ -13,7 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
+from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 from feast.types import Array, Bool, Float64, Int64, String, UnixTimestamp
+from feast.utils import _convert_arrow_to_proto
+
+from feast_plugins.online import RoadsideOnlineStore
+from lakehouse.redis_server import RedisAddress
 
 OURS = "feast_plugins.online.RoadsideOnlineStore"
 OUR_ENGINE = "feast_plugins.materialization.RoadsideComputeEngine"
@@ -79,18 +84,27 @@ def provider() -> Entity:
 
 
 def settings_of(
-    folder: Path, connection: str, *, ours: bool = True, clock: str = "data", **more: Any
+    folder: Path,
+    connection: str,
+    *,
+    ours: bool = True,
+    registry: str = "sql",
+    clock: str = "data",
+    **more: Any,
 ) -> RepoConfig:
-    """A repository in the folder, over our online store and engine or over the stock ones."""
+    """A repository in the folder, over our online store and engine or over the stock ones.
+
+    Feast's own default is the registry `file`; only that one keeps the state of a view by itself.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     online = {"type": OURS, "clock": clock} if ours else {"type": "redis"}
     return RepoConfig(
         project="test",
         provider="local",
         registry={
-            "registry_type": "sql",
-            "path": f"sqlite:///{folder}/registry.db",
-            "cache_ttl_seconds": 0 if ours else 600,
+            "registry_type": registry,
+            "path": f"sqlite:///{folder}/registry.db" if registry == "sql" else str(folder / "registry.pb"),
+            "cache_ttl_seconds": 600,
             "serve_features_while_materializing": ours,
         },
         offline_store={"type": "duckdb"},
@@ -138,8 +152,6 @@ def read(store: FeatureStore, *providers: str, service: str = "board") -> dict[s
 
 def statuses(store: FeatureStore, provider_id: str, view: str = "fleet") -> dict[str, str]:
     """The status by feature of one provider."""
-    from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
-
     with quiet():
         response = store.get_online_features(
             features=[f"{view}:{name}" for name in FEATURES], entity_rows=[{KEY: provider_id}]
@@ -154,3 +166,52 @@ def statuses(store: FeatureStore, provider_id: str, view: str = "fleet") -> dict
 def write_rows(path: Path, *rows: Mapping[str, Any]) -> None:
     """The rows, as the view's whole source."""
     pq.write_table(table_of(*rows), path)
+
+
+WHOLE = {
+    "ratio": 0.5, "site": "8728", "is_tow": False, "seen_at": [NOON], "drivers": ["D1", "D2"],
+}  # fmt: skip
+"""Values of every kind for a row."""
+
+
+class Ours:
+    """Our store without a registry: rows in, hashes out."""
+
+    def __init__(self, config: RepoConfig, view: FeatureView) -> None:
+        self.config, self.view, self.store = config, view, RoadsideOnlineStore()
+
+    def write(self, *rows: dict[str, Any]) -> Any:
+        return self.store.write_arrow(self.config, self.view, table_of(*rows))
+
+    def write_protos(self, *rows: dict[str, Any]) -> None:
+        self.store.online_write_batch(self.config, self.view, protos(self.view, *rows), None)
+
+    def offers(self, provider: str) -> Any:
+        """The moment of the row that is there, and its offers."""
+        [(moment, values)] = self.store.online_read(self.config, self.view, [key_of(self.view, provider)])
+        return None if values is None else (moment, values["offers"].int64_val)
+
+    @property
+    def state(self) -> Any:
+        return self.store.state(self.config)
+
+
+def protos(view: FeatureView, *rows: dict[str, Any]) -> list[Any]:
+    """The rows as Feast hands them to an online store."""
+    return _convert_arrow_to_proto(table_of(*rows), view, {KEY: ValueType.STRING})
+
+
+def key_of(view: FeatureView, provider: str) -> Any:
+    return protos(view, row(provider, NOON, 1))[0][0]
+
+
+def hashes(connection: str) -> dict[bytes, dict[bytes, bytes]]:
+    """Every entity's hash, without what only ours writes."""
+    with RedisAddress.parse(connection).client() as client, client.pipeline(transaction=False) as pipeline:
+        keys = [key for key in client.scan_iter(count=5_000) if not key.startswith(b"roadside:")]
+        for key in keys:
+            pipeline.hgetall(key)
+        return {
+            key: {name: value for name, value in content.items() if not name.startswith(b"_rev")}
+            for key, content in zip(keys, pipeline.execute(), strict=True)
+        }

@@ -109,7 +109,6 @@ class Cluster:
 @contextlib.contextmanager
 def tls_cluster(folder: Path) -> Iterator[Cluster]:
     """A cluster that serves every slot, to one ACL user, over TLS; killed afterwards."""
-    folder.mkdir(parents=True, exist_ok=True)
     authority, certificate = certificates(folder)
     nodes, ports = [], []
     with contextlib.ExitStack() as stack:
@@ -169,6 +168,7 @@ def _info(client: redis.Redis) -> bytes:
 
 def certificates(folder: Path) -> tuple[Path, Path]:
     """Files of an authority, and of a certificate with its key, that it signed for loopback."""
+    folder.mkdir(parents=True, exist_ok=True)
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "roadside test authority")])
     start = datetime.now(UTC) - timedelta(hours=1)
