@@ -162,6 +162,8 @@ def _found(reply: Sequence[bytes | None], oldest: int | None) -> Found:
     moment, created = _moment(stamp), _created(revision, stamp)
     if oldest is not None and moment < oldest:
         return Found([b""] * len(values), bytes([EXPIRED]) * len(values), moment, created, stamp)
+    if wire.NULL_MOMENT in values:
+        values = [b"" if value == wire.NULL_MOMENT else value for value in values]
     statuses = bytes([PRESENT if value else NOT_FOUND if value is None else NULL for value in values])
     return Found([value or b"" for value in values], statuses, moment, created, stamp)
 

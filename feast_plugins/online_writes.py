@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from feast.infra.online_stores.helpers import _mmh3, _redis_key
@@ -115,21 +117,27 @@ def rows_of_protos(shape: ViewShape, data: Sequence[Any]) -> Iterator[Rows]:
 
 
 def _rows_of_protos(shape: ViewShape, names: Sequence[str], rows: Sequence[Any]) -> Rows:
-    told = [TICK_AT] if TICK_AT in names else names
+    told = TICK_AT if TICK_AT in names else None
+    columns = {name: [_serialized(values[name]) for _, values, *_ in rows] for name in names}
+    lives = zip(*(columns[name] for name in ([told] if told else names)), strict=True)
     return Rows(
         pa.array([_redis_key(shape.project, key) for key, *_ in rows], pa.binary()),
-        {
-            _mmh3(f"{shape.view}:{name}"): pa.array(
-                [values[name].SerializeToString() for _, values, *_ in rows], pa.binary()
-            )
-            for name in names
-        },
+        {_mmh3(f"{shape.view}:{name}"): pa.array(column, pa.binary()) for name, column in columns.items()},
         np.array([micros(make_tzaware(moment)) for *_, moment, _ in rows], np.int64),
-        np.array(
-            [LEAST if created is None else micros(make_tzaware(created)) for *_, created in rows], np.int64
-        ),
-        np.array([any(values[name].WhichOneof("val") for name in told) for _, values, *_ in rows], bool),
+        np.array([_revised(created) for *_, created in rows], np.int64),
+        np.array([any(values) for values in lives], bool),
     )
+
+
+def _serialized(value: Any) -> bytes:
+    """The value's message; empty of a null, a null moment's too."""
+    text: bytes = value.SerializeToString()
+    return b"" if text == wire.NULL_MOMENT else text
+
+
+def _revised(created: datetime | None) -> int:
+    """Microseconds since 1970; Feast hands a null over as None, or as pandas' NaT."""
+    return LEAST if pd.isna(created) else micros(make_tzaware(created))
 
 
 def _created(column: pa.Array | None, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.protos.feast.types.Value_pb2 import ValueType as KeyType
-from feast.type_map import python_values_to_proto_values
+from feast.type_map import NULL_TIMESTAMP_INT_VALUE, python_values_to_proto_values
 from feast.value_type import ValueType
 
 from validation.errors import UserError
@@ -56,6 +56,9 @@ _KEY_TYPES = {
 }
 _UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _NOTHING = pa.scalar(b"", pa.binary())
+NULL_MOMENT = Value(unix_timestamp_val=NULL_TIMESTAMP_INT_VALUE).SerializeToString()
+"""What stock Feast makes of a null moment that comes in a column; it reads as null."""
+
 SIGN = 1 << 63
 """Added to a signed 64-bit number, so that its hexadecimal digits sort as the number does."""
 

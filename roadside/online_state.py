@@ -11,6 +11,7 @@ from feast_plugins.view_state import ViewState
 from lakehouse.access_log import AccessLog
 from lakehouse.ops import Ops
 from lakehouse.settings import Settings
+from validation.errors import UserError
 
 
 def complete(store: Any, view: str, through: datetime) -> bool:
@@ -23,10 +24,20 @@ def complete(store: Any, view: str, through: datetime) -> bool:
     return online is not None and online.complete(store.config, store.get_feature_view(view), through)
 
 
-def view_state(store: Any) -> ViewState | None:
-    """The views' markers and live entities; None over the stock store, which keeps none."""
+def view_state(store: Any) -> ViewState:
+    """The views' markers and live entities.
+
+    Raises:
+        UserError: the online store is the stock one, which keeps none.
+        Unreachable: Redis does not answer.
+    """
     online = _online(store)
-    return None if online is None else online.state(store.config)
+    if online is None:
+        raise UserError(
+            f"The online store {store.config.online_store.type} does not know how fresh its views are.",
+            "Set online_store.type to feast_plugins.online.RoadsideOnlineStore in feature_store.yaml.",
+        )
+    return online.state(store.config)
 
 
 def keep_reads(settings: Settings, store: Any) -> int:

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from feast_plugins.read_log import drain, reading
+from feast_plugins.wire import NULL_MOMENT
 from lakehouse.access_log import AccessLog
 from lakehouse.ops import Ops
 from lakehouse.redis_server import RedisAddress
@@ -65,7 +66,11 @@ def test_hashes_are_those_that_stock_feast_writes(ours: Ours, tmp_path: Path, re
         Path(ours.config.registry.path.removeprefix("sqlite:///")).parent, redis_connection, ours=False
     )
     RedisOnlineStore().online_write_batch(stock, ours.view, protos(ours.view, *ROWS), None)
-    assert by_columns == by_values == hashes(redis_connection)
+    by_stock = {
+        key: {name: b"" if value == NULL_MOMENT else value for name, value in content.items()}
+        for key, content in hashes(redis_connection).items()
+    }
+    assert by_columns == by_values == by_stock
 
 
 def test_each_store_reads_what_the_other_wrote(tmp_path: Path, redis_connection: str) -> None:
@@ -129,6 +134,18 @@ def test_a_row_that_stock_wrote_counts_as_never_revised(
     assert ours.offers("P1") == (NOON, 2)
     assert ours.write(row("P1", NOON, 5, created=NOON)).written == 1
     assert ours.offers("P1") == (NOON, 5)
+
+
+def test_a_null_moment_as_stock_writes_it_is_a_null(ours: Ours) -> None:
+    closing = protos(ours.view, row("P1", NOON, None))
+    assert closing[0][1]["tick_at"].SerializeToString() == NULL_MOMENT
+    ours.write_protos(row("P1", NOON, None))
+    assert ours.state.live_keys("fleet") == []
+    RedisOnlineStore().online_write_batch(
+        ours.config, ours.view, protos(ours.view, row("P2", NOON, None)), None
+    )
+    [(_, values)] = ours.store.online_read(ours.config, ours.view, [key_of(ours.view, "P2")])
+    assert {name for name, value in values.items() if value.WhichOneof("val")} == set()
 
 
 def test_a_null_takes_the_place_of_a_value_and_a_closing_row_of_a_life(ours: Ours) -> None:
