@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from benchmarks.feast_sides import OURS, STOCK, feast_sides
@@ -45,7 +46,7 @@ def measure(scale: str) -> dict[str, Any]:
         for _ in range(sizes.rounds):
             for side, taken in seconds.items():
                 sides.empty(side)
-                taken.append(timed(lambda side=side: sides.materialize(side))[0])
+                taken.append(timed(partial(sides.materialize, side))[0])
             digests = {side: sides.digest(side) for side in seconds}
             if len(set(digests.values())) > 1:
                 raise CheckFailed(f"The sides do not agree: {digests}.")

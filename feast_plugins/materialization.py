@@ -18,19 +18,18 @@ from feast.infra.registry.base_registry import BaseRegistry
 from feast.utils import _get_column_names, make_tzaware
 
 from feast_plugins.intervals import merged
-from feast_plugins.online import RoadsideOnlineStore
+from feast_plugins.online import RoadsideOnlineStore, source_of
 from feast_plugins.view_state import moment_at
 from feast_plugins.wire import microseconds
 
 _NO_TIME = timedelta(0)
+_NAME: Any = "feast_plugins.materialization.RoadsideComputeEngine"
 
 
 class RoadsideComputeEngineConfig(LocalComputeEngineConfig):
     """The stock engine's settings; Feast finds the class by the engine's name."""
 
-    type: Literal["feast_plugins.materialization.RoadsideComputeEngine"] = (  # type: ignore[assignment]
-        "feast_plugins.materialization.RoadsideComputeEngine"
-    )
+    type: Literal["feast_plugins.materialization.RoadsideComputeEngine"] = _NAME  # type: ignore[assignment]
 
 
 class RoadsideComputeEngine(LocalComputeEngine):
@@ -68,12 +67,12 @@ class RoadsideComputeEngine(LocalComputeEngine):
         finally:
             if bar:
                 bar.close()
-        newest = _newest(rows, view.batch_source.timestamp_field)
+        newest = _newest(rows, source_of(view).timestamp_field)
         if newest is not None:
             store.complete(self.repo_config, view, newest)
 
     def _pull(self, registry: BaseRegistry, task: MaterializationTask) -> pa.Table:
-        view, source = task.feature_view, task.feature_view.batch_source
+        view, source = task.feature_view, source_of(task.feature_view)
         entities = [registry.get_entity(name, task.project) for name in view.entities]
         join_keys, features, timestamp, created = _get_column_names(view, entities)
         job = self.offline_store.pull_latest_from_table_or_query(

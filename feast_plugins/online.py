@@ -32,7 +32,7 @@ from feast_plugins.read_log import entry, of_service
 from feast_plugins.redis_link import Command, RedisLink, packed, where
 from feast_plugins.scripts import SCRIPTS
 from feast_plugins.view_state import ViewState, moment_at
-from validation.errors import SettingError, Unreachable
+from validation.errors import SettingError, Unreachable, UserError
 
 _log = logging.getLogger(__name__)
 DAY_SECONDS = 86_400
@@ -120,7 +120,7 @@ class RoadsideOnlineStore(RedisOnlineStore):
         """
         if not data.num_rows:
             return Accepted()
-        shape, source = self._shape(config, table), table.batch_source
+        shape, source = self._shape(config, table), source_of(table)
         if DUMMY_ENTITY_ID in shape.keys and DUMMY_ENTITY_ID not in data.column_names:
             data = data.append_column(DUMMY_ENTITY_ID, pa.array([""] * data.num_rows))
         batches: Iterator[Rows] = (
@@ -299,6 +299,17 @@ class RoadsideOnlineStore(RedisOnlineStore):
             self._unlogged.clear()
         except Unreachable as error:
             _log.warning("%d reads are not logged yet: %s", len(self._unlogged), error.what)
+
+
+def source_of(table: FeatureView) -> Any:
+    """Where the view's rows come from.
+
+    Raises:
+        UserError: it has no source of stored rows.
+    """
+    if table.batch_source is None:
+        raise UserError(f"Feature view {table.name} has no source of rows.", "Give it one in feature_repo/.")
+    return table.batch_source
 
 
 def _where(settings: RoadsideOnlineStoreConfig) -> str:

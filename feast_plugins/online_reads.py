@@ -131,8 +131,8 @@ def add_to_response(response: Any, asked: Asked, answer: Sequence[Found], full_n
 
 def keys_of(
     table: Any,
-    join_key_values: Mapping[str, Sequence[Any]],
-    entity_to_join_key: Mapping[str, str],
+    join_key_values: dict[str, list[Any]],
+    entity_to_join_key: dict[str, str],
     suffix: bytes,
 ) -> tuple[list[bytes], list[int]]:
     """The Redis keys a view is read by, each once, and for each row of the request which of them.
@@ -140,7 +140,7 @@ def keys_of(
     Raises:
         KeyError: the request lacks a key of the view, or its values.
     """
-    columns = utils._get_table_entity_values(table, dict(entity_to_join_key), dict(join_key_values))
+    columns = utils._get_table_entity_values(table, entity_to_join_key, join_key_values)
     wanted = [entity_to_join_key[name] for name in table.entities]
     lacking = sorted(name for name in wanted if not columns.get(name))
     if lacking and any(len(values) for values in join_key_values.values()):

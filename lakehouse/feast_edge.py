@@ -231,23 +231,21 @@ def online_cells(
     vectors = dict(zip(response.proto.metadata.feature_names.val, response.proto.results, strict=True))
     return [
         [
-            OnlineCell(
-                *name.split("__", 1),
-                _plain(values[name][position], dtype),
-                FieldStatus.Name(vectors[name].statuses[position]),
-                _moment(vectors[name].event_timestamps, position),
-            )
+            _cell(name, dtype, values[name][position], vectors[name], position)
             for name, dtype in feature_types(service).items()
         ]
         for position in range(len(rows))
     ]
 
 
-def _moment(moments: Any, position: int) -> datetime | None:
-    """The moment at a place, which is not there of what has no row."""
-    if position >= len(moments) or not moments[position].ByteSize():
-        return None
-    return moments[position].ToDatetime(UTC)
+def _cell(name: str, dtype: Any, value: Any, vector: Any, position: int) -> OnlineCell:
+    """A place of a feature's vector in Feast's answer, which has no moment of what has no row."""
+    view, feature = name.split("__", 1)
+    status = FieldStatus.Name(vector.statuses[position])
+    moments = vector.event_timestamps
+    has_row = position < len(moments) and moments[position].ByteSize()
+    available_at: datetime | None = moments[position].ToDatetime(UTC) if has_row else None
+    return OnlineCell(view, feature, _plain(value, dtype), status, available_at)
 
 
 @_quiet()
