@@ -99,9 +99,14 @@ def _is_stored(view: Any) -> bool:
 
 
 def _start(task: MaterializationTask) -> datetime:
-    """From when rows are read: a time to live before the end, if this continues what was written."""
+    """From when rows are read: a time to live before the end, if this continues what was written.
+
+    The first time Feast goes on from a time to live before the wall's now, which may be past the end.
+    """
     view, start = task.feature_view, make_tzaware(task.start_time)
-    if view.most_recent_end_time is None or start != make_tzaware(view.most_recent_end_time):
+    written = view.most_recent_end_time
+    is_going_on = start > task.end_time or (written is not None and start == make_tzaware(written))
+    if not is_going_on:
         return start
     return min(start, task.end_time - view.ttl) if view.ttl and view.ttl > _NO_TIME else start
 

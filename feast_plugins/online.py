@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -293,11 +293,14 @@ class RoadsideOnlineStore(RedisOnlineStore):
         """Log the read; what a full or failing Redis does not take now waits for the next read."""
         settings = config.online_store
         now = datetime.now(UTC)
-        self._unlogged.append(entry(config.project, used, settings.principal, settings.read_log_length, now))
+        told = [entry(config.project, used, settings.principal, settings.read_log_length, now)]
+        with suppress(IndexError):
+            while True:  # each entry is one thread's to send
+                told.append(self._unlogged.popleft())
         try:
-            self.link(config).ask(list(self._unlogged), again=False)
-            self._unlogged.clear()
+            self.link(config).ask(told, again=False)
         except Unreachable as error:
+            self._unlogged.extend(told)
             _log.warning("%d reads are not logged yet: %s", len(self._unlogged), error.what)
 
 

@@ -119,8 +119,10 @@ def add_to_response(response: Any, asked: Asked, answer: Sequence[Found], full_n
     stamps = b"".join([b"\x1a%b%b" % (_varint(len(row.stamp)), row.stamp) for row in rows])
     count = _varint(len(rows))
     vectors = []
-    statuses = list(zip(*(row.statuses for row in rows), strict=True))
-    for number, values in enumerate(zip(*(row.values for row in rows), strict=True)):
+    none: list[Any] = [()] * len(asked.features)
+    statuses = list(zip(*(row.statuses for row in rows), strict=True)) or none
+    columns = list(zip(*(row.values for row in rows), strict=True)) or none
+    for number, values in enumerate(columns):
         content = b"".join(
             [_PREFIXES[len(value)] + value if len(value) < 128 else _long(value) for value in values]
         )
