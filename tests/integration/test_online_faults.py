@@ -32,6 +32,8 @@ from support.online_store import (
 from support.redis_nodes import PASSWORD, USER, Node, one_node, tls_cluster
 from validation.errors import SettingError, Unreachable
 
+pytestmark = pytest.mark.slow(minutes=1)
+
 OFFERS = "fleet__offers"
 
 

@@ -20,6 +20,8 @@ from lakehouse.redis_server import RedisAddress
 from support.online_store import HOUR, NOON, quiet, read, row, settings_of, store_of, view_of, write_rows
 from validation.errors import Unreachable
 
+pytestmark = pytest.mark.slow(minutes=1)
+
 ROWS = 30_000
 JOB = """
 import sys
