@@ -1,1 +1,1 @@
-"""Feast's stores, ours: the same interfaces and wire formats, right and faster. Found by dotted path."""
+"""What Feast finds by dotted path: stores and engines of ours, each a subclass of Feast's own."""

@@ -13,8 +13,8 @@ import math
 import subprocess
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
-from functools import lru_cache
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from string import Template
 from typing import Any
 
@@ -28,6 +28,8 @@ from lakehouse.feast_import import (
     Bool,
     FeatureService,
     FeatureStore,
+    FeatureViewState,
+    FieldStatus,
     Float64,
     Int32,
     Int64,
@@ -149,19 +151,51 @@ def historical_features(store: FeatureStore, spine: pd.DataFrame, service_name: 
     return pd.concat([spine, pd.DataFrame(features).set_axis(spine.index)], axis="columns")
 
 
-@_quiet()
+@dataclass(frozen=True)
+class OnlineCell:
+    """One feature of one entity as Redis serves it now.
+
+    Attributes:
+        status: PRESENT, NULL_VALUE, NOT_FOUND or OUTSIDE_MAX_AGE; PRESENT of what is worked out on demand.
+        available_at: since when the row that holds the value could be read; None without one.
+    """
+
+    view: str
+    feature: str
+    value: Any
+    status: str
+    available_at: datetime | None
+
+
 def online_features(
     store: FeatureStore, service_name: str, rows: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """What Redis holds now: one dict per row, in order, the keys and every `view__feature`.
+    """What Redis serves now: one dict per row, in order, the keys and every `view__feature`.
 
     A row states every key and, where the service has on-demand views, every field of the request. An
-    unknown or null key reads null throughout. Moments are UTC datetimes.
+    unknown or null key reads null throughout, and so does a value past its time to live. Moments are
+    UTC datetimes.
 
     Raises:
         UnknownName: no such service.
         UserError: a row lacks a key or a request field.
         Unreachable: Redis does not answer.
+    """
+    keys = join_keys(store, _service(store, service_name))
+    return [
+        {key: row[key] for key in keys} | {f"{cell.view}__{cell.feature}": cell.value for cell in cells}
+        for row, cells in zip(rows, online_cells(store, service_name, rows), strict=True)
+    ]
+
+
+@_quiet()
+def online_cells(
+    store: FeatureStore, service_name: str, rows: Sequence[Mapping[str, Any]]
+) -> list[list[OnlineCell]]:
+    """Every feature of the service per row, in order, with its status and the row it came from.
+
+    Raises:
+        UnknownName, UserError, Unreachable: as `online_features`.
     """
     service = _service(store, service_name)
     keys, request = join_keys(store, service), request_types(store, service)
@@ -178,12 +212,25 @@ def online_features(
     ]
     with _redis_errors(store):
         response = store.get_online_features(features=service, entity_rows=asked, full_feature_names=True)
-    by_column, types = response.to_dict(), feature_types(service)
+    values = response.to_dict()
+    vectors = dict(zip(response.proto.metadata.feature_names.val, response.proto.results, strict=True))
     return [
-        {key: row[key] for key in keys}
-        | {name: _plain(by_column[name][position], dtype) for name, dtype in types.items()}
-        for position, row in enumerate(rows)
+        [
+            _cell(name, dtype, values[name][position], vectors[name], position)
+            for name, dtype in feature_types(service).items()
+        ]
+        for position in range(len(rows))
     ]
+
+
+def _cell(name: str, dtype: Any, value: Any, vector: Any, position: int) -> OnlineCell:
+    """A place of a feature's vector in Feast's answer, which has no moment of what has no row."""
+    view, feature = name.split("__", 1)
+    status = FieldStatus.Name(vector.statuses[position])
+    moments = vector.event_timestamps
+    has_row = position < len(moments) and moments[position].ByteSize()
+    available_at: datetime | None = moments[position].ToDatetime(UTC) if has_row else None
+    return OnlineCell(view, feature, _plain(value, dtype), status, available_at)
 
 
 @_quiet()
@@ -195,14 +242,25 @@ def materialize(store: FeatureStore, view_name: str, start: datetime, end: datet
         UserError: a bound has no zone, or end < start.
         Unreachable: Redis does not answer.
     """
-    known = [view.name for view in store.list_feature_views()]
+    known = {view.name: view for view in store.list_feature_views()}
     if view_name not in known:
         raise _unknown("feature view", view_name, known)
     start, end = require_utc(start, "start"), require_utc(end, "end")
     if end < start:
         raise UserError(f"The range [{start}, {end}] to materialize ends before it starts.")
     with _redis_errors(store):
+        _give_back(store, known[view_name])
         store.materialize(start_date=start, end_date=end, feature_views=[view_name])
+
+
+def _give_back(store: FeatureStore, view: Any) -> None:
+    """Let a view be read whose materialization was killed, whatever becomes of the next one.
+
+    Feast takes a view that it finds MATERIALIZING for one never written, once the next run fails too.
+    """
+    if view.state == FeatureViewState.MATERIALIZING and view.materialization_intervals:
+        view.state = FeatureViewState.AVAILABLE_ONLINE
+        store.registry.apply_feature_view(view, store.project)
 
 
 def join_keys(store: FeatureStore, service: FeatureService) -> list[str]:
@@ -331,20 +389,14 @@ def _view(store: FeatureStore, name: str) -> Any:
 
 @contextlib.contextmanager
 def _redis_errors(store: FeatureStore) -> Iterator[None]:
-    """One error for a Redis that is down, slow, full or refuses us, and at once: Feast would retry."""
+    """One error for a Redis that was never started, or of which the stock store says in its own words."""
     connection = store.config.online_store.connection_string
     if connection == UNSTARTED_REDIS:
         raise Unreachable("The private Redis was never started.", "Run `roadside run`, which starts it.")
     try:
-        _redis_client(connection).ping()
         yield
     except redis.exceptions.RedisError as error:
         raise Unreachable(
             f"Redis at {RedisAddress.parse(connection)} does not answer ({type(error).__name__}).",
             "Start it or mend ROADSIDE_REDIS; what was published before is served again when it is back.",
         ) from error
-
-
-@lru_cache(maxsize=4)
-def _redis_client(connection: str) -> redis.Redis:
-    return RedisAddress.parse(connection).client()
