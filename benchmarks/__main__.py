@@ -9,7 +9,15 @@ from importlib import import_module
 
 from validation.errors import RoadsideError, UnknownName
 
-BENCHMARKS = ("bronze_to_silver", "feature_engine", "tick", "daily_flat", "replay_rate")
+BENCHMARKS = (
+    "bronze_to_silver",
+    "feature_engine",
+    "tick",
+    "daily_flat",
+    "replay_rate",
+    "materialize",
+    "online_read",
+)
 """Each is a module of this package with `measure(scale) -> dict`, JSON's types only."""
 SCALES = ("SMALL", "FULL")
 

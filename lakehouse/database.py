@@ -132,11 +132,13 @@ class Database:
         with engine.connect().execution_options(writes=True) as connection, connection.begin():
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
-            if not inspect(connection).has_table("schema_version"):
+            there = set(inspect(connection).get_table_names())
+            if "schema_version" not in there:
                 versions.create(connection)
-                self._metadata.create_all(connection)
                 connection.execute(insert(versions).values(version=self._schema_version))
             found = connection.execute(select(versions.c.version)).scalar_one()
+            if found == self._schema_version and not set(self._metadata.tables) <= there:
+                self._metadata.create_all(connection)  # a table more is no other version
         if found != self._schema_version:
             raise SettingError(
                 f"The database {masked(self.url)} has schema version {found}; "

@@ -2,7 +2,7 @@
 
 Feast's own commands and `feast.FeatureStore` work on `feature_repo/` as its documentation says;
 what stands here adds the platform's settings, its errors, and the guarantees stock Feast lacks
-(row order and count, integers that stay integers, a Spark session left as it was found).
+(nullable types throughout, keys and requests of a service checked before anything is read).
 """
 
 from __future__ import annotations
@@ -10,14 +10,11 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-import os
 import subprocess
-import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
-from functools import lru_cache
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from string import Template
 from typing import Any
 
@@ -25,13 +22,14 @@ import pandas as pd
 import redis
 import sqlalchemy.exc
 import yaml
-from pyspark.sql import SparkSession
 
 from lakehouse.feast_cli import FEATURE_REPO, feast_command, feast_environment
 from lakehouse.feast_import import (
     Bool,
     FeatureService,
     FeatureStore,
+    FeatureViewState,
+    FieldStatus,
     Float64,
     Int32,
     Int64,
@@ -56,8 +54,6 @@ _READ: Mapping[Any, Callable[[str], Any]] = {
 NOBODY = ""
 """Stands for a null key online, where Feast wants a string: the key of no entity."""
 
-_ROW = "spine_row"
-_REGEX_COLUMNS = "spark.sql.parser.quotedRegexColumnNames"
 _PANDAS_TYPES = {
     Int64: pd.Int64Dtype(),
     Int32: pd.Int32Dtype(),
@@ -66,7 +62,6 @@ _PANDAS_TYPES = {
     UnixTimestamp: pd.DatetimeTZDtype("us", "UTC"),
 }
 _SPINE_TYPES = _PANDAS_TYPES | {String: pd.StringDtype()}  # Spark cannot type a column of objects all null
-_one_retrieval = threading.Lock()  # Feast's Spark store reuses fixed view names on the shared session
 
 
 @contextlib.contextmanager
@@ -139,7 +134,6 @@ def historical_features(store: FeatureStore, spine: pd.DataFrame, service_name: 
     Raises:
         UnknownName: no such service.
         UserError: the spine lacks a key, a request field or a time, or its time has no zone.
-        Defect: Feast returned other rows than it was given.
     """
     service = _service(store, service_name)
     keys, request = join_keys(store, service), request_types(store, service)
@@ -148,35 +142,60 @@ def historical_features(store: FeatureStore, spine: pd.DataFrame, service_name: 
     asked = spine[[*keys, *request, SPINE_TIME]].reset_index(drop=True)
     for name, dtype in (dict.fromkeys(keys, String) | request).items():
         asked[name] = _typed(asked[name], dtype, _SPINE_TYPES)
-    asked[_ROW] = range(len(asked))
     if asked.empty:
-        answered = asked.reindex(columns=[_ROW, *columns])
+        answered = asked.reindex(columns=list(columns))
     else:
-        with _one_retrieval, _spark_left_as_found():
-            job = store.get_historical_features(entity_df=asked, features=service, full_feature_names=True)
-            answered = job.to_df().sort_values(_ROW, ignore_index=True)
-    if answered[_ROW].tolist() != list(range(len(spine))):
-        raise Defect(
-            f"{service_name}: {len(spine)} rows were asked for and {len(answered)} came back.",
-            "A feature table holds two rows of one key, time and revision: see its unique_key check.",
-        )
+        job = store.get_historical_features(entity_df=asked, features=service, full_feature_names=True)
+        answered = job.to_df()
     features = {name: _typed(answered[name], dtype) for name, dtype in columns.items()}
     return pd.concat([spine, pd.DataFrame(features).set_axis(spine.index)], axis="columns")
 
 
-@_quiet()
+@dataclass(frozen=True)
+class OnlineCell:
+    """One feature of one entity as Redis serves it now.
+
+    Attributes:
+        status: PRESENT, NULL_VALUE, NOT_FOUND or OUTSIDE_MAX_AGE; PRESENT of what is worked out on demand.
+        available_at: since when the row that holds the value could be read; None without one.
+    """
+
+    view: str
+    feature: str
+    value: Any
+    status: str
+    available_at: datetime | None
+
+
 def online_features(
     store: FeatureStore, service_name: str, rows: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """What Redis holds now: one dict per row, in order, the keys and every `view__feature`.
+    """What Redis serves now: one dict per row, in order, the keys and every `view__feature`.
 
     A row states every key and, where the service has on-demand views, every field of the request. An
-    unknown or null key reads null throughout. Moments are UTC datetimes.
+    unknown or null key reads null throughout, and so does a value past its time to live. Moments are
+    UTC datetimes.
 
     Raises:
         UnknownName: no such service.
         UserError: a row lacks a key or a request field.
         Unreachable: Redis does not answer.
+    """
+    keys = join_keys(store, _service(store, service_name))
+    return [
+        {key: row[key] for key in keys} | {f"{cell.view}__{cell.feature}": cell.value for cell in cells}
+        for row, cells in zip(rows, online_cells(store, service_name, rows), strict=True)
+    ]
+
+
+@_quiet()
+def online_cells(
+    store: FeatureStore, service_name: str, rows: Sequence[Mapping[str, Any]]
+) -> list[list[OnlineCell]]:
+    """Every feature of the service per row, in order, with its status and the row it came from.
+
+    Raises:
+        UnknownName, UserError, Unreachable: as `online_features`.
     """
     service = _service(store, service_name)
     keys, request = join_keys(store, service), request_types(store, service)
@@ -193,12 +212,25 @@ def online_features(
     ]
     with _redis_errors(store):
         response = store.get_online_features(features=service, entity_rows=asked, full_feature_names=True)
-    by_column, types = response.to_dict(), feature_types(service)
+    values = response.to_dict()
+    vectors = dict(zip(response.proto.metadata.feature_names.val, response.proto.results, strict=True))
     return [
-        {key: row[key] for key in keys}
-        | {name: _plain(by_column[name][position], dtype) for name, dtype in types.items()}
-        for position, row in enumerate(rows)
+        [
+            _cell(name, dtype, values[name][position], vectors[name], position)
+            for name, dtype in feature_types(service).items()
+        ]
+        for position in range(len(rows))
     ]
+
+
+def _cell(name: str, dtype: Any, value: Any, vector: Any, position: int) -> OnlineCell:
+    """A place of a feature's vector in Feast's answer, which has no moment of what has no row."""
+    view, feature = name.split("__", 1)
+    status = FieldStatus.Name(vector.statuses[position])
+    moments = vector.event_timestamps
+    has_row = position < len(moments) and moments[position].ByteSize()
+    available_at: datetime | None = moments[position].ToDatetime(UTC) if has_row else None
+    return OnlineCell(view, feature, _plain(value, dtype), status, available_at)
 
 
 @_quiet()
@@ -210,14 +242,25 @@ def materialize(store: FeatureStore, view_name: str, start: datetime, end: datet
         UserError: a bound has no zone, or end < start.
         Unreachable: Redis does not answer.
     """
-    known = [view.name for view in store.list_feature_views()]
+    known = {view.name: view for view in store.list_feature_views()}
     if view_name not in known:
         raise _unknown("feature view", view_name, known)
     start, end = require_utc(start, "start"), require_utc(end, "end")
     if end < start:
         raise UserError(f"The range [{start}, {end}] to materialize ends before it starts.")
-    with _one_retrieval, _spark_left_as_found(), _redis_errors(store):
+    with _redis_errors(store):
+        _give_back(store, known[view_name])
         store.materialize(start_date=start, end_date=end, feature_views=[view_name])
+
+
+def _give_back(store: FeatureStore, view: Any) -> None:
+    """Let a view be read whose materialization was killed, whatever becomes of the next one.
+
+    Feast takes a view that it finds MATERIALIZING for one never written, once the next run fails too.
+    """
+    if view.state == FeatureViewState.MATERIALIZING and view.materialization_intervals:
+        view.state = FeatureViewState.AVAILABLE_ONLINE
+        store.registry.apply_feature_view(view, store.project)
 
 
 def join_keys(store: FeatureStore, service: FeatureService) -> list[str]:
@@ -317,7 +360,7 @@ def _check_spine(spine: pd.DataFrame, keys: Sequence[str], service: FeatureServi
         raise UserError(f"{SPINE_TIME} has no time zone; say which (UTC?).")
     if spine[SPINE_TIME].isna().any():
         raise UserError(f"{SPINE_TIME} is null in {spine[SPINE_TIME].isna().sum()} rows of the spine.")
-    taken = sorted(set(spine.columns) & ({_ROW} | set(feature_types(service))))
+    taken = sorted(set(spine.columns) & set(feature_types(service)))
     if taken:
         raise UserError(f"The spine already has {', '.join(taken)}, which the answer would add.")
 
@@ -345,48 +388,15 @@ def _view(store: FeatureStore, name: str) -> Any:
 
 
 @contextlib.contextmanager
-def _spark_left_as_found() -> Iterator[None]:
-    """Undo what Feast's Spark store does to the session it shares with everything else.
-
-    It lets back-quoted names be regular expressions for good, and leaves its views behind.
-    """
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    found = SparkSession.getActiveSession()
-    option = found.conf.get(_REGEX_COLUMNS, None) if found else None
-    views = _temporary_views(found) if found else set()
-    try:
-        yield
-    finally:
-        session = SparkSession.getActiveSession()
-        if session is not None:
-            if option is None:
-                session.conf.unset(_REGEX_COLUMNS)
-            else:
-                session.conf.set(_REGEX_COLUMNS, option)
-            for view in _temporary_views(session) - views:
-                session.catalog.dropTempView(view)
-
-
-def _temporary_views(session: SparkSession) -> set[str]:
-    return {row["viewName"] for row in session.sql("SHOW VIEWS").collect() if row["isTemporary"]}
-
-
-@contextlib.contextmanager
 def _redis_errors(store: FeatureStore) -> Iterator[None]:
-    """One error for a Redis that is down, slow, full or refuses us, and at once: Feast would retry."""
+    """One error for a Redis that was never started, or of which the stock store says in its own words."""
     connection = store.config.online_store.connection_string
     if connection == UNSTARTED_REDIS:
         raise Unreachable("The private Redis was never started.", "Run `roadside run`, which starts it.")
     try:
-        _redis_client(connection).ping()
         yield
     except redis.exceptions.RedisError as error:
         raise Unreachable(
             f"Redis at {RedisAddress.parse(connection)} does not answer ({type(error).__name__}).",
             "Start it or mend ROADSIDE_REDIS; what was published before is served again when it is back.",
         ) from error
-
-
-@lru_cache(maxsize=4)
-def _redis_client(connection: str) -> redis.Redis:
-    return RedisAddress.parse(connection).client()

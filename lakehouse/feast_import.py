@@ -22,6 +22,8 @@ def _unchecked(target: Any = None, **_: Any) -> Any:
 typeguard.typechecked = _unchecked
 try:
     from feast import FeatureService, FeatureStore, OnDemandFeatureView, RepoConfig
+    from feast.feature_view import FeatureViewState
+    from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
     from feast.types import Bool, Float64, Int32, Int64, String, UnixTimestamp
 finally:
     typeguard.typechecked = _checked
@@ -30,6 +32,8 @@ __all__ = [
     "Bool",
     "FeatureService",
     "FeatureStore",
+    "FeatureViewState",
+    "FieldStatus",
     "Float64",
     "Int32",
     "Int64",

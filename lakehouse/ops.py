@@ -1,6 +1,7 @@
 """The operational database: what landed, what ran, what was published, who publishes now.
 
-The ledgers over it are `landing_ledger`, `run_ledger`, `leases`, `releases` and `table_notes`.
+The ledgers over it are `landing_ledger`, `run_ledger`, `leases`, `releases`, `table_notes` and
+`access_log`.
 Lost, it can be rebuilt from bronze (`LandingLedger.rebuild`) and from snapshots' properties.
 """
 
@@ -107,6 +108,20 @@ table_notes = Table(
     Column("subject", String(255), primary_key=True),
     Column("text", String, nullable=False),
     Column("noted_at", UtcTime, nullable=False),
+)
+
+access_log = Table(
+    "access_log",
+    metadata,
+    Column("access_id", String(128), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("principal", String(255), nullable=False),
+    Column("decision", String(255), nullable=False),
+    Column("purpose", String(255), nullable=False),
+    Column("service", String(128), nullable=False),
+    Column("views", JSON, nullable=False),
+    Index("access_log_by_time", "at"),
+    Index("access_log_by_decision", "decision"),
 )
 
 

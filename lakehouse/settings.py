@@ -91,6 +91,13 @@ VARIABLES: tuple[Variable, ...] = (
         "ROADSIDE_PROFILE=aws",
     ),
     Variable(
+        "ROADSIDE_ONLINE_CLOCK",
+        "wall | data",
+        "Against what the age of an online value is measured: the wall's clock, or the newest moment "
+        "through which a view is written, so that a simulated or replayed past is served.",
+        "data when embedded, wall when aws",
+    ),
+    Variable(
         "ROADSIDE_PLATFORM_KEY_FILE",
         "file",
         "Key that wraps the subject keys; made on first use when embedded.",
@@ -148,6 +155,7 @@ class Settings:
     vault_url: str
     registry_url: str
     redis: str | None
+    online_clock: Literal["wall", "data"]
     platform_key_file: Path
     jars_dir: Path
     spark_cores: int
@@ -291,6 +299,10 @@ class _Reader:
             vault_url=self.database("ROADSIDE_VAULT_URL", home / "vault.db"),
             registry_url=self.database("ROADSIDE_REGISTRY_URL", home / "registry.db"),
             redis=self.redis(),
+            online_clock=cast(
+                Literal["wall", "data"],
+                self.choice("ROADSIDE_ONLINE_CLOCK", "wall" if profile == AWS else "data", ("wall", "data")),
+            ),
             platform_key_file=self.path("ROADSIDE_PLATFORM_KEY_FILE", home / "platform.key"),
             jars_dir=self.path("ROADSIDE_JARS_DIR", PROJECT / ".tools" / "jars"),
             spark_cores=self.count("ROADSIDE_SPARK_CORES", 2),

@@ -158,6 +158,11 @@ app.command(
     rich_help_panel=_MIND,
     epilog=_examples("roadside status", "roadside status --at now --json"),
 )(standing.status)
+app.command(
+    "freshness",
+    rich_help_panel=_MIND,
+    epilog=_examples("roadside freshness", "roadside freshness --view zone_demand_15m --at now --json"),
+)(online.freshness)
 app.command("tables", rich_help_panel=_MIND, epilog=_examples("roadside tables"))(standing.tables)
 app.command(
     "digest",

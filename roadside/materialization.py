@@ -14,6 +14,7 @@ from lakehouse.run_history import Made, finished_at, made_by_table
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from roadside.holds import completeness_of, served_through
+from roadside.online_state import complete
 from roadside.runner import road_version
 from roadside.standing import ONLINE, features_through, is_daily
 from validation.clocks import TICK_DELAY, Interval, tick_start
@@ -97,9 +98,7 @@ def materialize(
     force: bool = False,
     heard: Callable[[Written], None] = lambda _written: None,
 ) -> list[Written]:
-    """Write what is due of each view to Redis and record it. Idempotent.
-
-    What stock Feast's newest-row rule leaves: a value corrected at an equal available_at.
+    """Write what is due of each view to Redis, move its marker and record it. Idempotent.
 
     Raises:
         Unreachable: Redis does not answer; the run ledger keeps the failure.
@@ -133,6 +132,7 @@ def _write(runs: RunLedger, store: Any, view: str, span: Interval) -> None:
     run = runs.begin(f"{ONLINE}.{view}", span, road_version())
     try:
         feast_edge.materialize(store, view, span.start, span.end + TICK_DELAY)
+        complete(store, view, span.end + TICK_DELAY)
     except BaseException as error:
         runs.fail(run.run_id, type(error).__name__)
         raise

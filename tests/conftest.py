@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from lakehouse.redis_server import RedisAddress, ensure_redis, stop_redis
 from lakehouse.settings import Settings, load_settings
 from lakehouse.spark import CATALOG, spark_session
 from lakehouse.tables import Lakehouse
@@ -68,3 +69,19 @@ def lakehouse(spark: SparkSession) -> Iterator[Lakehouse]:
     for namespace in spark.sql(f"SHOW NAMESPACES IN {CATALOG}").collect():
         for table in spark.sql(f"SHOW TABLES IN {CATALOG}.{namespace[0]}").collect():
             spark.sql(f"DROP TABLE {CATALOG}.{namespace[0]}.{table['tableName']} PURGE")
+
+
+@pytest.fixture(scope="session")
+def redis_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """host:port of a private Redis of the run."""
+    settings = load_settings({"ROADSIDE_HOME": str(tmp_path_factory.mktemp("redis"))})
+    yield str(ensure_redis(settings))
+    stop_redis(settings)
+
+
+@pytest.fixture
+def redis_connection(redis_address: str) -> str:
+    """The connection string of that Redis, which is empty."""
+    with RedisAddress.parse(redis_address).client() as client:
+        client.flushall()
+    return redis_address

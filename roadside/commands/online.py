@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,10 +11,13 @@ import typer
 from roadside.installation import settings_here
 from roadside.rendering import notice, print_json, print_table, say
 from roadside.time_ranges import tick_of
+from validation.clocks import EASTERN, TICK_DELAY, business_day_start, parse_moment
 from validation.errors import InputMissing, UnknownName, UserError
 
 if TYPE_CHECKING:
+    from lakehouse.feast_edge import OnlineCell
     from lakehouse.settings import Settings
+    from roadside.freshness import ViewFreshness
     from roadside.materialization import Written
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -52,6 +56,7 @@ def write_views(
     from roadside.feast_registry import open_store
     from roadside.materialization import materialize as write
     from roadside.materialization import spans_due, view_names
+    from roadside.online_state import keep_reads
     from roadside.spark_runner import open_spark
 
     names = names or view_names()
@@ -59,7 +64,9 @@ def write_views(
     ensure_redis(settings)
     store = open_store(settings)
     open_spark(settings)
-    return write(settings, store, names, until, force=force, heard=_tell_written)
+    written = write(settings, store, names, until, force=force, heard=_tell_written)
+    keep_reads(settings, store)
+    return written
 
 
 def _tell_written(written: Written) -> None:
@@ -72,11 +79,13 @@ def get(
     keys: Annotated[
         list[str], typer.Argument(metavar="KEY=VALUE...", help="Keys of the service, fields of the request.")
     ],
+    purpose: Annotated[str, typer.Option(help="What it is read for, for the access log.")] = "look",
     as_json: AsJson = False,
 ) -> None:
     """Read what Redis serves now of a feature service, for one set of keys.
 
-    A service with on-demand features is asked with a request: job_latitude=37.8 and so on; a field
+    Each feature comes with its status (present, null_value, not_found, outside_max_age) and the tick it
+    came from. A service with on-demand features is asked with a request: job_latitude=37.8 and so on; a field
     that is not given is null.
     """
     row = _keys(keys)
@@ -84,6 +93,7 @@ def get(
     from roadside.redis_standing import require_redis
 
     require_redis(settings)
+    from feast_plugins.read_log import reading
     from lakehouse import feast_edge
 
     store = feast_edge.feature_store(settings)
@@ -97,19 +107,106 @@ def get(
                 raise UnknownName(f"key of {service}", name, wanted)
         stated = {name: feast_edge.stated(name, row[name], request[name]) for name in row if name in request}
         asked = dict.fromkeys(request) | asked | stated
-    (values,) = feast_edge.online_features(store, service, [asked])
+    with reading(principal=settings.principal, purpose=purpose):
+        (cells,) = feast_edge.online_cells(store, service, [asked])
     if as_json:
-        print_json(values)
+        print_json(row | {f"{cell.view}__{cell.feature}": cell for cell in cells})
         return
-    print_features(row, values)
+    print_features(row, cells)
 
 
-def print_features(row: dict[str, str], values: dict[str, Any]) -> None:
-    """One online row as a table: a line per feature, its view beside it."""
-    lines = [(*name.split("__", 1), value) for name, value in values.items() if "__" in name]
-    print_table(("view", "feature", "value"), lines, ", ".join(f"{k}={v}" for k, v in row.items()), ["value"])
-    if all(value is None for *_, value in lines):
+def print_features(row: dict[str, str], cells: Sequence[OnlineCell]) -> None:
+    """One online row as a table: a line per feature, with its status and the tick it came from."""
+    print_table(
+        ("view", "feature", "value", "status", "tick"),
+        [
+            (
+                cell.view,
+                cell.feature,
+                cell.value,
+                cell.status.lower(),
+                tick_behind(cell.view, cell.available_at),
+            )
+            for cell in cells
+        ],
+        ", ".join(f"{k}={v}" for k, v in row.items()),
+        ["value"],
+    )
+    if all(cell.value is None for cell in cells):
         say("Every feature is null: the keys are unknown, or nothing of them is within its time to live.")
+
+
+def tick_behind(view: str, available_at: datetime | None) -> datetime | None:
+    """The tick, or the business-day cut, whose values could be read from then on.
+
+    >>> from datetime import UTC
+    >>> print(tick_behind("zone_demand_15m", datetime(2026, 3, 10, 18, 5, tzinfo=UTC)))
+    2026-03-10 18:00:00+00:00
+    >>> print(tick_behind("area_hour_1d", datetime(2026, 3, 10, 10, 0, tzinfo=UTC)))
+    2026-03-10 07:00:00+00:00
+    """
+    if available_at is None:
+        return None
+    if view.endswith("_1d"):
+        return business_day_start(available_at.astimezone(EASTERN).date())
+    return available_at - TICK_DELAY
+
+
+def freshness(
+    view: Annotated[list[str] | None, typer.Option(help="One view; repeatable. Default: all.")] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            help="Measure ages against this moment, or `now`. Default: ROADSIDE_ONLINE_CLOCK.",
+            metavar="MOMENT",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """How fresh what Redis serves is, by its data; with a stale view exit code 1."""
+    now = datetime.now(UTC) if at == "now" else parse_moment(at, "--at") if at else None
+    from roadside.materialization import view_names
+
+    names = view_names(view or ())
+    settings = settings_here()
+    from roadside.redis_standing import require_redis
+
+    require_redis(settings)
+    from lakehouse import feast_edge
+    from roadside.freshness import freshness as measured
+    from roadside.online_state import view_state
+
+    state = view_state(feast_edge.feature_store(settings))
+    if now is None and settings.online_clock == "wall":
+        now = datetime.now(UTC)
+    found = measured(state, names, now)
+    if as_json:
+        print_json(found)
+    else:
+        print_freshness(found)
+    raise typer.Exit(1 if any(each.is_stale for each in found) else 0)
+
+
+def print_freshness(found: Sequence[ViewFreshness]) -> None:
+    """A line per view, the stale ones named at the end."""
+    print_table(
+        ("view", "complete through", "age min", "promised min", "live", "coverage", "standing"),
+        [
+            (
+                each.view,
+                each.complete_through,
+                None if each.age is None else each.age // timedelta(minutes=1),
+                each.promised // timedelta(minutes=1),
+                each.live,
+                None if each.coverage is None else f"{each.coverage:.1%}",
+                "stale" if each.is_stale else "fresh",
+            )
+            for each in found
+        ],
+        numbers=["age min", "promised min", "live", "coverage"],
+    )
+    stale = [each.view for each in found if each.is_stale]
+    say(f"Stale: {', '.join(stale)}." if stale else "Every view is as fresh as promised.")
 
 
 def _keys(texts: list[str]) -> dict[str, str]:

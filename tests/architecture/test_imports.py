@@ -15,6 +15,7 @@ PACKAGES = (ROOT / "pyproject.toml", *sorted(path.parent for path in ROOT.glob("
 PLANTED = {
     "Imports point one way": ("validation", "import lakehouse"),
     "Nobody imports feature_repo": ("training_datasets", "import feature_repo"),
+    "feast_plugins see": ("feast_plugins", "import transforms"),
     "feature_repo is light": ("feature_repo", "from validation import spark_schema"),
     "In validation only": ("validation", "import pyspark"),
     "transforms reach nothing outside": ("transforms", "import sqlalchemy"),

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = [
     "benchmarks",
+    "feast_plugins",
     "feature_repo",
     "ingestion",
     "lakehouse",

@@ -5,6 +5,7 @@ Hand-made feature rows; the session's Spark, a private Redis, the SQL registry; 
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from lakehouse import feast_cli, feast_edge
 from lakehouse.redis_server import stop_redis
 from lakehouse.settings import Settings, load_settings
 from lakehouse.spark import spark_options
+from roadside.cli import main
 from support.feature_rows import at, feature_row, feature_tables, start_empty_redis, tick_row
 from validation.contracts import FEATURES
 from validation.contracts.training.eta_v1 import SERVICE_FEATURES
@@ -226,6 +228,39 @@ def test_online_and_offline_agree(platform: Platform, answered: pd.DataFrame) ->
     assert {name: None if pd.isna(value) else value for name, value in offline.items()} == online(
         platform, "P1", "Z1"
     )
+
+
+def test_a_feature_comes_with_its_status_and_the_moment_of_its_row(platform: Platform) -> None:
+    rows = [keys_of("P1", "Z1"), keys_of("P2", "Z2"), keys_of("P9", "Z9")]
+    cells = [
+        next(cell for cell in answer if f"{cell.view}__{cell.feature}" == OFFERS)
+        for answer in feast_edge.online_cells(platform.store, "eta_v1", rows)
+    ]
+    assert [(cell.value, cell.status, cell.available_at) for cell in cells] == [
+        (4, "PRESENT", at(19, 5)),
+        (None, "NULL_VALUE", at(19, 5)),
+        (None, "NOT_FOUND", None),
+    ]
+
+
+def test_the_command_line_tells_status_tick_and_freshness(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in platform.settings.environment().items():
+        monkeypatch.setenv(name, value)
+    keys = [f"{name}={value}" for name, value in keys_of("P1", "Z1").items()]
+    assert main(["online", "get", "eta_v1", *keys]) == 0
+    (line,) = [text for text in capsys.readouterr().out.splitlines() if " offers_60m_count " in text]
+    assert line.split() == ["provider_activity_15m", "offers_60m_count", "4", "present", "2026-03-10T19:00Z"]
+    views = ["provider_activity_15m", "zone_supply_15m"]
+    asked = [part for view in views for part in ("--view", view)]
+    assert main(["freshness", *asked, "--json"]) == 1
+    written, never = json.loads(capsys.readouterr().out)
+    assert (written["complete_through"], written["is_stale"]) == ("2026-03-10T19:05:00Z", False)
+    assert (written["live"], written["coverage"]) == (1, 1.0)
+    assert (never["complete_through"], never["is_stale"]) == (None, True)
+    assert main(["freshness", *asked[:2], "--at", "2026-03-10T19:36Z"]) == 1
+    assert "Stale: provider_activity_15m." in capsys.readouterr().out
 
 
 def test_moments_come_back_in_utc(platform: Platform) -> None:

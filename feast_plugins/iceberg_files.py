@@ -1,0 +1,147 @@
+"""The Parquet files of an Iceberg table that a range of time needs, planned from metadata alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
+from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, GreaterThanOrEqual, LessThanOrEqual
+from pyiceberg.schema import Schema
+from pyiceberg.table import Table
+from pyiceberg.types import (
+    BinaryType,
+    BooleanType,
+    DateType,
+    DecimalType,
+    DoubleType,
+    FloatType,
+    IcebergType,
+    IntegerType,
+    ListType,
+    LongType,
+    StringType,
+    TimestampType,
+    TimestamptzType,
+)
+
+from feast_plugins.point_in_time import Rows
+from validation.errors import InputMissing, UnknownName
+
+_DUCKDB: dict[type[IcebergType], str] = {
+    BinaryType: "BLOB",
+    BooleanType: "BOOLEAN",
+    DateType: "DATE",
+    DoubleType: "DOUBLE",
+    FloatType: "FLOAT",
+    IntegerType: "INTEGER",
+    LongType: "BIGINT",
+    StringType: "VARCHAR",
+    TimestampType: "TIMESTAMP",
+    TimestamptzType: "TIMESTAMP WITH TIME ZONE",
+}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Files to read, by field id: `columns` pairs a field's id with its name and DuckDB type now.
+
+    `rows` is set instead where the table has delete files, which only pyiceberg applies.
+    """
+
+    files: tuple[str, ...]
+    columns: tuple[tuple[int, str, str], ...]
+    rows: pa.Table | None = None
+
+
+class IcebergTables:
+    """The tables of one catalog, read only. A table is addressed as `<catalog>.<namespace>.<name>`."""
+
+    def __init__(self, name: str, properties: Mapping[str, str]) -> None:
+        self._name = name
+        self._properties = tuple(sorted(properties.items()))
+
+    def has(self, table: str | None) -> bool:
+        """Whether the name is of this catalog, be there such a table or not."""
+        return bool(table) and bool(self._properties) and str(table).split(".")[0] == self._name
+
+    def columns(self, table: str) -> dict[str, str]:
+        """DuckDB type by column.
+
+        Raises:
+            InputMissing, UnknownName: there is no such table.
+        """
+        return {name: kind for _, name, kind in _columns(self._load(table).schema())}
+
+    def plan(self, rows: Rows, columns: Sequence[str]) -> Planned:
+        """The files that may hold rows of the range, and the columns wanted of them.
+
+        Raises:
+            InputMissing, UnknownName: there is no such table.
+        """
+        table = self._load(str(rows.source.table))
+        scan = table.scan(row_filter=_within(table.schema(), rows), selected_fields=tuple(columns))
+        tasks = list(scan.plan_files())
+        fields = [each for each in _columns(table.schema()) if each[1] in columns]
+        if any(task.delete_files for task in tasks):
+            return Planned((), tuple(fields), scan.to_arrow())
+        return Planned(tuple(sorted(_path(task.file.file_path) for task in tasks)), tuple(fields))
+
+    def _load(self, table: str) -> Table:
+        catalog = _catalog(self._name, self._properties)
+        _, *identifier = table.split(".")
+        try:
+            return catalog.load_table(tuple(identifier))
+        except (NoSuchTableError, NoSuchNamespaceError):
+            pass
+        try:
+            known = [".".join((self._name, *each)) for each in catalog.list_tables(tuple(identifier[:-1]))]
+        except NoSuchNamespaceError:
+            known = []
+        if not known:
+            raise InputMissing(f"The table {table} does not exist yet.", "Run `roadside run` first.")
+        raise UnknownName("table", table, known)
+
+
+@lru_cache(maxsize=4)
+def _catalog(name: str, properties: tuple[tuple[str, str], ...]) -> Catalog:
+    return load_catalog(name, **dict(properties))
+
+
+def _columns(schema: Schema) -> list[tuple[int, str, str]]:
+    return [(each.field_id, each.name, _duckdb(each.field_type)) for each in schema.fields]
+
+
+def _duckdb(kind: IcebergType) -> str:
+    if isinstance(kind, ListType):
+        return f"{_duckdb(kind.element_type)}[]"
+    if isinstance(kind, DecimalType):
+        return f"DECIMAL({kind.precision}, {kind.scale})"
+    return _DUCKDB.get(type(kind), "VARCHAR")
+
+
+def _within(schema: Schema, rows: Rows) -> BooleanExpression:
+    """Rules files out; rows are told apart by whoever reads them."""
+    found: BooleanExpression = AlwaysTrue()
+    if not isinstance(schema.find_field(rows.time).field_type, TimestamptzType):
+        return found
+    bounds: list[tuple[Any, str, Any]] = [
+        (GreaterThanOrEqual, rows.time, rows.start),
+        (LessThanOrEqual, rows.time, rows.end),
+    ]
+    for holds, column, bound in bounds:
+        if bound is not None:
+            found = And(found, holds(column, bound.isoformat()))
+    return found
+
+
+def _path(location: str) -> str:
+    """A local file as a path; any other as it is."""
+    for scheme in ("file://", "file:"):
+        if location.startswith(scheme):
+            return location.removeprefix(scheme)
+    return location

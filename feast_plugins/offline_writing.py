@@ -1,0 +1,52 @@
+"""Rows that Feast itself writes to a view's source: appended once, however often they are written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from feast_plugins.duckdb_engine import DuckDBEngine
+from feast_plugins.point_in_time import Rows
+from validation.errors import InputMissing, UserError
+
+
+def append_rows(engine: DuckDBEngine, rows: Rows, keys: Sequence[str], table: pa.Table) -> None:
+    """Append the rows whose key and clocks the source's folder does not hold yet.
+
+    Raises:
+        UserError: the source is no folder of Parquet files, or the rows lack one of its columns.
+    """
+    folder = Path(str(rows.source.path or "").removeprefix("file://"))
+    if not rows.source.path or folder.is_file() or "://" in str(rows.source.path)[7:]:
+        raise UserError(
+            f"Feast writes no rows to {rows.told()}: it is no folder of Parquet files.",
+            "The platform's own tables are written by `roadside run`, behind its checks.",
+        )
+    identity = list(dict.fromkeys((*keys, *rows.clocks)))
+    try:
+        known = engine.column_types(rows)
+    except InputMissing:
+        known = {}
+    lacking = [name for name in (*known, *identity) if name not in table.column_names]
+    if lacking:
+        raise UserError(f"The rows lack {', '.join(dict.fromkeys(lacking))}, which {rows.told()} has.")
+    new = engine.absent(table, rows, identity) if known else table
+    if not new.num_rows:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    new = new.sort_by([(name, "ascending") for name in identity])
+    part = folder / f".part-{digest_of(new)}"
+    pq.write_table(new, part, coerce_timestamps="us", allow_truncated_timestamps=True)
+    part.replace(folder / f"{part.name.lstrip('.')}.parquet")
+
+
+def digest_of(table: pa.Table) -> str:
+    """A name for the rows in their order."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table.combine_chunks())
+    return hashlib.sha256(sink.getvalue()).hexdigest()[:32]

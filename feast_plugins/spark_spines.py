@@ -1,0 +1,83 @@
+"""Spines that are Spark DataFrames: the same checks as of those in memory, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from feast import FeatureView
+from feast.types import Int32, Int64, String
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import IntegralType, NullType, StringType, TimestampNTZType, TimestampType
+
+from feast_plugins.point_in_time import ROW
+from feast_plugins.spark_engine import moment
+from feast_plugins.spines import TIME, key_types, refuse_future
+from validation.errors import UserError
+
+_KINDS = {String: StringType, Int64: IntegralType, Int32: IntegralType}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def time_column(frame: DataFrame, *others: str) -> str:
+    """event_timestamp, one of the others, or the only column of moments.
+
+    Raises:
+        UserError: there is none, or several.
+    """
+    for name in (TIME, *others):
+        if name in frame.columns:
+            return name
+    moments = [
+        each.name for each in frame.schema if isinstance(each.dataType, TimestampType | TimestampNTZType)
+    ]
+    if len(moments) != 1:
+        raise UserError(
+            f"The spine has no {TIME}, and {len(moments)} columns of moments.",
+            f"Name the instant of each question {TIME}.",
+        )
+    return moments[0]
+
+
+def checked(
+    frame: DataFrame, time: str, views: Sequence[FeatureView], answers: Sequence[str]
+) -> tuple[datetime, datetime]:
+    """The earliest and the latest moment of the spine.
+
+    Raises:
+        UserError: it is empty, lacks a key or a time, has keys of another type, times in the future or
+            none, or columns that the answer adds. All that is wrong is said at once.
+    """
+    problems = [
+        f"its column {name} would be added by the answer" for name in frame.columns if name in {ROW, *answers}
+    ]
+    types = {each.name: each.dataType for each in frame.schema}
+    for key, (kind, view) in key_types(views).items():
+        wanted = _KINDS.get(kind)
+        if key not in types:
+            problems.append(f"it has no column {key}")
+        elif wanted and not isinstance(types[key], (wanted, NullType)):
+            problems.append(f"its {key} is {types[key].simpleString()}; {view} is keyed by {kind}")
+    if problems:
+        raise UserError(f"The spine cannot be asked: {'; '.join(problems)}.")
+    at = F.unix_micros(moment(frame, time))
+    found = frame.select(
+        F.count(F.lit(1)).alias("rows"),
+        F.count(at).alias("times"),
+        F.min(at).alias("first"),
+        F.max(at).alias("last"),
+    ).first()
+    assert found is not None
+    if not found["rows"]:
+        raise UserError("The spine cannot be asked: it has no rows.")
+    if found["times"] < found["rows"]:
+        raise UserError(f"{time} is null in {found['rows'] - found['times']} rows of the spine.")
+    first, last = (_EPOCH + timedelta(microseconds=found[name]) for name in ("first", "last"))
+    refuse_future(time, last)
+    return first, last
+
+
+def numbered(frame: DataFrame) -> DataFrame:
+    """The frame with ROW, which rises in its order as Spark reads it."""
+    return frame.withColumn(ROW, F.monotonically_increasing_id())

@@ -1,0 +1,203 @@
+"""The rows that a retrieval is asked for: checked, and reduced to keys and moment for the engines."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from feast import FeatureView
+from feast.feature_view import DUMMY_ENTITY_ID
+from feast.types import Int32, Int64, String
+from pandas.api.types import is_datetime64_any_dtype
+
+from feast_plugins.point_in_time import ROW
+from validation.errors import UserError
+
+TIME = "event_timestamp"
+_AHEAD = timedelta(minutes=5)
+"""How far a spine's clock may run ahead of ours."""
+_warned: set[str] = set()
+
+
+@dataclass(frozen=True)
+class Spine:
+    """A spine in memory: the rows as they were given, and what the engines need of them.
+
+    Attributes:
+        given: pandas or Arrow, untouched.
+        asked: ROW, the key columns, and the time as moments in UTC, in the given order.
+        time: the column of the time.
+        start, end: the earliest and the latest of the times.
+    """
+
+    given: pd.DataFrame | pa.Table
+    asked: pa.Table
+    time: str
+    start: datetime
+    end: datetime
+
+    @property
+    def columns(self) -> list[str]:
+        """The given columns, in order."""
+        return list(map(str, self.given.columns)) if self.is_pandas else list(self.given.column_names)
+
+    @property
+    def is_pandas(self) -> bool:
+        """Whether it was given as pandas."""
+        return isinstance(self.given, pd.DataFrame)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """The given rows as Arrow."""
+        return pa.Table.from_pandas(self.given, preserve_index=False) if self.is_pandas else self.given
+
+
+def spine_of(given: pd.DataFrame | pa.Table, views: Sequence[FeatureView], answers: Sequence[str]) -> Spine:
+    """The spine, if the views can be asked for it; `answers` are the columns they will add.
+
+    Raises:
+        UserError: it is empty, lacks a key or a time, has keys of another type, times in the future or
+            none, or columns that the answer adds. All that is wrong is said at once.
+    """
+    columns = [
+        str(name) for name in (given.columns if isinstance(given, pd.DataFrame) else given.column_names)
+    ]
+    time = time_column(given)
+    keys = key_types(views)
+    problems = [f"it has no column {key}" for key in keys if key not in columns]
+    problems += [
+        f"its column {name} would be added by the answer" for name in columns if name in {ROW, *answers}
+    ]
+    if not len(given):
+        problems.append("it has no rows")
+    if problems:
+        raise UserError(
+            f"The spine cannot be asked for {_named(views)}: {'; '.join(problems)}.",
+            f"It needs {', '.join([*keys, time])}, one row per question.",
+        )
+    moments = _moments(given[time], time)
+    asked = {ROW: pa.array(range(len(given)), pa.int64()), time: moments}
+    for key, (kind, view) in keys.items():
+        if key != time:
+            asked[key] = _typed(_arrow(given[key]), key, kind, view)
+    first, last = (_moment(each) for each in pc.min_max(moments).values())
+    refuse_future(time, last)
+    return Spine(given, pa.table(asked), time, first, last)
+
+
+def time_column(given: pd.DataFrame | pa.Table) -> str:
+    """event_timestamp, or the only column of moments.
+
+    Raises:
+        UserError: there is none, or several.
+    """
+    if isinstance(given, pd.DataFrame):
+        names = [str(name) for name in given.columns]
+        moments = [str(name) for name in given.columns if is_datetime64_any_dtype(given[name])]
+    else:
+        names = given.column_names
+        moments = [each.name for each in given.schema if pa.types.is_timestamp(each.type)]
+    if TIME in names:
+        return TIME
+    if len(moments) != 1:
+        raise UserError(
+            f"The spine has no {TIME}, and {len(moments)} columns of moments.",
+            f"Name the instant of each question {TIME}.",
+        )
+    return moments[0]
+
+
+def refuse_future(time: str, last: datetime) -> None:
+    """Nothing, if the last moment has come.
+
+    Raises:
+        UserError: it has not.
+    """
+    if last > datetime.now(UTC) + _AHEAD:
+        raise UserError(
+            f"{time} reaches {last:%Y-%m-%dT%H:%MZ}, which is in the future.",
+            "Nothing is known then yet; ask for instants that have passed.",
+        )
+
+
+def key_types(views: Sequence[FeatureView]) -> dict[str, tuple[Any, str]]:
+    """Feast type and the first view that asks, by column that the spine needs."""
+    found: dict[str, tuple[Any, str]] = {}
+    for view in views:
+        for each in view.entity_columns:
+            if each.name != DUMMY_ENTITY_ID:
+                column = view.projection.join_key_map.get(each.name, each.name)
+                found.setdefault(column, (each.dtype, view.name))
+    return found
+
+
+def _named(views: Sequence[FeatureView]) -> str:
+    return ", ".join(dict.fromkeys(view.projection.name_to_use() for view in views))
+
+
+def _arrow(column: Any) -> pa.ChunkedArray:
+    if isinstance(column, pa.ChunkedArray):
+        return column
+    try:
+        return pa.chunked_array([pa.Array.from_pandas(column)])
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise UserError(f"The spine's {column.name} holds values of several types.") from error
+
+
+def _moments(column: Any, name: str) -> pa.ChunkedArray:
+    """The times in microseconds of UTC, parts of one left off."""
+    if isinstance(column, pd.Series):
+        has_zone = getattr(column.dtype, "tz", None) is not None
+        if not is_datetime64_any_dtype(column):
+            is_aware = [getattr(value, "tzinfo", None) is not None for value in column.head(1)]
+            has_zone = isinstance(column.iloc[0], str) or all(is_aware)
+        try:
+            values = _arrow(pd.to_datetime(column, utc=True))
+        except (ValueError, TypeError) as error:
+            raise UserError(f"The spine's {name} holds what is no moment.") from error
+    else:
+        values = column
+        if not pa.types.is_timestamp(values.type):
+            raise UserError(f"The spine's {name} is {values.type}, no moment.")
+        has_zone = values.type.tz is not None
+    if values.null_count:
+        raise UserError(f"{name} is null in {values.null_count} rows of the spine.")
+    if not has_zone and name not in _warned:
+        _warned.add(name)
+        warnings.warn(f"The spine's {name} has no time zone; it is taken as UTC.", UserWarning, stacklevel=2)
+    if values.type.unit == "ns":
+        values = pc.floor_temporal(values, unit="microsecond")
+    return values.cast(pa.timestamp("us", values.type.tz), safe=False).cast(pa.timestamp("us", "UTC"))
+
+
+def _moment(value: pa.Scalar) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value.value)
+
+
+def _typed(values: pa.ChunkedArray, key: str, kind: Any, view: str) -> pa.ChunkedArray:
+    """The key in the type that the view is keyed by.
+
+    Raises:
+        UserError: it holds another type.
+    """
+    found = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    wanted = {String: pa.string(), Int64: pa.int64(), Int32: pa.int64()}.get(kind)
+    if wanted is None or pa.types.is_null(found):
+        return values if wanted is None else values.cast(wanted)
+    is_text = pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found)
+    is_right = is_text if wanted == pa.string() else pa.types.is_integer(found)
+    try:
+        if is_right or (wanted == pa.int64() and pa.types.is_floating(found)):
+            return values.cast(wanted)
+    except pa.ArrowInvalid:
+        pass  # floats that are no whole numbers
+    raise UserError(
+        f"The spine's {key} is {found}; {view} is keyed by {kind}.", "Cast the column; nothing is guessed."
+    )

@@ -1,0 +1,58 @@
+"""Who read feature values, when, for which decision and purpose; never the values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from lakehouse.database import chunks, insert_new
+from lakehouse.ops import Ops, access_log
+
+
+@dataclass(frozen=True)
+class Access:
+    """One read of feature values.
+
+    Attributes:
+        access_id: names the read for good; the same read told twice is kept once.
+        views: by view, the rows served: available_at, revised_at, and to how many entities.
+    """
+
+    access_id: str
+    at: datetime
+    principal: str
+    decision: str
+    purpose: str
+    service: str
+    views: Mapping[str, Any]
+
+
+class AccessLog:
+    """The reads that were logged; nothing is ever changed or taken out here."""
+
+    def __init__(self, ops: Ops) -> None:
+        self._ops = ops
+
+    def add(self, reads: Sequence[Access]) -> int:
+        """How many of the reads were not there yet."""
+        new = 0
+        for chunk in chunks(reads):
+            identities = [each.access_id for each in chunk]
+            counted = select(func.count()).where(access_log.c.access_id.in_(identities))
+            with self._ops.write() as connection:
+                known = connection.execute(counted).scalar_one()
+                insert_new(connection, access_log, [asdict(each) for each in chunk])
+            new += len(set(identities)) - known
+        return new
+
+    def reads(self, decision: str | None = None) -> list[Access]:
+        """The reads, of one decision if it is given, oldest first."""
+        query = select(access_log).order_by(access_log.c.at, access_log.c.access_id)
+        if decision is not None:
+            query = query.where(access_log.c.decision == decision)
+        with self._ops.read() as connection:
+            return [Access(**row) for row in connection.execute(query).mappings()]

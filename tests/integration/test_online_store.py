@@ -1,0 +1,317 @@
+"""Our online store over real Redis servers: the stock layout both ways, order of rows, faults, the log."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from feast import FeatureStore
+from feast.infra.online_stores.redis import RedisOnlineStore
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from feast_plugins.read_log import drain, reading
+from feast_plugins.wire import NULL_MOMENT
+from lakehouse.access_log import AccessLog
+from lakehouse.ops import Ops
+from lakehouse.redis_server import RedisAddress
+from support.online_store import (
+    FEATURES,
+    HOUR,
+    KEY,
+    NOON,
+    WHOLE,
+    Ours,
+    hashes,
+    key_of,
+    protos,
+    quiet,
+    read,
+    row,
+    settings_of,
+    statuses,
+    store_of,
+    view_of,
+    write_rows,
+)
+from validation.errors import SettingError, UserError
+
+OFFERS = "fleet__offers"
+_number = count()
+
+
+@pytest.fixture
+def ours(tmp_path: Path, redis_connection: str) -> Ours:
+    return Ours(settings_of(tmp_path, redis_connection, clock="data"), view_of(tmp_path / "fleet.parquet"))
+
+
+ROWS = (row("P1", NOON, 3, **WHOLE), row("P2", NOON, 4, seen_at=[], drivers=[]), row("P3", NOON, None))
+
+
+def test_hashes_are_those_that_stock_feast_writes(ours: Ours, tmp_path: Path, redis_connection: str) -> None:
+    ours.write(*ROWS)
+    by_columns = hashes(redis_connection)
+    with RedisAddress.parse(redis_connection).client() as client:
+        client.flushall()
+    ours.write_protos(*ROWS)
+    by_values = hashes(redis_connection)
+    with RedisAddress.parse(redis_connection).client() as client:
+        client.flushall()
+    stock = settings_of(
+        Path(ours.config.registry.path.removeprefix("sqlite:///")).parent, redis_connection, ours=False
+    )
+    RedisOnlineStore().online_write_batch(stock, ours.view, protos(ours.view, *ROWS), None)
+    by_stock = {
+        key: {name: b"" if value == NULL_MOMENT else value for name, value in content.items()}
+        for key, content in hashes(redis_connection).items()
+    }
+    assert by_columns == by_values == by_stock
+
+
+def test_each_store_reads_what_the_other_wrote(tmp_path: Path, redis_connection: str) -> None:
+    source = tmp_path / "fleet.parquet"
+    write_rows(source, *ROWS)
+    stores = {
+        name: store_of(settings_of(tmp_path / name, redis_connection, ours=name == "ours"), [view_of(source)])
+        for name in ("stock", "ours")
+    }
+    answers = {}
+    for writer in stores:
+        with RedisAddress.parse(redis_connection).client() as client:
+            client.flushall()
+        with quiet():
+            stores[writer].materialize(NOON - HOUR, NOON)
+            other = "ours" if writer == "stock" else "stock"
+            stores[other].materialize(NOON - 9 * HOUR, NOON - 8 * HOUR)  # nothing: so that it may be read
+        stores["ours"]._get_provider().online_store.state(stores["ours"].config).complete("fleet", NOON)
+        answers[writer] = [read(each, "P1", "P2", "P3", "P1") for each in stores.values()]
+    assert answers["stock"] == answers["ours"]
+    assert answers["ours"][0] == answers["ours"][1]
+    assert answers["ours"][0][OFFERS] == [3, 4, None, 3]
+
+
+def test_of_rows_in_any_order_and_by_any_writer_the_greatest_stays(ours: Ours) -> None:
+    moments = st.sampled_from([NOON - HOUR, NOON, NOON + timedelta(microseconds=1)])
+    created = st.sampled_from([None, NOON, NOON + timedelta(microseconds=1), NOON + HOUR])
+    rows_of = st.tuples(moments, created, st.sampled_from(["columns", "values"]))
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.lists(st.lists(rows_of, min_size=1, max_size=4), min_size=1, max_size=4))
+    def check(batches: list[list[tuple[datetime, datetime | None, str]]]) -> None:
+        provider, told = f"P{next(_number)}", {}
+        for batch in batches:
+            rows = []
+            for moment, revised, _ in batch:
+                number = told.setdefault((moment, revised), len(told))
+                rows.append(row(provider, moment, number) | {"revised_at": revised})
+            (ours.write if batch[0][2] == "columns" else ours.write_protos)(*rows)
+        greatest = max(
+            told,
+            key=lambda each: (each[0], each[1] or datetime.min.replace(tzinfo=NOON.tzinfo)),
+            default=None,
+        )
+        expected = None if greatest is None else (greatest[0], told[greatest])
+        assert ours.offers(provider) == expected
+
+    check()
+
+
+def test_a_row_that_stock_wrote_counts_as_never_revised(
+    ours: Ours, tmp_path: Path, redis_connection: str
+) -> None:
+    stock = settings_of(
+        Path(ours.config.registry.path.removeprefix("sqlite:///")).parent, redis_connection, ours=False
+    )
+    ours.write(row("P1", NOON - HOUR, 1, created=NOON + 9 * HOUR))
+    RedisOnlineStore().online_write_batch(stock, ours.view, protos(ours.view, row("P1", NOON, 2)), None)
+    assert ours.write(row("P1", NOON - HOUR, 3, created=NOON + 10 * HOUR)).older == 1
+    assert ours.write(row("P1", NOON, 4) | {"revised_at": None}).there == 1
+    assert ours.offers("P1") == (NOON, 2)
+    assert ours.write(row("P1", NOON, 5, created=NOON)).written == 1
+    assert ours.offers("P1") == (NOON, 5)
+
+
+def test_a_null_moment_as_stock_writes_it_is_a_null(ours: Ours) -> None:
+    closing = protos(ours.view, row("P1", NOON, None))
+    assert closing[0][1]["tick_at"].SerializeToString() == NULL_MOMENT
+    ours.write_protos(row("P1", NOON, None))
+    assert ours.state.live_keys("fleet") == []
+    RedisOnlineStore().online_write_batch(
+        ours.config, ours.view, protos(ours.view, row("P2", NOON, None)), None
+    )
+    [(_, values)] = ours.store.online_read(ours.config, ours.view, [key_of(ours.view, "P2")])
+    assert {name for name, value in values.items() if value.WhichOneof("val")} == set()
+
+
+def test_a_null_takes_the_place_of_a_value_and_a_closing_row_of_a_life(ours: Ours) -> None:
+    ours.write(row("P1", NOON - HOUR, 3, ratio=0.5), row("P2", NOON - HOUR, 3))
+    ours.write(row("P1", NOON, 4), row("P2", NOON, None))
+    ours.state.complete("fleet", NOON)
+    [(_, first), (_, second)] = ours.store.online_read(
+        ours.config, ours.view, [key_of(ours.view, "P1"), key_of(ours.view, "P2")]
+    )
+    assert (first["offers"].int64_val, first["ratio"].WhichOneof("val")) == (4, None)
+    assert {name for name, value in second.items() if value.WhichOneof("val")} == set()
+    assert ours.state.live_counts("fleet", NOON) == (1, 1)
+    ours.write(row("P2", NOON - HOUR, 3))  # comes late, and brings nobody back
+    assert len(ours.state.live_keys("fleet")) == 1
+    ours.write(row("P2", NOON + HOUR, 1))
+    assert ours.state.live_counts("fleet", NOON + HOUR) == (2, 1)
+
+
+def test_a_marker_moves_forward_only_unless_it_is_forced(ours: Ours) -> None:
+    assert ours.store.complete(ours.config, ours.view, NOON)
+    assert not ours.store.complete(ours.config, ours.view, NOON - HOUR)
+    assert ours.state.complete_through() == {"fleet": NOON}
+    assert ours.store.complete(ours.config, ours.view, NOON - HOUR, force=True)
+    assert ours.state.complete_through() == {"fleet": NOON - HOUR}
+
+
+def test_hashes_go_a_month_after_their_last_row(ours: Ours, redis_connection: str) -> None:
+    ours.write(row("P1", NOON, 1))
+    with RedisAddress.parse(redis_connection).client() as client:
+        [key] = ours.state.live_keys("fleet")
+        assert 29 * 86_400 < client.ttl(key) <= 30 * 86_400
+    ours.store.complete(ours.config, ours.view, NOON + timedelta(days=31))
+    assert ours.state.live_keys("fleet") == []
+
+
+def test_a_hash_is_never_kept_for_less_than_a_value_lives(tmp_path: Path, redis_connection: str) -> None:
+    short = Ours(settings_of(tmp_path, redis_connection, key_ttl_seconds=3_600), view_of(tmp_path / "f"))
+    with pytest.raises(SettingError, match="key_ttl_seconds is 3,600"):
+        short.write(row("P1", NOON, 1))
+
+
+def test_a_null_key_is_refused_before_anything_is_written(ours: Ours, redis_connection: str) -> None:
+    with pytest.raises(UserError, match="provider_id is null in 1 of 2 rows"):
+        ours.write(row("P1", NOON, 1), row("P2", NOON, 1) | {KEY: None})
+    assert hashes(redis_connection) == {}
+
+
+def test_a_view_taken_out_leaves_no_field_behind(ours: Ours, redis_connection: str) -> None:
+    other = Ours(ours.config, view_of(Path("other.parquet"), "other"))
+    ours.write(row("P1", NOON, 1))
+    other.write(row("P1", NOON, 2))
+    ours.store.complete(ours.config, ours.view, NOON)
+    ours.store.delete_table(ours.config, ours.view)
+    with RedisAddress.parse(redis_connection).client() as client:
+        [key] = other.state.live_keys("other")
+        assert len(client.hgetall(key)) == len(FEATURES) + 2
+    assert ours.state.complete_through() == {}
+    assert ours.state.live_keys("fleet") == []
+    assert other.offers("P1") == (NOON, 2)
+
+
+@pytest.fixture
+def served(tmp_path: Path, redis_connection: str) -> FeatureStore:
+    """Two views of which P1 has two rows, served."""
+    source = tmp_path / "fleet.parquet"
+    write_rows(source, row("P1", NOON, 3, created=NOON + HOUR), row("P2", NOON - HOUR, 4))
+    views = [view_of(source), view_of(source, "other")]
+    store = store_of(settings_of(tmp_path, redis_connection, principal="nightly"), views)
+    with quiet():
+        store.materialize(NOON - 2 * HOUR, NOON)
+    return store
+
+
+def test_a_read_is_logged_with_its_rows_decision_and_purpose_once(
+    served: FeatureStore, tmp_path: Path
+) -> None:
+    read(served, "P9")
+    with reading(decision="J7-2", principal="matcher", purpose="dispatch"):
+        read(served, "P1", "P2", "P2", "P9")
+    log, online = AccessLog(Ops(f"sqlite:///{tmp_path}/ops.db")), served._get_provider().online_store
+    link = online.link(served.config)
+    with RedisAddress.parse(link.where).client() as client:
+        held = client.xrange("roadside:test:reads")
+        assert drain(link, "test", log) == 2
+        for identity, fields in held:  # a drain that died before it had taken them out
+            client.xadd("roadside:test:again", fields, id=identity)
+        client.rename("roadside:test:again", "roadside:test:reads")
+    assert drain(link, "test", log) == 0
+    nobody, decision = log.reads()
+    assert (nobody.principal, nobody.decision, nobody.views["fleet"]) == ("nightly", "", [])
+    assert [decision] == log.reads("J7-2")
+    assert (decision.principal, decision.purpose, decision.service) == ("matcher", "dispatch", "board")
+    assert sorted(decision.views) == ["fleet", "other"]
+    assert sorted(decision.views["fleet"], key=lambda each: each["available_at"]) == [
+        {
+            "available_at": (NOON - HOUR).isoformat(),
+            "revised_at": (NOON - HOUR).isoformat(),
+            "entities": 1,
+        },
+        {"available_at": NOON.isoformat(), "revised_at": (NOON + HOUR).isoformat(), "entities": 1},
+    ]
+
+
+def test_reading_asynchronously_answers_and_logs_alike(served: FeatureStore, redis_connection: str) -> None:
+    async def ask() -> Any:
+        with reading(decision="J8"):
+            return await served.get_online_features_async(
+                features=served.get_feature_service("board"),
+                entity_rows=[{KEY: "P1"}, {KEY: "P9"}],
+                full_feature_names=True,
+            )
+
+    with quiet():
+        answer = asyncio.run(ask()).to_dict()
+    assert answer == read(served, "P1", "P9")
+    with RedisAddress.parse(redis_connection).client() as client:
+        assert client.xrange("roadside:test:reads")[-2][1][b"decision"] == b"J8"
+
+
+def test_the_wall_s_clock_finds_an_old_value_expired(tmp_path: Path, redis_connection: str) -> None:
+    source = tmp_path / "fleet.parquet"
+    write_rows(source, row("P1", NOON, 3))
+    by_wall = store_of(settings_of(tmp_path, redis_connection, clock="wall"), [view_of(source)])
+    with quiet():
+        by_wall.materialize(NOON - HOUR, NOON)
+    assert statuses(by_wall, "P1")["offers"] == "OUTSIDE_MAX_AGE"
+
+
+def test_intervals_that_touch_are_kept_as_one(tmp_path: Path, redis_connection: str) -> None:
+    source = tmp_path / "fleet.parquet"
+    write_rows(source, row("P1", NOON, 3))
+    store = store_of(settings_of(tmp_path, redis_connection), [view_of(source)])
+    with quiet():
+        for hour in range(6):
+            store.materialize(NOON + hour * HOUR, NOON + (hour + 1) * HOUR)
+        store.materialize(NOON + 9 * HOUR, NOON + 10 * HOUR)
+    view = store.registry.get_feature_view("fleet", "test")
+    assert [(start, end) for start, end in view.materialization_intervals] == [
+        (NOON, NOON + 6 * HOUR),
+        (NOON + 9 * HOUR, NOON + 10 * HOUR),
+    ]
+    assert view.most_recent_end_time == NOON + 10 * HOUR
+
+
+def test_two_writers_at_once_leave_the_greatest(ours: Ours, tmp_path: Path, redis_connection: str) -> None:
+    providers = 3_000
+    batches = {
+        moment: [row(f"P{number}", NOON + moment * HOUR, moment) for number in range(providers)]
+        for moment in range(4)
+    }
+    errors: list[BaseException] = []
+
+    def work(moments: list[int]) -> None:
+        writer = Ours(settings_of(tmp_path, redis_connection), ours.view)
+        try:
+            for moment in moments:
+                writer.write(*batches[moment])
+        except BaseException as error:
+            errors.append(error)
+
+    workers = [threading.Thread(target=work, args=(moments,)) for moments in ([0, 3, 1], [2, 0, 1])]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not errors
+    found = {ours.offers(f"P{number}") for number in range(0, providers, 50)}
+    assert found == {(NOON + 3 * HOUR, 3)}
+    assert ours.state.live_counts("fleet", NOON + 3 * HOUR) == (providers, providers)
