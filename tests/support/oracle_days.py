@@ -112,9 +112,9 @@ def claims_features(
 
 
 def current_claims(silver: Silver, tick: datetime, corrected: bool) -> list[dict]:
-    """Of each claim, the version with the greatest source time among those known."""
+    """Of each claim, the version with the greatest source time among those known and past."""
     current: dict[str, Landed] = {}
-    versions = known(silver.service_outcomes, tick, corrected)
+    versions = known(known(silver.service_outcomes, tick, corrected), tick, corrected=True)
     for version in sorted(versions, key=lambda each: each.event_timestamp):
         current[version.data["claim_id"]] = version
     return [version.data for version in current.values()]

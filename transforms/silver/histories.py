@@ -20,8 +20,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from transforms.grid import TICKS
-from transforms.known_time import AHEAD
+from transforms.known_time import AHEAD, once_happened
 from validation.clocks import TICK, Interval
 from validation.contract import Table, Type
 from validation.sources.dispatch_events import LIFECYCLE_ORDER
@@ -198,11 +197,10 @@ def changes(dispatch_events: DataFrame, interval: Interval, folds: Mapping[Table
     pass: persist it before using more than one. What is stamped ahead is known once it has happened: at
     the first tick after it.
     """
-    happened = TICKS.instant(TICKS.after(F.col("event_timestamp")))
     inside = (F.col("known_at") > F.lit(interval.start)) & (F.col("known_at") <= F.lit(interval.end))
     events = (
         dispatch_events.where(~F.col("is_late"))
-        .withColumn("known_at", F.greatest("known_at", happened))
+        .withColumn("known_at", once_happened())
         .where(F.col("known_at") <= F.lit(interval.end))
     )
     touched = events.where(inside).select("job_id").distinct()
