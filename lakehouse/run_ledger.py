@@ -177,12 +177,14 @@ class RunLedger:
 
     def holes(self, table: str, interval: Interval) -> list[Interval]:
         """The same, behind the first run of the table that was ever published: what was passed over."""
-        first = select(func.min(runs.c.interval_start)).where(
-            runs.c.table_name == table, runs.c.status.in_(_WAS_PUBLISHED)
-        )
+        firsts = [  # a query a status: each is one step in the index
+            select(func.min(runs.c.interval_start)).where(runs.c.table_name == table, runs.c.status == status)
+            for status in _WAS_PUBLISHED
+        ]
         with self._ops.read() as connection:
-            begun = connection.execute(first).scalar_one()
-        if begun is None or begun >= interval.end:
+            found = [connection.execute(first).scalar_one() for first in firsts]
+        begun = min((each for each in found if each is not None), default=interval.end)
+        if begun >= interval.end:
             return []
         return self.never_made(table, Interval(max(begun, interval.start), interval.end))
 

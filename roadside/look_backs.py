@@ -27,7 +27,7 @@ def require_look_back(runs: RunLedger, step: Step, interval: Interval) -> None:
         (table, hole), *others = holes
         more = f" (and {len(others)} more holes)" if others else ""
         raise NotReady(
-            f"{step.name}: {table} was never made over {hole}{more}, and interval {interval} looks back to it.",
+            f"{step.name}: {table} was never made over {hole}{more}, and {interval} looks back to it.",
             f"Make it first: roadside run --start {hole.start:%Y-%m-%dT%H:%MZ} --end "
             f"{hole.end:%Y-%m-%dT%H:%MZ}.",
         )
