@@ -96,6 +96,13 @@ CLAIMS = tuple(
 )
 
 
+BY_SERVICE: dict[str, str | None] = {
+    "provider_id": "provider_id",
+    "area_id": "area_id",
+    "service_type": "service_type",
+}
+
+
 def dispatch_1d(
     offers: DataFrame,
     assignments: DataFrame,
@@ -121,25 +128,23 @@ def dispatch_1d(
             touched=arrival_evidence.where(known_within(days)),
         ),
     }
-    by_service: dict[str, str | None] = {
-        "provider_id": "provider_id",
-        "area_id": "area_id",
-        "service_type": "service_type",
-    }
-    requested = by_service | {"provider_id": None, "service_type": "requested_service_type"}
-    unserviced = by_service | {"service_type": None}
-    claims = with_request(current_claims(service_outcomes, jobs, days), jobs)
+    requested = BY_SERVICE | {"provider_id": None, "service_type": "requested_service_type"}
     parts = (
-        (known["offers"], OFFERS, by_service),
-        (known["assignments"], ASSIGNMENTS, by_service),
-        (borne_out(arrival_evidence, known["assignments"]), EVIDENCE, by_service),
+        (known["offers"], OFFERS, BY_SERVICE),
+        (known["assignments"], ASSIGNMENTS, BY_SERVICE),
+        (borne_out(arrival_evidence, known["assignments"]), EVIDENCE, BY_SERVICE),
         (known["jobs"], JOBS, requested),
-        (claims, CLAIMS_BEFORE_REQUEST, unserviced | {"area_id": None}),
-        (claims, CLAIMS, unserviced),
     )
-    return tile_rows(
-        [partials(learned, facts, by, BUSINESS_DAYS, days) for learned, facts, by in parts], DISPATCH_1D
-    )
+    made = [partials(learned, facts, by, BUSINESS_DAYS, days) for learned, facts, by in parts]
+    return tile_rows([*made, claimed(service_outcomes, jobs, days)], DISPATCH_1D)
+
+
+def claimed(service_outcomes: DataFrame, jobs: DataFrame, days: Interval) -> DataFrame:
+    """What the days learned and unlearned of claims, by provider and area; partials, not added up."""
+    claims = with_request(current_claims(service_outcomes, jobs, days), jobs)
+    by_area = BY_SERVICE | {"service_type": None}
+    before = partials(claims, CLAIMS_BEFORE_REQUEST, by_area | {"area_id": None}, BUSINESS_DAYS, days)
+    return before.unionByName(partials(claims, CLAIMS, by_area, BUSINESS_DAYS, days))
 
 
 def current_claims(service_outcomes: DataFrame, jobs: DataFrame, days: Interval) -> DataFrame:

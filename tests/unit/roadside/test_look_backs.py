@@ -11,6 +11,7 @@ from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from roadside.graph import step_named
 from roadside.look_backs import require_look_back
+from roadside.runner import Runner
 from validation.clocks import Interval
 from validation.errors import NotReady
 
@@ -39,6 +40,16 @@ def test_a_view_is_not_made_over_a_tile_that_failed_until_that_is_made(runs: Run
         require_look_back(runs, VIEW, days_later)
     publish(runs, CUT - DAY / 3, CUT)
     require_look_back(runs, VIEW, days_later)
+
+
+def test_a_run_over_a_hole_fails_before_anything_is_read(
+    settings: Settings, runs: RunLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(runs, HISTORY.start, CUT - DAY / 3)
+    publish(runs, CUT, HISTORY.end)
+    monkeypatch.setattr(Runner, "prepare", lambda _self: None)
+    (result,) = Runner(settings, None).run(Interval(CUT + 4 * DAY, CUT + 5 * DAY), [VIEW])  # type: ignore[arg-type]
+    assert (result.status, type(result.error)) == ("failed", NotReady)
 
 
 def test_a_daily_table_has_no_hole_where_no_cut_is(runs: RunLedger) -> None:
