@@ -48,6 +48,7 @@ def test_a_run_over_a_hole_fails_before_anything_is_read(
     publish(runs, HISTORY.start, CUT - DAY / 3)
     publish(runs, CUT, HISTORY.end)
     monkeypatch.setattr(Runner, "prepare", lambda _self: None)
+    monkeypatch.setattr("roadside.runner.location_opener", lambda _handle: None)
     (result,) = Runner(settings, None).run(Interval(CUT + 4 * DAY, CUT + 5 * DAY), [VIEW])  # type: ignore[arg-type]
     assert (result.status, type(result.error)) == ("failed", NotReady)
 
