@@ -74,7 +74,7 @@ class Reason(Enum):
         "Look for a changed unit or swapped fields at the producer."
     )
     AHEAD = (
-        "The event is later than its landing by more than the contract allows. "
+        "The event, or what the contract says is past, is later than its landing by more than it allows. "
         "Look at the producer's clock and at the time zone it writes."
     )
 

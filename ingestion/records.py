@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from ingestion.reasons import Problem, Reason
 from validation.contract import Type
 from validation.errors import Defect
-from validation.source import Field, Source
+from validation.source import EARLIEST, FARTHEST, Field, Source
 
 ZONE_RESOLUTION = 7
 
@@ -135,9 +135,10 @@ class Contract:
             if each.required:
                 _require(given, each.path, found)
             columns[each.path] = check(given, each, found)
-            if each.type is not Type.TIMESTAMP:
+            if each.type is Type.TIMESTAMP:
+                self._refuse_beyond(each, columns[each.path], landed_at, found)
+            else:
                 values[each.path] = given
-        self._refuse_ahead(columns[self.source.timestamp], landed_at, found)
         return _kept(found, values, columns, canonical)
 
     def _open_containers(
@@ -165,13 +166,13 @@ class Contract:
             for name in each.keys() - known:
                 found.unknown.setdefault(position, []).append(((*path, name), each[name]))
 
-    def _refuse_ahead(self, moments: pa.Array, landed_at: datetime, found: _Findings) -> None:
-        limit = pa.scalar(landed_at + self.source.ahead, moments.type)
-        latest = pc.max(moments)
-        if latest.is_valid and pc.greater(latest, limit).as_py():
-            for position, is_ahead in enumerate(pc.greater(moments, limit).to_pylist()):
-                if is_ahead:
-                    found.refuse(position, Reason.AHEAD, self.source.timestamp)
+    def _refuse_beyond(self, each: Field, moments: pa.Array, landed_at: datetime, found: _Findings) -> None:
+        """Refuse the moments that lie ahead of the landing, if they must not, or out of all bounds."""
+        is_past = each.is_past or each.path == self.source.timestamp
+        limit, reason = (self.source.ahead, Reason.AHEAD) if is_past else (FARTHEST, Reason.OUT_OF_BOUNDS)
+        first, last = (pa.scalar(moment, moments.type) for moment in (EARLIEST, landed_at + limit))
+        _refuse_positions(pc.greater(moments, last), reason, each.path, found)
+        _refuse_positions(pc.less(moments, first), Reason.OUT_OF_BOUNDS, each.path, found)
 
 
 _EMPTY: Record = {}
@@ -337,6 +338,13 @@ def _refuse_where(
         if value is not None and is_wrong(value):
             found.refuse(position, reason, path)
             values[position] = None
+
+
+def _refuse_positions(is_wrong: pa.Array, reason: Reason, path: str, found: _Findings) -> None:
+    if pc.any(is_wrong).as_py():
+        for position, refused in enumerate(is_wrong.to_pylist()):
+            if refused:
+                found.refuse(position, reason, path)
 
 
 _UTC_MICROSECONDS = pa.timestamp("us", tz="UTC")

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from lakehouse.database import changed_rows
 from lakehouse.ops import Ops, runs
@@ -159,20 +159,34 @@ class RunLedger:
 
     def never_made(self, table: str, interval: Interval) -> list[Interval]:
         """The parts of the interval over which no run was ever published, of whatever code; in order."""
-        query = (
-            select(runs.c.interval_start, runs.c.interval_end)
-            .where(runs.c.table_name == table, _overlaps(interval), runs.c.status.in_(_WAS_PUBLISHED))
-            .order_by(runs.c.interval_start)
+        was_made = and_(runs.c.table_name == table, _overlaps(interval), runs.c.status.in_(_WAS_PUBLISHED))
+        reached = func.max(runs.c.interval_end).over(order_by=runs.c.interval_start, rows=(None, -1))
+        made = (
+            select(runs.c.interval_start.label("start"), reached.label("reached")).where(was_made).subquery()
         )
-        parts, reached = [], interval.start
+        behind = or_(made.c.reached.is_(None), made.c.start > made.c.reached)
         with self._ops.read() as connection:
-            for start, end in connection.execute(query):
-                if start > reached:
-                    parts.append(Interval(reached, start))
-                reached = max(reached, end)
-        if reached < interval.end:
-            parts.append(Interval(reached, interval.end))
-        return parts
+            rows = connection.execute(select(made).where(behind).order_by(made.c.start)).all()
+            last = connection.execute(select(func.max(runs.c.interval_end)).where(was_made)).scalar_one()
+        edges = [(row.reached or interval.start, row.start) for row in rows]
+        return [
+            Interval(start, end)
+            for start, end in [*edges, (last or interval.start, interval.end)]
+            if start < end
+        ]
+
+    def holes(self, table: str, interval: Interval) -> list[Interval]:
+        """The same, behind the first run of the table that was ever published: what was passed over."""
+        firsts = [  # a query a status: each is one step in the index
+            select(func.min(runs.c.interval_start)).where(runs.c.table_name == table, runs.c.status == status)
+            for status in _WAS_PUBLISHED
+        ]
+        with self._ops.read() as connection:
+            found = [connection.execute(first).scalar_one() for first in firsts]
+        begun = min((each for each in found if each is not None), default=interval.end)
+        if begun >= interval.end:
+            return []
+        return self.never_made(table, Interval(max(begun, interval.start), interval.end))
 
     def may_hold_rows(self, table: str, interval: Interval, before: str = "") -> bool:
         """Whether a run over (part of) the interval may have left rows: it wrote some, or was cut off.

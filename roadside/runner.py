@@ -39,6 +39,7 @@ from lakehouse.vault import handle_of
 from roadside.graph import STEPS, Edge, Step, downstream, sources_read
 from roadside.holds import completeness_of
 from roadside.locations import location_opener
+from roadside.look_backs import require_look_back
 from transforms.features.revisions import content, known_in, newest_revisions, revised_rows
 from transforms.grid import HELD_MEMORY, HELD_MEMORY_DAILY
 from validation.clocks import TICK, TICK_DELAY, Interval, daily_available_at
@@ -236,6 +237,7 @@ class Runner:
             return StepResult(
                 step.name, interval, "skipped", {run.table: run.rows or 0 for run in done if run is not None}
             )
+        require_look_back(self.runs, step, interval)
         is_new = any(self.runs.never_made(name, interval) for name in step.writes)
         # Before the first change is published, lest a run that dies behind it leaves what reads it as it was;
         # and after the last, for what was made of it meanwhile.

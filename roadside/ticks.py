@@ -13,7 +13,8 @@ from validation.clocks import TICK, Interval
 from validation.errors import NotReady
 
 HOLES_MENDED = timedelta(hours=48)
-"""How far back a tick that failed is made up for by itself; older holes `roadside status` names."""
+"""How far back a tick that failed is made up for by itself. An older hole `roadside status` names, and no
+table whose look-back reaches it is made any further before `roadside run` has filled it."""
 
 
 def ticks_due(ops: Ops, until: datetime) -> list[Interval]:

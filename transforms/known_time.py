@@ -7,6 +7,7 @@ from datetime import timedelta
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from transforms.grid import TICKS
 from validation.clocks import Interval
 from validation.source import Source
 
@@ -17,6 +18,11 @@ AHEAD = timedelta(hours=1)
 def known_within(interval: Interval) -> Column:
     """Whether the row's tick lies in the interval: start < known_at <= end."""
     return (F.col("known_at") > F.lit(interval.start)) & (F.col("known_at") <= F.lit(interval.end))
+
+
+def once_happened(moment: str = "event_timestamp") -> Column:
+    """The row's tick, or the first one after a moment if that is later: what is stamped ahead waits."""
+    return F.greatest("known_at", TICKS.instant(TICKS.after(F.col(moment))))
 
 
 def is_late(source: Source) -> Column:

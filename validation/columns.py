@@ -113,7 +113,11 @@ _STATE = (
     Column("accepted_at", _T, "When the provider said yes.", "UTC"),
     Column("is_channel_derived", _B, "The channel was not given and was derived."),
     Column("is_offer_id_derived", _B, "The offer id was not given and was derived."),
-    Column("is_immediate", _B, "The job has no appointment."),
+    Column(
+        "is_immediate",
+        _B,
+        "The job's request is known and it has no appointment; false where the request is known no more.",
+    ),
     Column("requested_at", _T, "When the member asked.", "UTC"),
     Column("accepted_landed_at", _T, "Stamp of the object that brought the acceptance.", "UTC"),
     Column("is_backdated", _B, "The acceptance landed more than 15 minutes after its own time."),

@@ -6,11 +6,16 @@ The contract decides validity once, at ingestion (`ingestion.records`), under it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from validation.columns import COLUMNS
 from validation.contract import Type
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+FARTHEST = timedelta(days=5 * 366)
+"""No record's moment lies before the one, or further than the other past its landing: what does is a
+sentinel (9999-12-31, 0001-01-01) or a slip of the pen, and is quarantined."""
 
 
 class Treatment(Enum):
@@ -31,6 +36,8 @@ class Field:
         subject: kind of subject whose salt makes the token (`member`, `driver`).
         vocabulary: values the contract lists; others are kept, flagged and counted.
         low, high: closed bounds; outside, the record is quarantined.
+        is_past: a moment that has come when the record lands; if it is later than the source's `ahead`
+            past the landing, the record is quarantined. The source's timestamp always is.
     """
 
     path: str
@@ -41,6 +48,7 @@ class Field:
     vocabulary: frozenset[str] = frozenset()
     low: float | None = None
     high: float | None = None
+    is_past: bool = False
 
     @property
     def type(self) -> Type:
@@ -69,7 +77,7 @@ class Source:
         timestamp: path of the field that is the record's `event_timestamp`.
         subjects: (kind, key paths), the first whose paths are all present owns the sealed payload.
         late: events older than this when known enter no state and no feature.
-        ahead: events later than this past their landing are quarantined.
+        ahead: events (and other moments that are past) later than this past their landing are quarantined.
         heartbeat: the producer sends an object, be it empty, in each such slot of a tick; a tick that
             lacks one is held (`lakehouse.completeness`). It divides 15 minutes, or is longer.
     """

@@ -17,7 +17,7 @@ from pathlib import Path
 from validation.contract import Between, Check, Column, OneOf, Rule, Table
 from validation.contracts import TABLES
 from validation.contracts.features.feature_table import FEATURE_CLOCKS
-from validation.source import Field, Source
+from validation.source import EARLIEST, FARTHEST, Field, Source
 from validation.sources import SOURCES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "tables"
@@ -168,6 +168,9 @@ def _source_parts(source: Source) -> Iterable[str]:
     places = [
         f"`{place.latitude}`, `{place.longitude}` → `{place.column}` (H3 r7)" for place in source.places
     ]
+    past = " or ".join(
+        [f"`{source.timestamp}`", *(f"`{each.path}`" for each in source.fields if each.is_past)]
+    )
     yield _rows(
         ("", ""),
         (
@@ -175,7 +178,9 @@ def _source_parts(source: Source) -> Iterable[str]:
             ("**Contract version**", str(source.version)),
             ("**Event time**", f"`{source.timestamp}`"),
             ("**Late**", f"older than {_span(source.late)} when known: kept, enters no state and no feature"),
-            ("**Ahead**", f"more than {_span(source.ahead)} past its landing: quarantined"),
+            ("**Ahead**", f"{past} more than {_span(source.ahead)} past the landing: quarantined"),
+            ("**Other moments**", f"before {EARLIEST:%Y-%m-%d} or more than {_span(FARTHEST)} past the "
+             "landing: quarantined"),
             ("**Heartbeat**", f"expected every {_span(source.heartbeat)}"),
             ("**Sealed payload belongs to**", owners),
             ("**Places**", "; ".join(places) or "none"),

@@ -31,8 +31,8 @@ def promise_context(inputs: pd.DataFrame) -> pd.DataFrame:
     compares promise and area at the acceptance and falls from there. promise_extension_count is
     job_state_15m's own: Feast drops an output that is named like an input.
     """
-    promised, decided = (
-        pd.to_datetime(inputs[name], utc=True)
+    promised, decided = (  # a promise beyond pandas' years is none, and leaves the others theirs
+        pd.to_datetime(inputs[name], utc=True, errors="coerce")
         for name in ("job_state_15m__promised_arrival_at", "job_decision_at")
     )
     remaining = (promised - decided).dt.total_seconds() / 60

@@ -120,6 +120,7 @@ def test_offers_assignments_and_the_job_equal_the_oracle(records: list[Landed]) 
             row["accepted_at"],
             row["dispatch_channel"],
             row["response_seconds"],
+            row["is_immediate"],
         )
         for key, row in made.items()
     } == {
@@ -131,6 +132,7 @@ def test_offers_assignments_and_the_job_equal_the_oracle(records: list[Landed]) 
             shown(offer.accepted_at),
             offer.dispatch_channel,
             offer.response_seconds,
+            offer.is_immediate_roadside,  # no job here is of another kind
         )
         for key, offer in wanted.offers.items()
     }

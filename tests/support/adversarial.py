@@ -132,7 +132,7 @@ class Adversary:
             "provider_id": pick(_PROVIDERS),
             "submitted_at": (landed_at - pick([HOUR, timedelta(days=2)])).isoformat(),
             "source_updated_at": updated,
-            "billed_amount_usd": pick([None, 80.5, 120.25]),
+            "billed_usd": pick([None, 80.5, 120.25]),
             "nps": pick([None, 0, 9]),
         }
         return "service_outcomes", landed_at, {k: v for k, v in data.items() if v is not None}

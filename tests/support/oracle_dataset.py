@@ -77,7 +77,7 @@ def eta_v1(
 
 def left_out(assignment: Assignment, job: Job) -> str | None:
     """The first filter that takes the assignment out; None if it stays."""
-    if job.fact("scheduled_for", assignment.accepted_at) is not None:
+    if not job.is_immediate_at(assignment.accepted_at):
         return "scheduled"
     if job.fact("job_kind", assignment.accepted_at) not in (None, "roadside", "accident"):
         return "second_tow"

@@ -112,9 +112,13 @@ def claims_features(
 
 
 def current_claims(silver: Silver, tick: datetime, corrected: bool) -> list[dict]:
-    """Of each claim, the version with the greatest source time among those known; corrected: of all."""
+    """Of each claim, the version with the greatest source time among those known and past.
+
+    As corrected: among all that ever came, as the claim was stated in the end.
+    """
     current: dict[str, Landed] = {}
-    versions = silver.service_outcomes if corrected else known(silver.service_outcomes, tick)
+    past = known(known(silver.service_outcomes, tick), tick, corrected=True)
+    versions = silver.service_outcomes if corrected else past
     for version in sorted(versions, key=lambda each: each.event_timestamp):
         current[version.data["claim_id"]] = version
     return [version.data for version in current.values()]

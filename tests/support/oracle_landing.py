@@ -14,9 +14,10 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from support.oracle_records import EVENT_TIME, Landed, parse_time
+from support.oracle_records import Landed, parse_time
 
 AHEAD = timedelta(hours=1)
+EARLIEST, FARTHEST = datetime(2000, 1, 1, tzinfo=UTC), timedelta(days=5 * 366)
 REQUIRED = {
     "dispatch_events": ("event_id", "job_id", "event_type", "event_timestamp"),
     "provider_status": ("event_id", "provider_id", "driver_id", "status", "event_timestamp"),
@@ -31,8 +32,10 @@ NUMBERS = {  # with their lowest and highest value
 }
 NUMBERS_OF_SOURCE = {
     "gps_pings": {"speed_kmh": (0.0, inf), "accuracy_m": (-inf, inf), "heading": (-inf, inf)},
-    "traffic_speeds": {"speed_kmh": (-inf, inf), "free_flow_kmh": (-inf, inf), "sample_count": (-inf, inf)},
+    "traffic_speeds": {"speed_kmh": (-inf, 400), "free_flow_kmh": (-inf, 400), "sample_count": (0, 1e6)},
+    "service_outcomes": {"billed_usd": (0, 1e6), "tow_km": (0, 1e5), "nps": (0, 10)},
 }
+PAST = ("source_updated_at", "submitted_at", "measured_at", "event_timestamp")
 LISTS = ("equipment",)
 LONGEST_LINE = 1 << 20
 SOURCES = tuple(REQUIRED)
@@ -44,8 +47,8 @@ def records_from_landing(
     """The good records of the objects under root/landing, in key order.
 
     Lines that the platform quarantines (truncated, not JSON, not an object, a required field absent
-    or of another type, more than an hour ahead) are left out. known_at overrides, by object key, the
-    tick that the stamp gives.
+    or of another type, out of bounds, more than an hour ahead) are left out. known_at overrides, by
+    object key, the tick that the stamp gives.
     """
     records = []
     for source in sources:
@@ -79,15 +82,17 @@ def is_valid(source: str, data: dict[str, Any], landed_at: datetime) -> bool:
     for name, value in data.items():
         if value is None:
             continue
-        if name.endswith(("_timestamp", "_at", "scheduled_for")) and not _is_time(value):
-            return False
+        if name.endswith(("_timestamp", "_at", "scheduled_for")):
+            latest = landed_at + (AHEAD if name in PAST else FARTHEST)
+            if not _is_time_within(value, EARLIEST, latest):
+                return False
         if name.endswith(("_id", "_type")) and not isinstance(value, str):
             return False
         if name in numbers and not _is_number_within(value, *numbers[name]):
             return False
         if name in LISTS and not _is_list_of_texts(value):
             return False
-    return parse_time(data[EVENT_TIME[source]]) - landed_at <= AHEAD
+    return True
 
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any] | None]]:
@@ -170,12 +175,11 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
-def _is_time(value: Any) -> bool:
+def _is_time_within(value: Any, earliest: datetime, latest: datetime) -> bool:
     try:
-        parse_time(value)
-    except (TypeError, ValueError):
+        return earliest <= parse_time(value) <= latest
+    except (TypeError, ValueError, OverflowError):
         return False
-    return True
 
 
 def _is_number_within(value: Any, lowest: float, highest: float) -> bool:

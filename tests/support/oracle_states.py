@@ -140,9 +140,13 @@ class Job:
         latitude, longitude = self.fact("latitude", at), self.fact("longitude", at)
         return None if latitude is None or longitude is None else (latitude, longitude)
 
+    def is_immediate_at(self, at: datetime | None = None) -> bool:
+        """A request is known, and no appointment was stated (up to a moment)."""
+        return self.requested_at is not None and self.fact("scheduled_for", at) is None
+
     def is_immediate_roadside_at(self, at: datetime | None = None) -> bool:
         """Demand now: no appointment, and roadside (or nothing said)."""
-        return self.fact("scheduled_for", at) is None and self.fact("job_kind", at) in (None, "roadside")
+        return self.is_immediate_at(at) and self.fact("job_kind", at) in (None, "roadside")
 
     @cached_property
     def is_immediate_roadside(self) -> bool:

@@ -44,7 +44,7 @@ def _assignment(assignment: Assignment, job: Job, offers: dict[str, Any]) -> dic
         "is_backdated": assignment.is_backdated,
         "is_gone_on_arrival": assignment.gone_on_arrival_at is not None,
         "dispatch_channel": offer.dispatch_channel if offer else None,
-        "is_immediate": job.fact("scheduled_for", at) is None,
+        "is_immediate": job.is_immediate_at(at),
         "job_kind": job.fact("job_kind", at),
         "service_type": job.fact("service_type", at),
         "program_id": job.fact("program_id", at),

@@ -126,7 +126,7 @@ def zone_demand_15m(silver: Silver, zone_id: str, tick: datetime, corrected: boo
 
 def is_demand(job: Job) -> bool:
     """Requested, for now, at the roadside."""
-    return job.requested_at is not None and job.is_immediate_roadside
+    return job.is_immediate_roadside
 
 
 def requests(jobs: list[Job], window: Window) -> int:

@@ -112,7 +112,7 @@ class Stories:
             "provider_id": provider_id,
             "submitted_at": submitted.isoformat(),
             "source_updated_at": submitted.isoformat(),
-            "billed_amount_usd": self.random.choice([80.5, 120.25]),
+            "billed_usd": self.random.choice([80.5, 120.25]),
             "nps": self.random.choice([None, 0, 9]),
         }
         return "service_outcomes", submitted, {k: v for k, v in data.items() if v is not None}

@@ -38,7 +38,11 @@ ETA_V1 = DatasetSpec(
         "service_type": "service_type",
     },
     filters=(
-        Filter("scheduled", "is_immediate", "The job has an appointment: it does not wait."),
+        Filter(
+            "scheduled",
+            "is_immediate",
+            "The job has an appointment, or no request of it is known: it does not wait.",
+        ),
         Filter(
             "second_tow",
             "coalesce(job_kind, 'roadside') IN ('roadside', 'accident')",

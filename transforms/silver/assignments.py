@@ -72,7 +72,7 @@ def _assignment(history: History, accepted: Event, events: list[Event]) -> Row:
         "ended_at": end.event_timestamp if end else None,
         "end_reason": (end_reason(end) if end else None) or "open",
         "dispatch_channel": (offered.dispatch_channel if offered else None) or accepted.dispatch_channel,
-        "is_immediate": history.stated("scheduled_for", accepted) is None,
+        "is_immediate": history.is_immediate(accepted),
         "job_kind": history.stated("job_kind", accepted),
         "service_type": history.stated("service_type", accepted),
         "program_id": history.stated("program_id", accepted),

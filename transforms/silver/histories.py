@@ -8,10 +8,11 @@ of events; this module brings them their lists and keeps what changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -20,15 +21,17 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from transforms.grid import TICKS
-from transforms.known_time import AHEAD
+from transforms.known_time import AHEAD, once_happened
 from validation.clocks import TICK, Interval
 from validation.contract import Table, Type
 from validation.sources.dispatch_events import LIFECYCLE_ORDER
 from validation.spark_schema import struct_of
 
 STATE_LOOK_BACK = timedelta(days=10)
-"""A job's state at T folds its events known in (T - 10 days, T]: 8 days of lateness and a job of two."""
+"""A job's state at T folds its events known in (T - 10 days, T]: 8 days of lateness and a job of two.
+
+What was said before is not known any more: a job whose request is among it was an appointment, has no
+place, service or program, and is not immediate."""
 
 LOOK_BACK = 2 * STATE_LOOK_BACK + AHEAD + TICK
 """Reading this far back suffices: a row is compared with a state at most STATE_LOOK_BACK older, and what
@@ -103,27 +106,86 @@ class History:
 
     def first(self, *event_types: str) -> Event | None:
         """The first event of these types."""
-        return next((event for event in self.events if event.event_type in event_types), None)
+        firsts = [self._places[each][0] for each in event_types if each in self._places]
+        return self.events[min(firsts)] if firsts else None
+
+    def next(self, event_type: str, after: Event) -> Event | None:
+        """The first event of the type behind another one."""
+        places = self._places.get(event_type, [])
+        place = bisect_right(places, self.place(after))
+        return self.events[places[place]] if place < len(places) else None
+
+    def of_offer(self, offer_key: str | None) -> Sequence[Event]:
+        """The events of the offer (of none, if no key is given), in order."""
+        return self._of_offer.get(offer_key, ())
+
+    def place(self, event: Event) -> int:
+        """Where the event stands in the order."""
+        return self._place[id(event)]
 
     def offered(self, answer: Event) -> Event | None:
         """The offer that the event answers."""
-        of = (e for e in self.events if e.event_type == "offered" and e.offer_key == answer.offer_key)
-        return next(of, None)
+        return self._offered.get(answer.offer_key)
 
     def provider_of(self, accepted: Event) -> str | None:
         """Who accepted: the one that the acceptance names, else the one that was asked."""
         asked = self.offered(accepted)
         return accepted.provider_id or (asked.provider_id if asked else None)
 
+    @property
+    def is_requested(self) -> bool:
+        """Whether a request is known."""
+        return "requested" in self._places
+
+    def is_immediate(self, upto: Event | None = None) -> bool:
+        """Whether the job is known to have no appointment: requested, and none stated (upto an event)."""
+        return self.is_requested and self.stated("scheduled_for", upto) is None
+
     def stated(self, name: str, upto: Event | None = None) -> Any:
         """The fact as last stated, at or before an event if one is given; None if never."""
-        value = None
+        places, values = self._statements(name)
+        last = len(places) if upto is None else bisect_right(places, self.place(upto))
+        return values[last - 1] if last else None
+
+    # A job may have thousands of events, and each of its offers asks all of these.
+
+    @cached_property
+    def _place(self) -> dict[int, int]:
+        return {id(event): place for place, event in enumerate(self.events)}
+
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for place, event in enumerate(self.events):
+            found.setdefault(event.event_type, []).append(place)
+        return found
+
+    @cached_property
+    def _of_offer(self) -> dict[str | None, list[Event]]:
+        found: dict[str | None, list[Event]] = {}
         for event in self.events:
-            stated = getattr(event, name)
-            value = value if stated is None else stated
-            if event is upto:
-                break
-        return value
+            found.setdefault(event.offer_key, []).append(event)
+        return found
+
+    @cached_property
+    def _offered(self) -> dict[str | None, Event]:
+        found: dict[str | None, Event] = {}
+        for event in self.events:
+            if event.event_type == "offered":
+                found.setdefault(event.offer_key, event)
+        return found
+
+    @cached_property
+    def _stated(self) -> dict[str, tuple[list[int], list[Any]]]:
+        return {}
+
+    def _statements(self, name: str) -> tuple[list[int], list[Any]]:
+        """Where the fact was stated, and as what."""
+        if name not in self._stated:
+            stated = [(place, getattr(event, name)) for place, event in enumerate(self.events)]
+            given = [(place, value) for place, value in stated if value is not None]
+            self._stated[name] = [place for place, _ in given], [value for _, value in given]
+        return self._stated[name]
 
 
 def history_of(job_id: str, events: Iterable[Event]) -> History:
@@ -198,11 +260,10 @@ def changes(dispatch_events: DataFrame, interval: Interval, folds: Mapping[Table
     pass: persist it before using more than one. What is stamped ahead is known once it has happened: at
     the first tick after it.
     """
-    happened = TICKS.instant(TICKS.after(F.col("event_timestamp")))
     inside = (F.col("known_at") > F.lit(interval.start)) & (F.col("known_at") <= F.lit(interval.end))
     events = (
         dispatch_events.where(~F.col("is_late"))
-        .withColumn("known_at", F.greatest("known_at", happened))
+        .withColumn("known_at", once_happened())
         .where(F.col("known_at") <= F.lit(interval.end))
     )
     touched = events.where(inside).select("job_id").distinct()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from transforms.silver.histories import ANSWERS, ARRIVALS, CLOSINGS, RETRACTIONS, Event, History, Row
 
@@ -36,11 +37,33 @@ def staged(history: History) -> Iterator[tuple[str, int | None, str | None]]:
     Incomplete is not illegal (DOMAIN 2.3).
     """
     stage, since, active = "unassigned", None, None
-    for position, event in enumerate(history.events):
+    before = _Before()
+    for event in history.events:
         moved, active = _move(event, active)
         if moved is not None:
             stage, since = moved, event.event_timestamp
-        yield stage, since, _illegal(event, history.events[:position])
+        yield stage, since, _illegal(event, before)
+        before.add(event)
+
+
+@dataclass
+class _Before:
+    """What had happened before an event, as far as it makes one illegal."""
+
+    asked: set[str | None] = field(default_factory=set)
+    offers: set[str | None] = field(default_factory=set)
+    is_accepted: bool = False
+    taken_back: set[str | None] = field(default_factory=set)
+
+    def add(self, event: Event) -> None:
+        """Take in the next event."""
+        if event.event_type == "offered":
+            self.asked.add(event.provider_id)
+            self.offers.add(event.offer_key)
+        elif event.event_type == "accepted":
+            self.is_accepted = True
+        elif event.event_type == "unassigned" and event.assignment_key is not None:
+            self.taken_back.add(event.assignment_key)
 
 
 def _move(event: Event, active: str | None) -> tuple[str | None, str | None]:
@@ -59,18 +82,12 @@ def _move(event: Event, active: str | None) -> tuple[str | None, str | None]:
     return ("closed" if kind in CLOSINGS else None), active
 
 
-def _illegal(event: Event, before: tuple[Event, ...]) -> str | None:
-    if event.event_type == "accepted" and not any(
-        earlier.event_type == "offered"
-        and (earlier.provider_id == event.provider_id or earlier.offer_key == event.offer_key)
-        for earlier in before
-    ):
+def _illegal(event: Event, before: _Before) -> str | None:
+    is_asked = event.provider_id in before.asked or event.offer_key in before.offers
+    if event.event_type == "accepted" and not is_asked:
         return NEVER_OFFERED
-    if event.event_type == "on_scene" and not any(e.event_type == "accepted" for e in before):
+    if event.event_type == "on_scene" and not before.is_accepted:
         return BEFORE_ACCEPTANCE
-    if event.event_type in ARRIVALS and any(
-        earlier.event_type == "unassigned" and earlier.assignment_key == event.assignment_key is not None
-        for earlier in before
-    ):
+    if event.event_type in ARRIVALS and event.assignment_key in before.taken_back:
         return ALREADY_UNASSIGNED
     return None

@@ -20,7 +20,7 @@ def job_waits(history: History) -> Iterator[Row]:
             "wait_seq": seq,
             "wait_started_at": started_at,
             "wait_ended_at": ended_at,
-            "is_immediate": history.stated("scheduled_for") is None,
+            "is_immediate": history.is_immediate(),
             "job_kind": history.stated("job_kind"),
             "program_id": history.stated("program_id"),
             "zone_id": zone_id,

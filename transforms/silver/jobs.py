@@ -38,7 +38,7 @@ def jobs(history: History) -> Iterator[Row]:
     yield {
         "job_id": history.job_id,
         "requested_at": _at(requested),
-        "is_immediate": history.stated("scheduled_for") is None,
+        "is_immediate": history.is_immediate(),
         "requested_service_type": requested.service_type if requested else None,
         **{name: history.stated(name) for name in _LAST_STATED},
         "zone_id": zone_id,

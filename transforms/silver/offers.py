@@ -59,7 +59,7 @@ def _offer(history: History, offered: Event) -> Row:
         "response_seconds": seconds,
         "accepted_at": answer.event_timestamp if answer and said_yes else None,
         "reason_code": answer.reason_code if answer and answer.event_type in ANSWERS else None,
-        "is_immediate": history.stated("scheduled_for", offered) is None,
+        "is_immediate": history.is_immediate(offered),
         "job_kind": history.stated("job_kind", offered),
         "service_type": history.stated("service_type", offered),
         "program_id": history.stated("program_id", offered),
@@ -74,16 +74,14 @@ def _offer(history: History, offered: Event) -> Row:
 
 def _answer(history: History, offered: Event) -> tuple[Event | None, str | None, bool]:
     """The first answer (or cancel after the offer), the channel given, and whether the ETA was rejected."""
-    answer, channel = None, offered.dispatch_channel
-    is_after, rejected = False, False
-    for event in history.events:
-        is_mine = event.offer_key == offered.offer_key
-        is_answer = is_mine and event.event_type in ANSWERS
-        if answer is None and (is_answer or (is_after and event.event_type == "cancelled")):
-            answer = event
-        elif answer is not None and is_mine and event.event_type == "eta_rejected":
-            rejected = True
-        if is_answer:
-            channel = channel or event.dispatch_channel
-        is_after = is_after or event is offered
+    mine = history.of_offer(offered.offer_key)
+    answers = [event for event in mine if event.event_type in ANSWERS]
+    closings = (answers[0] if answers else None, history.next("cancelled", offered))
+    answer = min((event for event in closings if event is not None), key=history.place, default=None)
+    channel = offered.dispatch_channel
+    for event in answers:
+        channel = channel or event.dispatch_channel
+    rejected = answer is not None and any(
+        event.event_type == "eta_rejected" and history.place(event) > history.place(answer) for event in mine
+    )
     return answer, channel, rejected

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from transforms.grid import BUSINESS_DAYS
-from transforms.known_time import known_within, span
+from transforms.known_time import AHEAD, known_within, once_happened, span
 from transforms.silver.histories import STATE_LOOK_BACK
 from transforms.tiles.measures import (
     ACCEPTED,
@@ -36,11 +36,12 @@ LOOK_BACK = HORIZON + DAY_OF_TICKS
 CLAIM_HORIZON = timedelta(days=92)
 """A claim's version is compared with one known at most so long before: what lies further back was
 submitted before the longest window, 90 business days."""
-CLAIM_LOOK_BACK = CLAIM_HORIZON + DAY_OF_TICKS
+CLAIM_LOOK_BACK = CLAIM_HORIZON + DAY_OF_TICKS + AHEAD + TICK
+"""What is stamped ahead landed at most AHEAD and a tick before it is known."""
 
 JOB_AREA_HORIZON = timedelta(days=120)
 """A claim finds its job's area if the job was known at most this long before the claim (invoices
-are due within 60 days, disputes 30 more; DOMAIN section 1)."""
+are due within 60 days, disputes 30 more; DOMAIN section 1), or at most CLAIM_HORIZON after it."""
 JOB_LOOK_BACK = CLAIM_LOOK_BACK + JOB_AREA_HORIZON
 
 
@@ -80,12 +81,26 @@ JOBS = (
     ),
 )
 HAS_NPS, HAS_BILL = pc.field("nps").is_valid(), pc.field("billed_cents").is_valid()
-CLAIMS = (
-    Fact("nps", (SUBMITTED,), HAS_NPS),
-    Fact("nps_points", (SUBMITTED,), HAS_NPS, amount="nps"),
-    Fact("billed", (SUBMITTED,), HAS_BILL),
-    Fact("billed_cents", (SUBMITTED,), HAS_BILL, amount="billed_cents"),
+_CLAIMED: tuple[tuple[str, pc.Expression, str | None], ...] = (
+    ("nps", HAS_NPS, None),
+    ("nps_points", HAS_NPS, "nps"),
+    ("billed", HAS_BILL, None),
+    ("billed_cents", HAS_BILL, "billed_cents"),
 )
+CLAIMS_BEFORE_REQUEST = tuple(
+    Fact(measure, (SUBMITTED,), when, ended=REQUESTED, amount=amount) for measure, when, amount in _CLAIMED
+)
+"""Of no area: as long as no request of the job is known, or none had been made."""
+CLAIMS = tuple(
+    Fact(measure, (SUBMITTED, REQUESTED), when, amount=amount) for measure, when, amount in _CLAIMED
+)
+
+
+BY_SERVICE: dict[str, str | None] = {
+    "provider_id": "provider_id",
+    "area_id": "area_id",
+    "service_type": "service_type",
+}
 
 
 def dispatch_1d(
@@ -113,35 +128,43 @@ def dispatch_1d(
             touched=arrival_evidence.where(known_within(days)),
         ),
     }
-    by_service: dict[str, str | None] = {
-        "provider_id": "provider_id",
-        "area_id": "area_id",
-        "service_type": "service_type",
-    }
-    requested = by_service | {"provider_id": None, "service_type": "requested_service_type"}
-    unserviced = by_service | {"service_type": None}
+    requested = BY_SERVICE | {"provider_id": None, "service_type": "requested_service_type"}
     parts = (
-        (known["offers"], OFFERS, by_service),
-        (known["assignments"], ASSIGNMENTS, by_service),
-        (borne_out(arrival_evidence, known["assignments"]), EVIDENCE, by_service),
+        (known["offers"], OFFERS, BY_SERVICE),
+        (known["assignments"], ASSIGNMENTS, BY_SERVICE),
+        (borne_out(arrival_evidence, known["assignments"]), EVIDENCE, BY_SERVICE),
         (known["jobs"], JOBS, requested),
-        (with_area(current_claims(service_outcomes, days), jobs), CLAIMS, unserviced),
     )
-    return tile_rows(
-        [partials(learned, facts, by, BUSINESS_DAYS, days) for learned, facts, by in parts], DISPATCH_1D
-    )
+    made = [partials(learned, facts, by, BUSINESS_DAYS, days) for learned, facts, by in parts]
+    return tile_rows([*made, claimed(service_outcomes, jobs, days)], DISPATCH_1D)
 
 
-def current_claims(service_outcomes: DataFrame, days: Interval) -> DataFrame:
-    """Claim versions that the days learned or replaced, with `known_until`: when a greater one was known.
+def claimed(service_outcomes: DataFrame, jobs: DataFrame, days: Interval) -> DataFrame:
+    """What the days learned and unlearned of claims, by provider and area; partials, not added up."""
+    claims = with_request(current_claims(service_outcomes, jobs, days), jobs)
+    by_area = BY_SERVICE | {"service_type": None}
+    before = partials(claims, CLAIMS_BEFORE_REQUEST, by_area | {"area_id": None}, BUSINESS_DAYS, days)
+    return before.unionByName(partials(claims, CLAIMS, by_area, BUSINESS_DAYS, days))
 
-    A version that became known after a greater one was never current. Versions known more than
+
+def current_claims(service_outcomes: DataFrame, jobs: DataFrame, days: Interval) -> DataFrame:
+    """Claim versions that the days learned or replaced, or whose job they learned something of.
+
+    With `known_until`: when a greater version was known; one that became known after a greater one was
+    never current. What is stamped ahead is known once it has happened. Versions known more than
     CLAIM_HORIZON apart are not compared.
     """
-    touched = service_outcomes.where(known_within(days)).select("claim_id").distinct()
-    known = service_outcomes.where(~F.col("is_late") & known_within(days.widened(CLAIM_HORIZON))).join(
-        touched, "claim_id", "left_semi"
+    outcomes = service_outcomes.where(~F.col("is_late")).withColumn(
+        "known_at", once_happened("source_updated_at")
     )
+    of_jobs = jobs.where(known_within(days)).select("job_id").distinct()
+    known_lately = outcomes.where(known_within(days.widened(CLAIM_HORIZON)))
+    touched = (
+        known_lately.where(known_within(days))
+        .select("claim_id")
+        .unionByName(known_lately.join(of_jobs, "job_id", "left_semi").select("claim_id"))
+    )
+    known = known_lately.join(touched.distinct(), "claim_id", "left_semi")
     version = ["claim_id", "source_updated_at"]
     other = known.select(
         "claim_id",
@@ -162,23 +185,30 @@ def current_claims(service_outcomes: DataFrame, days: Interval) -> DataFrame:
     return known.join(replaced, version, "left")
 
 
-def with_area(claims: DataFrame, jobs: DataFrame) -> DataFrame:
-    """The claims with their job's area as it was known when the claim's version was; null without one."""
-    is_known = (F.col("job_known_at") <= F.col("known_at")) & (
-        F.col("job_known_at") > F.col("known_at") - span(JOB_AREA_HORIZON)
-    )
-    stated = jobs.where(F.col("area_id").isNotNull()).select(
-        "job_id", F.col("known_at").alias("job_known_at"), "area_id"
-    )
+def with_request(claims: DataFrame, jobs: DataFrame) -> DataFrame:
+    """The claims' versions with their jobs' request and area: one row for each while it was the one known.
+
+    A row is known from when claim and request both were, and until either is replaced; before that the
+    claim has neither. A request that is no longer looked at stands.
+    """
     version = ["claim_id", "source_updated_at"]
-    areas = (
-        claims.select(*version, "job_id", "known_at")
-        .join(stated, "job_id")
-        .where(is_known)
-        .groupBy(*version)
-        .agg(F.max(F.struct("job_known_at", "area_id"))["area_id"].alias("area_id"))
+    since, until = F.col("known_at") - span(JOB_AREA_HORIZON), F.col("known_at") + span(CLAIM_HORIZON)
+    of_versions = claims.select(*version, "job_id", "known_at")
+    stated = jobs.where(F.col("requested_at").isNotNull()).select(
+        "job_id", F.col("known_at").alias("job_known_at"), "requested_at", "area_id"
     )
-    return claims.join(areas, version, "left")
+    none_yet = of_versions.withColumn("job_known_at", since)
+    requests = (
+        of_versions.join(stated, "job_id")
+        .where((F.col("job_known_at") > since) & (F.col("job_known_at") <= until))
+        .unionByName(none_yet, allowMissingColumns=True)
+    )
+    following = F.lead("job_known_at").over(Window.partitionBy(*version).orderBy("job_known_at"))
+    return (
+        claims.join(requests.withColumn("job_known_until", following).drop("job_id", "known_at"), version)
+        .withColumn("known_at", F.greatest("known_at", "job_known_at"))
+        .withColumn("known_until", F.least("known_until", "job_known_until"))
+    )
 
 
 def borne_out(arrival_evidence: DataFrame, known: DataFrame) -> DataFrame:

@@ -10,7 +10,8 @@ SERVICE_OUTCOMES = Source(
     timestamp="source_updated_at",
     fields=(
         Field("schema_version", "schema_version"),
-        *required("claim_id", "job_id", "submitted_at"),
+        *required("claim_id", "job_id"),
+        Field("submitted_at", "submitted_at", required=True, is_past=True),
         Field("source_updated_at", "event_timestamp", required=True),
         *plain("provider_id", "invoice_status", "rating"),
         Field(

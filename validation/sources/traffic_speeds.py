@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from validation.source import Field, Place, Source, plain, required
+from validation.source import Field, Place, Source, required
 
 TRAFFIC_SPEEDS = Source(
     name="traffic_speeds",
@@ -14,7 +14,9 @@ TRAFFIC_SPEEDS = Source(
         Field("measured_at", "event_timestamp", required=True),
         Field("latitude", "latitude", required=True, low=-90, high=90),
         Field("longitude", "longitude", required=True, low=-180, high=180),
-        *plain("speed_kmh", "free_flow_kmh", "sample_count"),
+        Field("speed_kmh", "speed_kmh", high=400),  # a negative one is a feed's way to say: no reading
+        Field("free_flow_kmh", "free_flow_kmh", high=400),
+        Field("sample_count", "sample_count", low=0, high=1_000_000),
         Field("status", "reading_status"),
     ),
     places=(Place("latitude", "longitude", "zone_id"),),

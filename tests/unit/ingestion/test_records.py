@@ -53,6 +53,7 @@ def problems(source: Source, record: dict[str, Any]) -> list[tuple[str | None, R
         ({"event_timestamp": "2026-02-30T00:00:00Z"}, Reason.NOT_A_TIME),
         ({"event_timestamp": 1773162060}, Reason.WRONG_TYPE),
         ({"event_timestamp": "0001-01-01T00:00:00+14:00"}, Reason.OUT_OF_BOUNDS),
+        ({"event_timestamp": "1999-12-31T23:59:59Z"}, Reason.OUT_OF_BOUNDS),
         ({"event_timestamp": "2026-03-10T18:02:00.000001Z"}, Reason.AHEAD),
     ],
 )
@@ -83,6 +84,48 @@ def test_value_of_another_spelling_is_widened(change: dict[str, Any], column: st
     if isinstance(value, tuple):
         value = datetime(2026, 3, 10, *value, tzinfo=UTC)
     assert (found, type(found)) == (value, type(value))
+
+
+def a_claim(**changes: Any) -> dict[str, Any]:
+    moments = dict.fromkeys(("submitted_at", "source_updated_at"), "2026-03-10T16:00:00Z")
+    return {"claim_id": "C1", "job_id": "J1", "provider_id": "P1", **moments} | changes
+
+
+def a_reading(**changes: Any) -> dict[str, Any]:
+    where = {"feed": "F", "segment_id": "7", "latitude": 37.5, "longitude": -122.0}
+    return {**where, "measured_at": "2026-03-10T17:00:00Z"} | changes
+
+
+@pytest.mark.parametrize(
+    ("name", "moment", "reason"),
+    [
+        ("submitted_at", "9999-12-31T23:59:59Z", Reason.AHEAD),
+        ("submitted_at", "2026-03-10T18:02:00.000001Z", Reason.AHEAD),
+        ("submitted_at", "2026-03-10T18:02:00Z", None),
+        ("submitted_at", "2000-01-01T00:00:00Z", None),
+        ("submitted_at", "1999-12-31T23:59:59.999999Z", Reason.OUT_OF_BOUNDS),
+        ("submitted_at", "0001-01-01T00:00:00Z", Reason.OUT_OF_BOUNDS),
+    ],
+)
+def test_claim_was_submitted_before_it_landed_and_not_in_another_century(
+    name: str, moment: str, reason: Reason | None
+) -> None:
+    assert problems(SERVICE_OUTCOMES, a_claim(**{name: moment})) == ([(name, reason)] if reason else [])
+
+
+@pytest.mark.parametrize("name", ["scheduled_for", "promised_arrival_at", "offer_expires_at"])
+def test_moment_that_may_lie_ahead_lies_within_some_years(name: str) -> None:
+    for good in ("2000-01-01T00:00:00Z", "2031-03-14T17:02:00Z"):
+        assert problems(DISPATCH_EVENTS, a_request(**{name: good})) == []
+    for sentinel in ("9999-12-31T00:00:00Z", "2031-03-14T17:02:00.000001Z", "1970-01-01T00:00:00Z"):
+        refused = problems(DISPATCH_EVENTS, a_request(**{name: sentinel}))
+        assert refused == [(name, Reason.OUT_OF_BOUNDS)]
+
+
+def test_reading_that_no_sum_could_hold_is_refused_and_a_negative_speed_is_no_reading() -> None:
+    for name, value in (("sample_count", 10**15), ("sample_count", -5), ("speed_kmh", 400.5)):
+        assert problems(TRAFFIC_SPEEDS, a_reading(**{name: value})) == [(name, Reason.OUT_OF_BOUNDS)]
+    assert problems(TRAFFIC_SPEEDS, a_reading(speed_kmh=-1, free_flow_kmh=400, sample_count=1_000_000)) == []
 
 
 def test_every_problem_of_a_record_is_told_the_first_by_precedence() -> None:

@@ -116,6 +116,20 @@ def test_what_was_made_stays_made_even_if_what_it_read_was_replaced_since(ledger
     assert ledger.never_made("silver.jobs", TICK) == [TICK]
 
 
+def test_holes_lie_behind_the_first_run_that_was_published(ledger: RunLedger) -> None:
+    assert ledger.holes(TABLE, DAY) == []
+    publish(ledger, TICK)
+    publish(ledger, Interval(NOON + timedelta(hours=1), NOON + timedelta(hours=2)))
+    holes = [
+        Interval(TICK.end, NOON + timedelta(hours=1)),
+        Interval(NOON + timedelta(hours=2), DAY.end),
+    ]
+    assert ledger.holes(TABLE, DAY) == holes
+    assert ledger.holes(TABLE, Interval(DAY.start, NOON)) == []
+    ledger.supersede(TABLE, DAY)
+    assert ledger.holes(TABLE, DAY) == holes, "rows that are to be made again are there meanwhile"
+
+
 def test_the_parts_never_made_are_what_the_published_runs_leave(ledger: RunLedger) -> None:
     hour = timedelta(hours=1)
     for start, hours, code in ((2, 3, "c1"), (4, 2, "c2"), (5, 1, "c1"), (10, 1, "c1"), (23, 2, "c1")):

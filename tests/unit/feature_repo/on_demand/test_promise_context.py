@@ -1,5 +1,7 @@
 """promise_context: what remains of the promise, beside what the area usually takes."""
 
+from datetime import UTC, datetime, timedelta
+
 from support.ascii_tables import moment, table
 from support.on_demand import answers
 
@@ -32,6 +34,20 @@ def test_minutes_remaining_and_over_what_is_typical() -> None:
         }
         for case in CASES
     ]
+
+
+def test_promise_beyond_all_years_is_none_and_leaves_the_others_theirs() -> None:
+    decided, typical = datetime(2026, 3, 10, 19, tzinfo=UTC), 40.0
+    rows = [
+        {
+            "job_state_15m__promised_arrival_at": promised,
+            "area_service_1d__arrival_minutes_p50_28d": typical,
+            "job_decision_at": decided,
+        }
+        for promised in (datetime(9999, 12, 31, tzinfo=UTC), decided + timedelta(minutes=45))
+    ]
+    found = [row["promised_minutes_remaining"] for row in answers("promise_context", rows)]
+    assert found == [None, 45]
 
 
 def test_nothing_known_reads_null() -> None:

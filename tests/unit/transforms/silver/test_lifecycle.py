@@ -1,15 +1,19 @@
-"""The lifecycle pass: what is stamped ahead waits until it has happened; who accepted."""
+"""The lifecycle pass: what is stamped ahead waits; appointments made long before; who accepted."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from pyspark.sql import SparkSession
 
 from support.frames import T0, frame_of, in_chunks, ticks
-from transforms.silver.histories import rows_of
-from transforms.silver.lifecycle import lifecycle
+from transforms.silver.assignments import assignments
+from transforms.silver.histories import SECOND, Event, history_of, rows_of, states
+from transforms.silver.jobs import jobs
+from transforms.silver.lifecycle import FOLDS, lifecycle
+from transforms.silver.offers import offers
 from validation.contracts.silver.dispatch_events import DISPATCH_EVENTS
 from validation.contracts.silver.jobs import JOBS
 
@@ -39,13 +43,45 @@ def test_what_is_stamped_ahead_is_known_at_the_first_tick_after_it(spark: SparkS
     events = frame_of(spark, DISPATCH_EVENTS, EVENTS)
     columns = ("known_at", "program_id", "stage", "assigned_provider_id")
 
-    def jobs(interval):
+    def known(interval):
         return rows_of(lifecycle(events, interval), JOBS).select(*columns)
 
-    found = in_chunks(jobs, {"whole": ticks(T0, 4), "tick by tick": ticks(T0, 1, 1, 1, 1)})
+    found = in_chunks(known, {"whole": ticks(T0, 4), "tick by tick": ticks(T0, 1, 1, 1, 1)})
     assert found["whole"] == found["tick by tick"]
     assert found["whole"] == [
         (T0 + 15 * MINUTE, "G1", "offered", None),
         (T0 + 30 * MINUTE, "G2", "offered", None),
         (T0 + 45 * MINUTE, "G2", "assigned", "P1"),
     ]
+
+
+def test_appointment_made_longer_ago_than_histories_look_is_not_immediate() -> None:
+    day = 24 * 60
+
+    def made(minute: int, event_type: str, **stated: Any) -> Event:
+        at = minute * 60 * SECOND
+        return Event("J", f"e{minute}", event_type, at, at + 15 * 60 * SECOND, at, **stated)
+
+    request = made(0, "requested", scheduled_for=11 * day * 60 * SECOND, service_type="tow")
+    answers = [made(11 * day, "offered", offer_id="o1"), made(11 * day + 1, "accepted", offer_id="o1")]
+    *_, last = states([request, *answers], 0, 12 * day * 60 * SECOND)
+    for fold in (offers, assignments, jobs):
+        (row,) = fold(last.now)
+        assert (row["is_immediate"], row["service_type"]) == (False, None), fold.__name__
+    (row,) = offers(history_of("J", [made(11 * day - 1, "requested"), *answers]))
+    assert row["is_immediate"]
+
+
+@pytest.mark.timeout(20)
+def test_an_id_that_thousands_of_events_share_is_folded_in_seconds() -> None:
+    course = ("requested", "offered", "declined", "offered", "accepted", "on_scene", "completed")
+    events = [
+        Event(
+            "UNKNOWN", f"e{n:06}", course[n % 7], n * SECOND, n * SECOND, n * SECOND, provider_id=f"P{n % 50}"
+        )
+        for n in range(20_000)
+    ]
+    history = history_of("UNKNOWN", events)
+    made = {fold.__name__: len(list(fold(history))) for fold in FOLDS.values()}
+    assert made["job_milestones"] == 20_000
+    assert made["offers"] == 5714
