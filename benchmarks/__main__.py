@@ -15,6 +15,8 @@ BENCHMARKS = (
     "tick",
     "daily_flat",
     "replay_rate",
+    "pit_spark",
+    "pit_duckdb",
     "materialize",
     "online_read",
 )

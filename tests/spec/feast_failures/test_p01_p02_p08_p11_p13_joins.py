@@ -104,6 +104,21 @@ def test_p02_rows_out_are_rows_in_whatever_is_repeated(tmp_path: Path, engine: s
     assert offers(of_offers(tmp_path, OURS[engine], *TWICE[::order]), 1, 2) == [4, 4]
 
 
+def test_u3_stock_changes_the_order_of_a_spine(tmp_path: Path) -> None:
+    store = of_offers(
+        tmp_path, STOCK_SPARK, *({"provider_id": f"P{n}", "at": NOON, "offers": n} for n in range(9))
+    )
+    asked = spine(
+        *(
+            {"provider_id": f"P{n * 4 % 9}", "event_timestamp": NOON + n % 7 * MINUTE, "row": n}
+            for n in range(90)
+        )
+    )
+    found = store.get_historical_features(asked, ["fleet:offers"]).to_df()["row"].tolist()
+    assert sorted(found) == list(range(90))
+    assert found != sorted(found)
+
+
 ONCE = {"provider_id": "P1", "at": NOON, "offers": 3}
 
 

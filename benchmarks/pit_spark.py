@@ -1,0 +1,50 @@
+"""pit_spark: labels joined to four views on Spark, ours beside stock Feast's Spark store.
+
+The sides take turns in one session over the same files; every answer has the same rows and values.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.labels_and_views import SCALES, VIEWS, joined, store_of, written
+from benchmarks.measured import in_turn, own_lake, result
+from roadside.spark_runner import open_spark
+
+BOUND, AIM = 10.0, 20.0
+"""Times faster than stock (DESIGN section 12)."""
+ROUNDS = {"SMALL": 1, "FULL": 1}
+
+
+def measure(scale: str) -> dict[str, Any]:
+    """How many times faster than stock.
+
+    Raises:
+        CheckFailed: the sides answer differently.
+    """
+    sizes = SCALES[scale]
+    with own_lake() as settings:
+        spark = open_spark(settings)
+        data = written(settings.home / "pit", sizes)
+        ours = store_of(
+            data, "roadside", {"type": "feast_plugins.offline.RoadsideOfflineStore", "engine": "spark"}
+        )
+        stock = store_of(data, "stock", {"type": "spark"})
+        timings = in_turn(
+            {"stock": lambda: joined(stock, data), "roadside": lambda: joined(ours, data)},
+            ROUNDS[scale],
+        )
+        spark.conf.unset("spark.sql.parser.quotedRegexColumnNames")
+        faster = round(timings["stock"].median / timings["roadside"].median, 2)
+        return result(
+            "pit_spark",
+            scale,
+            faster,
+            "times faster than stock Feast",
+            settings,
+            ratio=faster,
+            bound=BOUND,
+            aim=AIM,
+            sides={side: timing.told() for side, timing in timings.items()},
+            sizes={"labels": sizes.labels, "views": VIEWS, "rows_of_a_view": sizes.rows},
+        )
