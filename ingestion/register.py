@@ -13,7 +13,7 @@ from lakehouse.settings import Settings
 from validation.source import Source
 
 STRAGGLER_HORIZON = timedelta(hours=48)
-"""How long after its stamp an object may appear and still be found by an ordinary listing."""
+"""How long after its stamp an object may appear and still be found by an ordinary run."""
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -36,14 +36,14 @@ def register_landed(
     source: Source,
     until: datetime,
     archive: bool = False,
-    horizon: timedelta = STRAGGLER_HORIZON,
+    look_back: timedelta = STRAGGLER_HORIZON,
 ) -> Registered:
     """Register the source's landed objects stamped before `until` that the ledger has not seen.
 
-    Lists the hours from the horizon before the last closed tick on, so the cost does not grow with
-    history; all of them while no tick is closed, and for an archive. A straggler older than the
-    horizon is found by a call with a longer one. Does not close the tick: the run does, once the
-    objects are in bronze.
+    Lists the hours from the look-back before the last closed tick on, so the cost does not grow with
+    history; all of them while no tick is closed, and for an archive. A straggler older than that is
+    found by a call that looks back further, and is known at the tick that found it. Does not close
+    the tick: the run does, once the objects are in bronze.
 
     Raises:
         InputMissing: the landing root is not there.
@@ -52,7 +52,7 @@ def register_landed(
     """
     ledger = LandingLedger(Ops(settings.ops_url))
     closed = None if archive else ledger.closed_through(source.name)
-    first = _BEGINNING if closed is None else closed - horizon
+    first = _BEGINNING if closed is None else closed - look_back
     misnamed: list[Misnamed] = []
     found = list_objects(settings.landing_uri, source.name, first, until)
     entries = ledger.register(source.name, _named(found, misnamed), until, archive)

@@ -2,7 +2,8 @@
 
 A producer sends an object each heartbeat, an empty one when it has nothing to say. So silence is
 told apart from zero: a tick whose heartbeats did not all arrive by its end is held, and a backfill
-next year holds the same ticks, because the ledger is never rewritten.
+next year holds the same ticks, because the ledger is never rewritten. An archive enters ticks that are
+over; it has no say here, or it would change what was judged before it came.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import NamedTuple
 
-from sqlalchemy import String, func, select, type_coerce
+from sqlalchemy import ColumnElement, String, and_, func, select, type_coerce
 
 from lakehouse.ops import Ops, landing_objects, landing_outcomes
 from validation.clocks import TICK, Interval
@@ -101,7 +102,7 @@ class Completeness:
     def incomplete(self, source: str, interval: Interval) -> list[IncompleteTick]:
         """The interval's ticks that the source holds, in order.
 
-        Not those before its first object became known: until then it is not connected.
+        Not those before its first object became known, archives aside: until then it is not connected.
 
         Raises:
             UnknownName: there is no such source.
@@ -138,17 +139,17 @@ class Completeness:
             look *= 4
 
     def last_object_at(self, source: str, tick: datetime) -> datetime | None:
-        """The newest stamp among the source's objects known at the tick; None if there is none."""
+        """The newest stamp among the source's objects known at the tick, archives aside; None without any."""
         at, stamp = landing_objects.c.known_at, landing_objects.c.landed_at
-        of_source = landing_objects.c.source == source
+        lived = _lived(source)
         with self._ops.read() as connection:
-            newest = connection.execute(select(func.max(at)).where(of_source, at <= tick)).scalar_one()
+            newest = connection.execute(select(func.max(at)).where(lived, at <= tick)).scalar_one()
             if newest is None:
                 return None
             # A stamp is before its known_at, so a newer stamp than these is known after these stamps.
             query = select(func.max(stamp))
-            some = connection.execute(query.where(of_source, at == newest)).scalar_one()
-            last: datetime = connection.execute(query.where(of_source, at > some, at <= tick)).scalar_one()
+            some = connection.execute(query.where(lived, at == newest)).scalar_one()
+            last: datetime = connection.execute(query.where(lived, at > some, at <= tick)).scalar_one()
             return last
 
     def expected_records(self, source: str, tick: datetime) -> int | None:
@@ -170,7 +171,7 @@ class Completeness:
 
     def _connected_at(self, source: str) -> datetime | None:
         """The tick at which the source's first object became known."""
-        query = select(func.min(landing_objects.c.known_at)).where(landing_objects.c.source == source)
+        query = select(func.min(landing_objects.c.known_at)).where(_lived(source))
         with self._ops.read() as connection:
             first: datetime | None = connection.execute(query).scalar_one()
         return first
@@ -184,9 +185,14 @@ class Completeness:
         minute = func.substr(type_coerce(stamp, String), 1, _MINUTE_CHARACTERS)
         query = (
             select(func.max(stamp), at)
-            .where(landing_objects.c.source == source, at > interval.start, at <= interval.end)
+            .where(_lived(source), at > interval.start, at <= interval.end)
             .group_by(at, minute)
         )
         with self._ops.read() as connection:
             rows = connection.execute(query).all()
         return (Stamp(landed_at, known_at) for landed_at, known_at in rows)
+
+
+def _lived(source: str) -> ColumnElement[bool]:
+    """Objects of the source that were known at their tick when it was closed: all but archives."""
+    return and_(landing_objects.c.source == source, landing_objects.c.is_archive.is_(False))

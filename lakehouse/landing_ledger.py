@@ -96,8 +96,9 @@ class LandingLedger:
         """The entries added, in order of (known_at, key); objects known already add none.
 
         An object stamped at or after `until` is left for a later call. With archive, known_at
-        is the stamp's tick even where that is closed: history loaded after the fact. All in one
-        transaction: two processes that register the same objects agree.
+        is the stamp's tick even where that is closed: history loaded after the fact, which has no
+        say in which ticks are held. All in one transaction: two processes that register the same
+        objects agree.
 
         Raises:
             UserError: until is off the 15-minute grid; or archive, and the ledger holds other

@@ -91,6 +91,7 @@ app.command(
     epilog=_examples(
         "roadside ingest --start 2026-03-01 --end 2026-03-02",
         "roadside ingest --start 2026-03-01 --end 2026-03-02 --source gps_pings --dry-run",
+        "roadside ingest --start 2026-03-10T17:00Z --end 2026-03-10T17:15Z --look-back-hours 96",
     ),
 )(road.ingest)
 app.command(

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakehouse.catalog_reader import CatalogReader
-from validation.clocks import TICK, known_date
+from validation.clocks import TICK, business_date_et, business_day_start, known_date
 from validation.contract import Column, Sensitivity, Table, Type
 from validation.contracts import FEATURES
 from validation.contracts.features.feature_table import entity_keys, feature_columns, time_to_live
@@ -22,12 +22,12 @@ from validation.errors import InputMissing, UnknownName, UserError
 from validation.feature_kinds import LISTS, kind_of, window_text
 from validation.on_demand import ON_DEMAND, OnDemandView
 
-LAST_DAY = timedelta(days=1)
+ONE_DAY = timedelta(days=1)
 WITHHELD = "withheld"
 """Stands for a precise location: its readers name a purpose, and a catalogue has none."""
 
 Uses = Mapping[str, Mapping[str, Sequence[str]]]
-"""Features used, by service and view."""
+"""Features used, by service and view: columns of the service, and inputs of its on-demand views."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def entries(uses: Uses) -> list[ViewEntry]:
 
 def cadence_of(table: Table) -> str:
     """How often a stored view has new values."""
-    return "every business day" if table.name.endswith("_1d") else "every 15 minutes"
+    return "every business day" if _is_daily(table) else "every 15 minutes"
 
 
 def users_of(uses: Uses, view: str, feature: str = "") -> tuple[str, ...]:
@@ -102,15 +102,25 @@ def users_of(uses: Uses, view: str, feature: str = "") -> tuple[str, ...]:
 
 
 def uses_of(store: Any) -> dict[str, dict[str, tuple[str, ...]]]:
-    """What each feature service uses, as Feast's registry has it."""
+    """What each feature service uses, as Feast's registry has it.
+
+    An on-demand view uses all its inputs, so a service that has it does too.
+    """
     services = sorted(store.list_feature_services(), key=lambda service: str(service.name))
-    return {
-        service.name: {
-            projection.name: tuple(field.name for field in projection.features)
-            for projection in service.feature_view_projections
-        }
-        for service in services
+    return {service.name: _used_by(service) for service in services}
+
+
+def _used_by(service: Any) -> dict[str, tuple[str, ...]]:
+    own = {
+        projection.name: [field.name for field in projection.features]
+        for projection in service.feature_view_projections
     }
+    used = {view: dict.fromkeys(features) for view, features in own.items()}
+    for view in ON_DEMAND:
+        for source, _, feature in (name.partition(".") for name in view.inputs if view.name in own):
+            if feature:  # otherwise a field of the request
+                used.setdefault(source, {})[feature] = None
+    return {view: tuple(features) for view, features in used.items()}
 
 
 def named(name: str) -> tuple[Table | OnDemandView, Column | None]:
@@ -161,8 +171,13 @@ def newest_tick(reader: CatalogReader, table: Table) -> tuple[datetime | None, i
 
 
 def last_day(reader: CatalogReader, table: Table, newest: datetime) -> pa.Table:
-    """The rows of the day that ends at the newest instant, the newest revision of each."""
-    since = newest - LAST_DAY
+    """The rows of the day that ends at the newest instant, the newest revision of each.
+
+    Of a daily view that is the business day, of 23 hours or of 25: the rows of one cut.
+    """
+    since = newest - ONE_DAY
+    if _is_daily(table):
+        since = business_day_start(business_date_et(newest) - ONE_DAY)
     where = f"known_date >= '{known_date(since)}' AND event_timestamp > '{since.isoformat()}'"
     columns = [*table.key, *(column.name for column in feature_columns(table))]
     return newest_revisions(reader.rows(table, columns, where), table)
@@ -255,6 +270,10 @@ def require_stored(view: Table | OnDemandView) -> Table:
             "Read a service that has it: `roadside online get SERVICE KEY=VALUE ...`.",
         )
     return view
+
+
+def _is_daily(table: Table) -> bool:
+    return table.name.endswith("_1d")
 
 
 def _most_frequent(column: Column, known: pa.ChunkedArray) -> str:

@@ -32,11 +32,15 @@ class Backlog:
 
 
 def backlog(
-    settings: Settings, ledger: LandingLedger | None, source: Source, until: datetime = _LAST
+    settings: Settings,
+    ledger: LandingLedger | None,
+    source: Source,
+    until: datetime = _LAST,
+    look_back: timedelta = STRAGGLER_HORIZON,
 ) -> Backlog:
     """What of the source landed with a stamp before `until` and is in no ledger.
 
-    Looked for from 48 hours before the last closed tick on, as a run would. Without a ledger, all.
+    Looked for from the look-back before the last closed tick on, as a run would. Without a ledger, all.
 
     Raises:
         Unreachable: the landed objects cannot be listed.
@@ -44,7 +48,7 @@ def backlog(
     if not has_landing(settings):
         return Backlog()
     closed = ledger.closed_through(source.name) if ledger else None
-    since = _FIRST if closed is None else tick_start(closed - STRAGGLER_HORIZON)
+    since = _FIRST if closed is None else tick_start(closed - look_back)
     listed = list(list_objects(settings.landing_uri, source.name, since, until))
     found = [each for each in listed if isinstance(each, LandedObject)]
     known: set[str] = set()

@@ -24,7 +24,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from ingestion.bronze import bronze_rows, ingest_frame, object_outcomes, quarantine_rows
-from ingestion.register import register_landed
+from ingestion.register import STRAGGLER_HORIZON, register_landed
 from lakehouse.branches import Moved, Staged
 from lakehouse.code_version import code_version
 from lakehouse.landing_ledger import LandingLedger
@@ -127,7 +127,10 @@ def _silent(_result: StepResult) -> None:
 
 
 class Runner:
-    """Carries data along the road. One per process; owns the Spark session's tables."""
+    """Carries data along the road. One per process; owns the Spark session's tables.
+
+    `look_back` says how far behind the last closed tick it looks for landed objects.
+    """
 
     def __init__(
         self,
@@ -135,6 +138,7 @@ class Runner:
         spark: SparkSession,
         progress: Progress = _silent,
         now: Callable[[], datetime] = wall_clock,
+        look_back: timedelta = STRAGGLER_HORIZON,
     ) -> None:
         self.settings = settings
         self.lakehouse = Lakehouse(spark)
@@ -146,6 +150,7 @@ class Runner:
         self._completeness = completeness_of(settings, self.ops)
         self._leases = Leases(self.ops, now, patience=PATIENCE)
         self._now = now
+        self._look_back = look_back
         self._progress = progress
         self._telling = Lock()
         self._edge = Edge(location_of=location_opener(handle_of(settings)))
@@ -266,7 +271,7 @@ class Runner:
 
     def _register(self, step: Step, interval: Interval) -> None:
         source = source_named(step.name.partition(".")[2])
-        found = register_landed(self.settings, source, interval.end)
+        found = register_landed(self.settings, source, interval.end, look_back=self._look_back)
         self.ledger.close(source.name, interval.end)
         for each in found.misnamed:
             self.notes.note(f"bronze.{source.name}", f"misnamed object {each.key}", each.reason)

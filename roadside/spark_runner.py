@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from ingestion.register import STRAGGLER_HORIZON
 from lakehouse.settings import Settings
 from lakehouse.spark import spark_session
 from roadside.installation import require_spark
@@ -44,9 +46,11 @@ def open_spark(settings: Settings) -> SparkSession:
     return session
 
 
-def open_runner(settings: Settings, progress: Progress | None = None) -> Runner:
+def open_runner(
+    settings: Settings, progress: Progress | None = None, look_back: timedelta = STRAGGLER_HORIZON
+) -> Runner:
     """A runner over the settings' tables; `progress` hears of each step that ended."""
-    return Runner(settings, open_spark(settings), progress or _silent)
+    return Runner(settings, open_spark(settings), progress or _silent, look_back=look_back)
 
 
 def _silent(_result: StepResult) -> None:

@@ -23,7 +23,7 @@ from lakehouse.run_history import Made, gaps, made_by_table, merged
 from lakehouse.run_ledger import Run, RunLedger, RunStatus
 from lakehouse.settings import Settings
 from roadside.holds import Hold, completeness_of, served_through, view_holds
-from roadside.landed_backlog import Backlog, backlog
+from roadside.landed_backlog import STRAGGLER_HORIZON, Backlog, backlog
 from roadside.redis_standing import redis_problem
 from validation.clocks import TICK, Interval
 from validation.contract import Table
@@ -33,6 +33,12 @@ from validation.sources import SOURCES
 ONLINE = "online"
 """Layer under which the run ledger keeps materializations: online.<view>."""
 
+LOOK_BACK = timedelta(days=7)
+"""How far behind the last closed tick landed objects are looked for, unless more is asked: further than a
+run looks, and no further than lists in a second."""
+
+A_LITTLE_LATER = timedelta(hours=1)  # ticks closed meanwhile
+
 
 @dataclass(frozen=True)
 class SourceStanding:
@@ -41,6 +47,8 @@ class SourceStanding:
     Attributes:
         landed: objects in the ledger.
         waiting: landed objects that no run has registered yet.
+        overlooked: those of them stamped too long ago for an ordinary run to find, oldest_overlooked_at the
+            first of their stamps.
         misnamed: keys lately among them that no run will ever read.
         unread: objects in the ledger that no run has read to the end.
         closed_through: the last tick that gains no object any more.
@@ -49,6 +57,8 @@ class SourceStanding:
     source: str
     landed: int
     waiting: int
+    overlooked: int
+    oldest_overlooked_at: datetime | None
     misnamed: tuple[str, ...]
     unread: int
     lines: int
@@ -128,8 +138,11 @@ def standing(
     settings: Settings,
     due_at: datetime | None = None,
     redis_problem: Callable[[Settings], str] = redis_problem,
+    look_back: timedelta = LOOK_BACK,
 ) -> Standing:
     """Where the platform stands now; with `due_at`, every source is due through that tick.
+
+    Landed objects are looked for as far back as `look_back` behind the last closed tick.
 
     Raises:
         Unreachable: the ledgers or the landed objects cannot be read.
@@ -143,7 +156,7 @@ def standing(
     sources = tuple(
         _source(
             reconciled[source.name],
-            backlog(settings, ledger, source),
+            backlog(settings, ledger, source, look_back=look_back),
             ledger.closed_through(source.name),
         )
         for source in SOURCES
@@ -180,10 +193,14 @@ def _nothing_ingested(settings: Settings) -> Standing:
 
 
 def _source(found: Reconciliation, landed: Backlog, closed: datetime | None) -> SourceStanding:
+    stamps = [each.landed_at for each in landed.waiting]
+    overlooked = [] if closed is None else [each for each in stamps if each < closed - STRAGGLER_HORIZON]
     return SourceStanding(
         source=found.source,
         landed=found.objects,
         waiting=len(landed.waiting),
+        overlooked=len(overlooked),
+        oldest_overlooked_at=min(overlooked, default=None),
         misnamed=tuple(each.key for each in landed.misnamed),
         unread=found.objects_without_outcome,
         lines=found.lines,
@@ -252,13 +269,26 @@ def _missing_of_sources(
         if due is not None and (each.closed_through is None or each.closed_through < due):
             through = "not yet" if each.closed_through is None else f"through {_told(each.closed_through)}"
             yield f"{each.source}: closed {through}, due through {_told(due)}."
-        if each.waiting:
-            yield f"{each.source}: {each.waiting:,} landed objects are not ingested."
+        if each.waiting > each.overlooked:
+            yield f"{each.source}: {each.waiting - each.overlooked:,} landed objects are not ingested."
+        yield from _overlooked(each)
         if each.unread:
             yield f"{each.source}: {each.unread:,} of {each.landed:,} objects were not read to the end."
         if not each.is_balanced:
             yield f"{each.source}: lines landed are neither in bronze nor in quarantine."
     yield from _misnamed(sources)
+
+
+def _overlooked(source: SourceStanding) -> Iterator[str]:
+    oldest, closed = source.oldest_overlooked_at, source.closed_through
+    if oldest is not None and closed is not None:
+        days = -(-(closed + A_LITTLE_LATER - oldest) // timedelta(days=1))
+        yield (
+            f"{source.source}: {source.overlooked:,} landed objects appeared so long after their stamps (the "
+            f"oldest {_told_to_the_second(oldest)}) that no ordinary run finds them. The next tick reads "
+            f"them after: roadside ingest --source {source.source} --start {_told(closed - TICK)} "
+            f"--end {_told(closed)} --look-back-hours {24 * days}"
+        )
 
 
 def _misnamed(sources: Sequence[SourceStanding]) -> Iterator[str]:

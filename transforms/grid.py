@@ -211,7 +211,7 @@ class BusinessDays(Grid):
 
     def _local(self, number: Column, hour: int) -> Column:
         midnight = F.date_from_unix_date(number.cast("int")).cast("timestamp")
-        return F.to_utc_timestamp(midnight + F.expr(f"INTERVAL {hour} HOURS"), "America/New_York")
+        return F.to_utc_timestamp(midnight + F.make_dt_interval(hours=F.lit(hour)), "America/New_York")
 
 
 _TICK_MICROS = TICK_SECONDS * 1_000_000

@@ -45,7 +45,7 @@ def list_features(
             [(row["view"], *(_share(row[name]) for name in uses)) for row in _matrix(listed, uses)],
             numbers=uses,
         )
-        say("used of how many; a service reads zone and area views under the name incident_<view>.")
+        say("used of how many, inputs of on-demand views too; zones and areas are read as incident_<view>.")
         return
     print_table(
         ("view", "keys", "new", "features", "served for", "used by"),

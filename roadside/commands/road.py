@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,6 +27,15 @@ Names = Annotated[
 ]
 ChunkDays = Annotated[int | None, typer.Option(min=1, help="Cut the interval into chunks of that many days.")]
 Force = Annotated[bool, typer.Option("--force", help="Make it again although it is done already.")]
+LookBack = Annotated[
+    int,
+    typer.Option(
+        "--look-back-hours",
+        min=48,
+        help="How far behind the last closed tick to look for landed objects that no run read.",
+    ),
+]
+_NO_LOOK_BACK = timedelta(0)  # of a run that reads no landed objects
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run; write nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -35,6 +45,7 @@ def ingest(
     end: End,
     source: Annotated[list[str] | None, typer.Option(help="One source; repeatable. Default: all.")] = None,
     chunk_days: ChunkDays = None,
+    look_back_hours: LookBack = 48,
     force: Force = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -44,7 +55,8 @@ def ingest(
     from roadside.road_plan import source_steps
 
     steps = source_steps(source or ())
-    _carry(interval, chunk_days, steps, force=force, dry_run=dry_run, as_json=as_json)
+    look_back = timedelta(hours=look_back_hours)
+    _carry(interval, chunk_days, steps, look_back, force=force, dry_run=dry_run, as_json=as_json)
 
 
 def build(
@@ -61,7 +73,7 @@ def build(
     from roadside.road_plan import built_steps
 
     steps = built_steps(step or ())
-    _carry(interval, chunk_days, steps, force=force, dry_run=dry_run, as_json=as_json)
+    _carry(interval, chunk_days, steps, _NO_LOOK_BACK, force=force, dry_run=dry_run, as_json=as_json)
 
 
 def run(
@@ -69,6 +81,7 @@ def run(
     end: End,
     step: Names = None,
     chunk_days: ChunkDays = None,
+    look_back_hours: LookBack = 48,
     force: Force = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -78,12 +91,14 @@ def run(
     from roadside.road_plan import steps_of
 
     steps = steps_of(step or ())
-    _carry(interval, chunk_days, steps, force=force, dry_run=dry_run, as_json=as_json)
+    look_back = timedelta(hours=look_back_hours)
+    _carry(interval, chunk_days, steps, look_back, force=force, dry_run=dry_run, as_json=as_json)
 
 
 def tick(
     until: Annotated[str, typer.Option(help="Last tick's end, on the 15-minute grid; or `now`.")],
     online: Annotated[bool, typer.Option(help="Also write the feature views to Redis.")] = True,
+    look_back_hours: LookBack = 48,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -96,8 +111,9 @@ def tick(
 
     _require_home(settings)
     due = ticks_due(Ops(settings.ops_url), end)
+    look_back = timedelta(hours=look_back_hours)
     if dry_run:
-        _tell_plan(settings, due, STEPS, force=False, as_json=as_json)
+        _tell_plan(settings, due, STEPS, look_back, force=False, as_json=as_json)
         return
     warn_of_future(end)
     if not due:
@@ -106,7 +122,7 @@ def tick(
     from roadside.step_lines import tell_outcome
     from roadside.ticks import run_ticks
 
-    done = run_ticks(open_runner(settings), due, _tell_tick) if due else []
+    done = run_ticks(open_runner(settings, look_back=look_back), due, _tell_tick) if due else []
     code = _told(done, as_json) if as_json else (tell_outcome(done) if due else 0)
     if online:
         from roadside.commands.online import write_views
@@ -119,6 +135,7 @@ def _carry(
     interval: Interval,
     chunk_days: int | None,
     steps: Sequence[Step],
+    look_back: timedelta,
     *,
     force: bool,
     dry_run: bool,
@@ -127,14 +144,14 @@ def _carry(
     settings = settings_here()
     chunks = chunks_of(interval, chunk_days)
     if dry_run:
-        _tell_plan(settings, chunks, steps, force=force, as_json=as_json)
+        _tell_plan(settings, chunks, steps, look_back, force=force, as_json=as_json)
         return
     _require_home(settings)
     warn_of_future(interval.end)
     from roadside.spark_runner import open_runner
     from roadside.step_lines import tell_step
 
-    runner = open_runner(settings, tell_step)
+    runner = open_runner(settings, tell_step, look_back)
     if len(chunks) == 1:
         done = runner.run(interval, steps, force=force)
     else:
@@ -177,7 +194,13 @@ def _tell_tick(tick: Interval, done: Sequence[StepResult]) -> None:
 
 
 def _tell_plan(
-    settings: Settings, intervals: Sequence[Interval], steps: Sequence[Step], *, force: bool, as_json: bool
+    settings: Settings,
+    intervals: Sequence[Interval],
+    steps: Sequence[Step],
+    look_back: timedelta,
+    *,
+    force: bool,
+    as_json: bool,
 ) -> None:
     from roadside.road_plan import plan
     from roadside.step_lines import tell_plan
@@ -196,10 +219,12 @@ def _tell_plan(
             ]
         )
         return
-    tell_plan(planned, _waiting(settings, intervals, steps))
+    tell_plan(planned, _waiting(settings, intervals, steps, look_back))
 
 
-def _waiting(settings: Settings, intervals: Sequence[Interval], steps: Sequence[Step]) -> int | None:
+def _waiting(
+    settings: Settings, intervals: Sequence[Interval], steps: Sequence[Step], look_back: timedelta
+) -> int | None:
     """Landed objects that the source steps among these would register."""
     from lakehouse.landing_ledger import LandingLedger
     from lakehouse.ops import Ops
@@ -213,4 +238,4 @@ def _waiting(settings: Settings, intervals: Sequence[Interval], steps: Sequence[
     ledger = LandingLedger(Ops(settings.ops_url)) if has_ops(settings) else None
     end = max(each.end for each in intervals)
     wanted = [source for source in SOURCES if f"bronze.{source.name}" in names]
-    return sum(len(backlog(settings, ledger, source, end).waiting) for source in wanted)
+    return sum(len(backlog(settings, ledger, source, end, look_back).waiting) for source in wanted)

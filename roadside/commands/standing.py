@@ -22,13 +22,20 @@ def status(
     at: Annotated[
         str | None, typer.Option(help="Everything is due through this tick; or `now`.", metavar="MOMENT")
     ] = None,
+    look_back_hours: Annotated[
+        int,
+        typer.Option(
+            min=48,
+            help="How far behind the last closed tick to look for landed objects that no run read.",
+        ),
+    ] = 7 * 24,
     as_json: AsJson = False,
 ) -> None:
     """What landed, what every table holds, and what is due and missing: then exit code 1."""
     due_at = tick_of(at, "--at") if at else None
     from roadside.standing import standing
 
-    now = standing(settings_here(), due_at)
+    now = standing(settings_here(), due_at, look_back=timedelta(hours=look_back_hours))
     if as_json:
         print_json(now)
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import pytest
 from feast import FeatureService, OnDemandFeatureView
 from feast.repo_contents import RepoContents
@@ -55,6 +57,14 @@ KEYS = """
 """
 OF_ALL = {"provider_id", "incident_zone_id", "incident_area_id", "service_type"}
 NEVER_SHOWN = (Sensitivity.PRECISE_LOCATION, Sensitivity.TOKEN)
+RELEASED = {
+    "eta_v1": "59f0c6686770",
+    "eta_v2": "8f291e5ce670",
+    "matching_acceptance_v1": "55eb80cc7225",
+    "matching_ranking_v1": "4fb80f225628",
+    "ops_board_v1": "8abb3e6efa2a",
+}
+"""What each version shows, by which keys and of what type, as a digest."""
 each_service = pytest.mark.parametrize("name", SERVICES)
 
 
@@ -124,6 +134,39 @@ def test_views_are_reused_as_the_matrix_says(repo: RepoContents) -> None:
         for view, features in full.items()
     ]
     assert found == read_table(MATRIX)
+
+
+def digest_of(service: FeatureService) -> str:
+    """Of its columns, in any order: names, types and the keys they are read by."""
+    columns = sorted(
+        f"{projection.name_to_use()}.{field.name} {field.dtype} {sorted(projection.join_key_map.items())}"
+        for projection in service.feature_view_projections
+        for field in projection.features
+    )
+    return sha256("\n".join(columns).encode()).hexdigest()[:12]
+
+
+def require_unedited(service: FeatureService) -> None:
+    stem, _, version = service.name.rpartition("_v")
+    assert digest_of(service) == RELEASED[service.name], (
+        f"{service.name} was edited: restore it, and add {stem}_v{int(version) + 1}"
+    )
+
+
+@each_service
+def test_a_released_service_is_never_edited(repo: RepoContents, name: str) -> None:
+    require_unedited(service_of(repo, name))
+
+
+def test_a_feature_more_in_a_released_service_is_refused_with_the_next_version(repo: RepoContents) -> None:
+    released = service_of(repo, "matching_acceptance_v1")
+    added = next(view for view in repo.feature_views if view.name == "zone_traffic_15m")
+    edited = FeatureService(name=released.name, features=[])
+    edited.feature_view_projections = [*released.feature_view_projections, added.projection]
+    with pytest.raises(
+        AssertionError, match=r"matching_acceptance_v1 was edited: .* add matching_acceptance_v2"
+    ):
+        require_unedited(edited)
 
 
 @each_service

@@ -16,7 +16,7 @@ from sqlalchemy import delete
 from lakehouse.ops import runs
 from lakehouse.settings import Settings
 from lakehouse.tables import Lakehouse, digests
-from roadside.graph import STEPS, sources_read
+from roadside.graph import STEPS, Step, sources_read, step_named
 from roadside.runner import Runner
 from simulation.landing import LandingWriter
 from validation.clocks import TICK, Interval
@@ -81,8 +81,10 @@ class Producer:
         }
 
 
-def run(runner: Runner, chunks: Sequence[Interval], *, force: bool = False) -> None:
-    for result in runner.backfill(chunks, STEPS_RUN, force=force):
+def run(
+    runner: Runner, chunks: Sequence[Interval], steps: Sequence[Step] = STEPS_RUN, *, force: bool = False
+) -> None:
+    for result in runner.backfill(chunks, steps, force=force):
         assert result.error is None, result.error
         assert result.status in {"published", "skipped"}, result
 
@@ -133,3 +135,30 @@ def test_ticks_with_stragglers_equal_a_cold_replay(
     chunks = [last, Interval(second.end, later), Interval(whole.start, second.end)]
     run(cold, chunks, force=True)
     assert digests(lakehouse, TABLES) == as_lived
+
+
+def test_an_object_seen_three_days_late_is_read_by_a_run_that_looks_back_so_far(
+    spark: SparkSession, spark_settings: Settings, lakehouse: Lakehouse, tmp_path: Path
+) -> None:
+    settings = replace(
+        spark_settings, home=tmp_path, landing_uri=tmp_path.as_uri(), ops_url=f"sqlite:///{tmp_path}/ops.db"
+    )
+    bronze = [step_named("bronze.dispatch_events")]
+    producer = Producer(tmp_path)
+    producer.request("J1", moment(0), moment(1))
+    producer.keep_back("J1", moment(8), STAMP)
+    later = START + timedelta(days=3)
+    ordinary = Runner(settings, spark)
+    run(ordinary, [Interval(START, START + TICK), Interval(START + TICK, later)], bronze)
+    producer.show("J1")
+    run(ordinary, [Interval(later, later + TICK)], bronze)
+    events = lakehouse.read(table_named("bronze.dispatch_events"))
+    assert events.count() == 1, "an ordinary run looks back two days"
+
+    far = Runner(settings, spark, look_back=timedelta(days=4))
+    run(far, [Interval(later, later + TICK)], bronze)  # made already: it registers what it finds
+    last = Interval(later + TICK, later + 2 * TICK)
+    run(ordinary, [last], bronze)
+    events = lakehouse.read(table_named("bronze.dispatch_events"))
+    known = sorted(row.known_at.replace(tzinfo=UTC) for row in events.select("known_at").collect())
+    assert known == [START + TICK, last.end, last.end], "known at the first tick not closed by then"

@@ -60,11 +60,15 @@ def test_an_interval_cut_in_two_gives_the_same_verdicts(
 
 
 @settings(max_examples=10, deadline=None)
-@given(st.lists(st.tuples(LANDED_AT, st.integers(1, 12)), min_size=1, max_size=60), HEARTBEATS)
+@given(
+    st.lists(st.tuples(LANDED_AT, st.integers(1, 12)), min_size=1, max_size=60),
+    HEARTBEATS,
+    st.lists(LANDED_AT, max_size=20),
+)
 def test_the_ledger_is_judged_as_its_objects_are(
-    appearing: list[tuple[datetime, int]], heartbeat: timedelta
+    appearing: list[tuple[datetime, int]], heartbeat: timedelta, archived: list[datetime]
 ) -> None:
-    """Objects appear tick by tick, some late, and every tick is closed behind them."""
+    """Objects appear tick by tick, some late, and every tick is closed behind them; then an archive comes."""
     with TemporaryDirectory() as folder:
         ops = Ops(f"sqlite:///{folder}/ops.db")
         ledger = LandingLedger(ops)
@@ -80,7 +84,12 @@ def test_the_ledger_is_judged_as_its_objects_are(
         entries = ledger.objects(SOURCE, Interval(START, START + 12 * TICK))
         stamps = [Stamp(entry.landed_at, entry.known_at) for entry in entries]
         first = min((stamp.known_at for stamp in stamps), default=INTERVAL.end + TICK)
-        found = Completeness(ops, {SOURCE: heartbeat}).held_ticks([SOURCE], INTERVAL)
+        completeness = Completeness(ops, {SOURCE: heartbeat})
+        found = completeness.held_ticks([SOURCE], INTERVAL)
+        free = [stamp for stamp in archived if tick_end(stamp) not in {entry.known_at for entry in entries}]
+        archive = [LandedObject(f"landing/{SOURCE}/old-{n}", stamp, 1) for n, stamp in enumerate(free)]
+        ledger.register(SOURCE, archive, START + 12 * TICK, archive=True)
+        assert completeness.held_ticks([SOURCE], INTERVAL) == found
     assert found == {
         tick for tick in INTERVAL.ticks() if first <= tick and not naive(stamps, heartbeat, tick)
     }

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from lakehouse.settings import Settings
 from lakehouse.tables import Lakehouse
 from lakehouse.vault import handle_of
-from roadside.graph import sources_read
+from roadside.graph import sources_read, step_named
 from simulation.landing import LandingWriter
 from support.afternoon import LandingObject, afternoon_objects, at, heartbeats
 from support.memory_road import ABOVE_BRONZE, MemoryRoad, in_utc
@@ -25,16 +25,23 @@ from support.oracle_held import is_complete, objects_from_landing
 from support.oracle_rows import rows_written
 from support.oracle_views import VIEWS
 from support.tokens import driver_tokens
+from transforms.features import provider_activity_15m
 from transforms.features.revisions import revised_rows
+from transforms.features.sums import Count, Sum
+from transforms.features.windows import view_rows
 from transforms.grid import BUSINESS_DAYS
+from transforms.tiles import dispatch_15m
+from transforms.tiles.measures import has
+from transforms.tiles.partials import Fact
 from validation.clocks import Interval
-from validation.contract import Table
+from validation.contract import Column, Table, Type
 from validation.contracts.features.provider_activity_15m import PROVIDER_ACTIVITY_15M
+from validation.contracts.training.eta_v1 import SERVICE_FEATURES
 from validation.sources import SOURCES
 
 pytestmark = [pytest.mark.slow(minutes=2), pytest.mark.timeout(600)]
 
-DISPATCH = "dispatch_events"
+DISPATCH, ACTIVITY = "dispatch_events", "provider_activity_15m"
 WHOLE = Interval(at("15:30"), at("19:15"))
 OF_DISPATCH = tuple(
     step
@@ -196,6 +203,56 @@ def test_s20_a_feature_is_added_without_breaking_anybody(
         strip(row, clocks) for row in released
     ], "who asks for the features of before gets the same"
     assert {row[added] for row in after.where("revision = 1").collect()} >= {0, 1}
+
+
+def test_s20_a_feature_of_a_new_measure_leaves_every_other_column_and_tile_as_it_was(
+    spark: SparkSession, spark_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """agent_reassigned_24h_count: a fact more in the tiles, a sum and a count more in the view."""
+    objects = [*afternoon_objects(with_history=False), *heartbeats(WHOLE.start, WHOLE.end)]
+    land(
+        tmp_path,
+        [replace(each, records=tuple(by_an_agent(record) for record in each.records)) for each in objects],
+    )
+    road = carried(spark, spark_settings, tmp_path)
+    tiles, before = road.digest("tiles.dispatch_15m")["tiles.dispatch_15m"], rows_of(road, ACTIVITY)
+
+    fact = Fact("agent_reassigned", (dispatch_15m.ENDED,), has("end_reason", "agent_reassigned"))
+    monkeypatch.setattr(dispatch_15m, "ASSIGNMENTS", (*dispatch_15m.ASSIGNMENTS, fact))
+    road.carry([WHOLE], [step_named("tiles.dispatch_15m")])
+    with_fact = road.digest("tiles.dispatch_15m")["tiles.dispatch_15m"]
+    assert [row for row in with_fact if "'agent_reassigned'" not in row] == tiles
+    assert len(with_fact) > len(tiles)
+
+    added = "agent_reassigned_24h_count"
+    spec = replace(
+        provider_activity_15m.SPEC,
+        table=replace(
+            PROVIDER_ACTIVITY_15M,
+            columns=(*PROVIDER_ACTIVITY_15M.columns, Column(added, Type.LONG, "Taken away by an agent.")),
+        ),
+        sums=(*provider_activity_15m.SPEC.sums, Sum("agent_reassigned_24h", "agent_reassigned", 96)),
+        features=(*provider_activity_15m.SPEC.features, Count(added, "agent_reassigned_24h")),
+    )
+    frame = view_rows(road.frame("tiles.dispatch_15m"), spec, WHOLE)
+    made = [{name: in_utc(value) for name, value in row.items()} for row in frame.toArrow().to_pylist()]
+    assert {row[added] for row in made} >= {0, 1}
+    assert added not in SERVICE_FEATURES[ACTIVITY]
+    for tick in WHOLE.ticks():
+        assert in_force(made, tick, without=added) == in_force(before, tick), "eta_v1 and everybody else"
+
+
+def by_an_agent(record: dict[str, Any]) -> dict[str, Any]:
+    return record | {"actor": "agent"} if record.get("event_type") == "unassigned" else record
+
+
+def in_force(rows: Iterable[dict[str, Any]], tick: datetime, without: str = "") -> dict[str, dict[str, Any]]:
+    """Each provider's values at the tick, clocks aside."""
+    clocks = (without, "event_timestamp", "available_at", "revised_at", "revision", "known_date", "tick_at")
+    known = sorted(
+        (row for row in rows if row["event_timestamp"] <= tick), key=lambda r: r["event_timestamp"]
+    )
+    return {row["provider_id"]: strip(row, clocks) for row in known}
 
 
 def values(rows: DataFrame, table: Table) -> list[dict[str, Any]]:

@@ -206,7 +206,8 @@ class Carried:
         found = np.full(len(sums.matrix), _NEVER, np.int64)
         mine = np.flatnonzero(sums.spans["measure"] == sums.measures.number(self.measure))
         lengths = sums.ends[mine] - sums.starts[mine]
-        rows = np.repeat(sums.starts[mine] - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
+        count = lengths.sum(dtype=np.int64)
+        rows = np.repeat(sums.starts[mine] - np.cumsum(lengths) + lengths, lengths) + np.arange(count)
         found[rows] = np.repeat(sums.spans["content"][mine], lengths)
         return found, found == _NEVER
 

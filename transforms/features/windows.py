@@ -67,7 +67,7 @@ def tile_spans(
         & (F.col("known_at") > F.lit(spec.oldest_known(instants)))
     )
     return (
-        read.withColumn("counted", F.explode(F.expr(counted)))
+        read.withColumn("counted", F.explode(F.expr(counted)))  # deterministic: a map of numbers
         .select(
             *spec.keys,
             (F.col("counted.number") + F.col("bucket")).alias("measure"),

@@ -31,7 +31,8 @@ def available_hours(driver_states_15m: DataFrame, days: Interval) -> DataFrame:
     )
     since = F.greatest(F.col("enter"), F.lit(instants.first))
     until = F.least(F.col("leave"), F.lit(instants.last))
-    hours = F.expr(f"sequence(since DIV {TICKS_AN_HOUR}, (until - 1) DIV {TICKS_AN_HOUR})")
+    hour, last = (f"{tick} DIV {TICKS_AN_HOUR}" for tick in ("since", "(until - 1)"))
+    hours = F.expr(f"sequence({hour}, {last})")  # deterministic: numbers of hours
     begin = F.col("hour") * TICKS_AN_HOUR
     hour_at = TICKS.instant(begin)
     ticks = F.least(F.col("until"), begin + TICKS_AN_HOUR) - F.greatest(F.col("since"), begin)

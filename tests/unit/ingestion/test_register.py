@@ -51,8 +51,8 @@ def test_listing_goes_back_48_hours_behind_the_last_closed_tick(settings: Settin
     ledger(settings).close("gps_pings", NOON)
     key = land(settings, NOON - 49 * HOUR)
     assert register_landed(settings, GPS_PINGS, NOON + TICK).entries == ()
-    found = register_landed(settings, GPS_PINGS, NOON + TICK, horizon=72 * HOUR)
-    assert [entry.key for entry in found.entries] == [key]
+    found = register_landed(settings, GPS_PINGS, NOON + TICK, look_back=72 * HOUR)
+    assert [(entry.key, entry.known_at) for entry in found.entries] == [(key, NOON + TICK)]
 
 
 def test_archive_is_known_at_its_own_tick(settings: Settings) -> None:

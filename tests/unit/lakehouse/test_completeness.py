@@ -85,10 +85,17 @@ class Ledger:
         self.entries, self.completeness = LandingLedger(ops), Completeness(ops)
         self.wide = Completeness(ops, {SOURCE: timedelta(minutes=60)})
 
-    def land(self, *clocks: str, until: str, days_before: int = 0, source: str = SOURCE) -> list[str]:
+    def land(
+        self,
+        *clocks: str,
+        until: str,
+        days_before: int = 0,
+        source: str = SOURCE,
+        archive: bool = False,
+    ) -> list[str]:
         moments = [at(clock) - days_before * DAY for clock in clocks]
         objects = [LandedObject(_key(source, moment), moment, 10) for moment in moments]
-        found = self.entries.register(source, objects, at(until) - days_before * DAY)
+        found = self.entries.register(source, objects, at(until) - days_before * DAY, archive)
         return [entry.key for entry in found]
 
     def read(self, keys: Iterable[str], lines: int) -> None:
@@ -117,6 +124,33 @@ def test_a_source_holds_nothing_before_the_tick_of_its_first_object(ledger: Ledg
     ledger.land("17:31", "17:36", "17:41", until="18:00")
     assert held(ledger.completeness.incomplete(SOURCE, AFTER_FIVE)) == ["18:00 0/3"]
     assert ledger.completeness.incomplete(SOURCE, Interval(at("16:00"), at("17:30"))) == []
+
+
+def test_an_archive_loaded_later_connects_nothing_before_the_source_was_live(ledger: Ledger) -> None:
+    ledger.land("17:31", "17:36", "17:41", until="18:00")
+    ledger.entries.close(SOURCE, at("18:00"))
+    day = Interval(at("00:00"), at("18:00"))
+    before = ledger.completeness.incomplete(SOURCE, day)
+    assert ledger.land("16:01", "16:06", until="18:00", archive=True)
+    assert ledger.completeness.incomplete(SOURCE, day) == before
+    assert ledger.completeness.last_object_at(SOURCE, at("17:00")) is None
+
+
+@pytest.mark.parametrize("heartbeat", [FIVE, timedelta(minutes=60)])
+def test_a_silence_stays_held_when_an_archive_fills_it(ledger: Ledger, heartbeat: timedelta) -> None:
+    completeness = ledger.completeness if heartbeat == FIVE else ledger.wide
+    ledger.land("12:01", "12:06", "12:11", until="18:00")
+    ledger.entries.close(SOURCE, at("18:00"))
+    afternoon = Interval(at("12:00"), at("18:00"))
+    before = completeness.held_ticks([SOURCE], afternoon)
+    assert at("15:15") in before
+    ledger.land("15:01", "15:06", "15:11", until="18:00", archive=True)
+    assert completeness.held_ticks([SOURCE], afternoon) == before
+
+
+def test_a_source_known_by_an_archive_alone_holds_nothing(ledger: Ledger) -> None:
+    ledger.land("17:01", until="18:00", archive=True)
+    assert ledger.completeness.held_ticks([SOURCE], AFTER_FIVE) == frozenset()
 
 
 def test_a_tick_is_held_if_one_source_holds_it(ledger: Ledger) -> None:

@@ -6,14 +6,20 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 import pytest
 import typer.main
 
+from lakehouse.landing_ledger import LandingLedger
+from lakehouse.ops import Ops
+from lakehouse.settings import Settings
 from roadside import cli
 from roadside.commands import landing
+from roadside.standing import standing
+from simulation.landing import LandingWriter
 from validation.contracts import TABLES
 
 HEAVY = ("pyspark", "feast", "pandas", "pyarrow", "sqlalchemy", "pyiceberg")
@@ -179,6 +185,17 @@ def test_a_tick_without_a_cut_leaves_the_daily_view_out(run: Callable, home: Pat
     outlook = {each["step"]: each["would"] for each in json.loads(answer.out)}
     assert outlook["features.provider_performance_1d"] == "not due"
     assert outlook["features.zone_demand_15m"] == "run"
+
+
+def test_the_way_in_that_status_names_looks_further_back(run: Callable, settings: Settings) -> None:
+    noon = datetime(2026, 3, 10, 12, tzinfo=UTC)
+    LandingWriter(settings.home).write("gps_pings", noon - timedelta(days=3), "late", [])
+    LandingLedger(Ops(settings.ops_url)).close("gps_pings", noon)
+    words = next(text for text in standing(settings).missing if "roadside ingest" in text)
+    words = words.partition("roadside ")[2]
+    shorter = words.replace("--look-back-hours 96", "--look-back-hours 48")
+    assert "1 landed object" in run(*words.split(), "--dry-run").out
+    assert "1 landed object" not in run(*shorter.split(), "--dry-run").out
 
 
 def test_tables_lists_every_contract(run: Callable) -> None:

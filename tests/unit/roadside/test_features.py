@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +17,7 @@ from lakehouse.catalog_reader import CatalogReader
 from lakehouse.settings import Settings
 from roadside import feature_catalogue as catalogue
 from roadside.commands import features
-from validation.clocks import known_date
+from validation.clocks import business_day_start, known_date
 from validation.contract import Table, Type
 from validation.contracts import FEATURES, table_named
 from validation.contracts.features.feature_table import feature_columns
@@ -24,6 +26,7 @@ from validation.on_demand import ON_DEMAND
 
 DEMAND = table_named("features.zone_demand_15m")
 FLEET = table_named("features.provider_fleet_15m")
+PROFILE = table_named("features.provider_profile_1d")
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TICK = timedelta(minutes=15)
 ARROW = {
@@ -34,6 +37,7 @@ ARROW = {
     Type.BOOLEAN: pa.bool_(),
     Type.DATE: pa.date32(),
     Type.TIMESTAMP: pa.timestamp("us", "UTC"),
+    Type.STRINGS: pa.list_(pa.string()),
     Type.DOUBLES: pa.list_(pa.float64()),
     Type.BOOLEANS: pa.list_(pa.bool_()),
     Type.TIMESTAMPS: pa.list_(pa.timestamp("us", "UTC")),
@@ -108,6 +112,20 @@ def test_the_last_day_counts_each_row_once_by_its_newest_revision(demand: Settin
     assert told.null_share == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize(
+    "day", [date(2026, 3, 8), date(2026, 3, 9), date(2026, 11, 1), date(2026, 11, 2)], ids=str
+)
+def test_the_last_day_of_a_daily_view_is_one_cut_on_a_short_and_a_long_day(
+    settings: Settings, day: date
+) -> None:
+    settings.home.mkdir(parents=True)
+    cuts = [business_day_start(day - timedelta(days=before)) for before in (2, 1, 0)]
+    profiles = [row("", cut) | {"provider_id": f"P{cut.day}"} for cut in cuts]
+    put(settings, PROFILE, *({k: v for k, v in each.items() if k != "zone_id"} for each in profiles))
+    found = catalogue.last_day(CatalogReader(settings), PROFILE, cuts[-1])
+    assert found["provider_id"].to_pylist() == [f"P{day.day}"]
+
+
 def test_a_table_never_made_has_no_tick(settings: Settings) -> None:
     assert catalogue.newest_tick(CatalogReader(settings), DEMAND) == (None, 0)
 
@@ -139,6 +157,56 @@ def test_every_view_and_feature_has_an_entry() -> None:
             assert column is not None
             assert catalogue.facts_of(view, column)["meaning"]
     assert {each.view: each.used_by for each in listed}["zone_demand_15m"] == ("eta_v1", "ops_board_v1")
+
+
+@dataclass(frozen=True)
+class Registry:
+    """What of a Feast store the catalogue asks."""
+
+    services: tuple[Any, ...]
+
+    def list_feature_services(self) -> tuple[Any, ...]:
+        return self.services
+
+
+@pytest.fixture(scope="module")
+def uses() -> catalogue.Uses:
+    """Of the services as they are defined."""
+    names = ("eta_v1", "eta_v2", "matching_acceptance_v1", "matching_ranking_v1", "ops_board_v1")
+    services = [getattr(import_module(f"feature_repo.services.{name}"), name) for name in names]
+    return catalogue.uses_of(Registry(tuple(services)))
+
+
+MATCHING = ("matching_acceptance_v1", "matching_ranking_v1")
+
+
+@pytest.mark.filterwarnings("ignore:The spark .* experimental:RuntimeWarning")
+@pytest.mark.parametrize(
+    ("view", "feature", "services"),
+    [
+        ("provider_fleet_15m", "available_latitude", ("eta_v2", *MATCHING)),
+        ("provider_profile_1d", "site_latitude", ("eta_v2", *MATCHING)),
+        ("driver_state_15m", "last_fix_latitude", ("eta_v2",)),
+        ("driver_state_15m", "duty_status", ("eta_v2", "ops_board_v1")),
+        ("provider_fleet_15m", "available_is_tow", ("eta_v2", *MATCHING)),
+    ],
+)
+def test_a_service_uses_the_inputs_of_its_on_demand_views(
+    uses: catalogue.Uses, view: str, feature: str, services: tuple[str, ...]
+) -> None:
+    assert catalogue.users_of(uses, view, feature) == services
+    listed = {each.view: each.used_by for each in catalogue.entries(uses)}
+    assert set(services) <= set(listed[view])
+
+
+@pytest.mark.filterwarnings("ignore:The spark .* experimental:RuntimeWarning")
+def test_every_stored_input_of_an_on_demand_view_is_used_by_who_has_the_view(uses: catalogue.Uses) -> None:
+    for view in ON_DEMAND:
+        for source, _, feature in (name.partition(".") for name in view.inputs):
+            if feature:
+                assert set(catalogue.users_of(uses, view.name)) <= set(
+                    catalogue.users_of(uses, source, feature)
+                ), (view.name, source, feature)
 
 
 @pytest.fixture

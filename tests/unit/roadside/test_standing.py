@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.register import register_landed
 from lakehouse.landing_ledger import LandingLedger, ObjectOutcome, ObjectStatus
 from lakehouse.object_store import LandedObject
 from lakehouse.ops import Ops
@@ -20,7 +21,7 @@ from roadside.standing import standing
 from simulation.landing import LandingWriter
 from validation.clocks import TICK, Interval, tick_end
 from validation.contracts import FEATURES, TABLES
-from validation.sources import SOURCES
+from validation.sources import SOURCES, source_named
 
 DAY = Interval(datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 11, tzinfo=UTC))
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -114,6 +115,32 @@ def test_every_source_is_due_through_the_tick_asked_for(platform: Platform) -> N
 def test_an_object_no_run_has_seen_is_missing(platform: Platform) -> None:
     LandingWriter(platform.settings.home).write("gps_pings", NOON, "straggler", [])
     assert platform.missing() == ("gps_pings: 1 landed objects are not ingested.",)
+
+
+def test_an_object_that_appears_three_days_after_its_stamp_is_missing_with_the_way_in(
+    platform: Platform,
+) -> None:
+    LandingWriter(platform.settings.home).write("gps_pings", DAY.end - timedelta(days=3), "late", [])
+    assert platform.missing() == (
+        "gps_pings: 1 landed objects appeared so long after their stamps (the oldest 2026-03-08T00:00:00Z) "
+        "that no ordinary run finds them. The next tick reads them after: roadside ingest --source gps_pings "
+        "--start 2026-03-10T23:45Z --end 2026-03-11T00:00Z --look-back-hours 96",
+    )
+    assert register_landed(platform.settings, source_named("gps_pings"), DAY.end).entries == ()
+    look_back = timedelta(hours=96)
+    found = register_landed(
+        platform.settings, source_named("gps_pings"), DAY.end, look_back=look_back
+    ).entries
+    assert [each.known_at for each in found] == [DAY.end + TICK], "the first tick not closed by then"
+    assert platform.missing() == ("gps_pings: 1 of 2 objects were not read to the end.",)
+
+
+def test_what_is_older_than_a_week_is_looked_for_when_asked(platform: Platform) -> None:
+    LandingWriter(platform.settings.home).write("gps_pings", DAY.end - timedelta(days=20), "late", [])
+    assert platform.missing() == ()
+    far = standing(platform.settings, None, lambda _settings: "", timedelta(days=35))
+    assert [each.overlooked for each in far.sources if each.source == "gps_pings"] == [1]
+    assert "--look-back-hours 504" in far.missing[0]
 
 
 def test_an_object_registered_and_not_read_is_missing(platform: Platform) -> None:

@@ -89,7 +89,7 @@ def test_what_is_whole_reaches_redis_although_a_step_failed(
     (settings.home / "landing").mkdir(parents=True)
     made(settings, *TABLES, interval=tick_at(NOON))
     failing = Road("silver.gps_pings", NOON + TICK)
-    monkeypatch.setattr("roadside.spark_runner.open_runner", lambda _settings: failing)
+    monkeypatch.setattr("roadside.spark_runner.open_runner", lambda _settings, look_back: failing)
     monkeypatch.setattr(
         "roadside.commands.online.write_views", lambda _settings, until: written.append(until)
     )
