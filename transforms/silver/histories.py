@@ -121,7 +121,7 @@ class History:
 
     def place(self, event: Event) -> int:
         """Where the event stands in the order."""
-        return self._place[id(event)]
+        return self._place[event.event_id, event.event_timestamp]
 
     def offered(self, answer: Event) -> Event | None:
         """The offer that the event answers."""
@@ -150,8 +150,11 @@ class History:
     # A job may have thousands of events, and each of its offers asks all of these.
 
     @cached_property
-    def _place(self) -> dict[int, int]:
-        return {id(event): place for place, event in enumerate(self.events)}
+    def _place(self) -> dict[tuple[str, int], int]:
+        found: dict[tuple[str, int], int] = {}
+        for place, event in enumerate(self.events):
+            found.setdefault((event.event_id, event.event_timestamp), place)
+        return found
 
     @cached_property
     def _places(self) -> dict[str, list[int]]:
