@@ -15,9 +15,15 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 FEATURE_REPO = PROJECT_ROOT / "feature_repo"
 
 
-def feast_command() -> list[str]:
-    """`feast -c feature_repo`, by this environment's Python."""
-    return [sys.executable, "-m", "lakehouse.feast_cli", "-c", str(FEATURE_REPO)]
+def feature_store_file(settings: Settings) -> Path:
+    """What describes Feast's stores where the settings point: one file an environment."""
+    return FEATURE_REPO / f"feature_store{'.aws' if settings.catalog == 'glue' else ''}.yaml"
+
+
+def feast_command(settings: Settings) -> list[str]:
+    """`feast` over feature_repo/ and the environment's own file, by this environment's Python."""
+    described = str(feature_store_file(settings))
+    return [sys.executable, "-m", "lakehouse.feast_cli", "-c", str(FEATURE_REPO), "-f", described]
 
 
 def feast_environment(settings: Settings) -> dict[str, str]:

@@ -23,7 +23,7 @@ import redis
 import sqlalchemy.exc
 import yaml
 
-from lakehouse.feast_cli import FEATURE_REPO, feast_command, feast_environment
+from lakehouse.feast_cli import FEATURE_REPO, feast_command, feast_environment, feature_store_file
 from lakehouse.feast_import import (
     Bool,
     FeatureService,
@@ -111,7 +111,7 @@ def apply(settings: Settings) -> str:
     if settings.is_embedded:
         settings.home.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
-        [*feast_command(), "apply", "--skip-source-validation", "--no-progress"],
+        [*feast_command(settings), "apply", "--skip-source-validation", "--no-progress"],
         env=feast_environment(settings),
         capture_output=True,
         text=True,
@@ -317,16 +317,11 @@ def feature_types(service: FeatureService) -> dict[str, Any]:
 
 
 def _repo_config(settings: Settings) -> RepoConfig:
-    """`feature_store.yaml` as Feast reads it, save that a variable left unset is an error.
+    """The environment's feature_store file as Feast reads it, save that a variable left unset is an error.
 
     Feast would leave `${VARIABLE}` standing and take it for a path or a host.
     """
-    path = FEATURE_REPO / "feature_store.yaml"
-    if settings.catalog != "sqlite":
-        raise SettingError(
-            f"{path.name} describes the SQLite catalog; ROADSIDE_CATALOG is {settings.catalog}.",
-            "Use the embedded profile, or add the environment's own file.",
-        )
+    path = feature_store_file(settings)
     given = {name: value for name, value in settings.environment().items() if value}
     try:
         text = Template(path.read_text()).substitute(given)

@@ -125,7 +125,7 @@ def feast(context: typer.Context) -> None:
     if settings.is_embedded:
         settings.home.mkdir(parents=True, exist_ok=True)
     environment = completed(feast_environment(settings))
-    done = subprocess.run([*feast_command(), *context.args], env=environment, check=False)
+    done = subprocess.run([*feast_command(settings), *context.args], env=environment, check=False)
     raise typer.Exit(done.returncode)
 
 

@@ -202,8 +202,8 @@ def test_a_spine_in_sql_gives_the_same_values(
 
 def test_feast_s_own_process_materializes(platform: Platform) -> None:
     done = subprocess.run(
-        [*feast_cli.feast_command(), "materialize", "2026-03-10T17:00:00", "2026-03-10T18:05:00",
-         "--views", "provider_activity_15m"],
+        [*feast_cli.feast_command(platform.settings), "materialize", "2026-03-10T17:00:00",
+         "2026-03-10T18:05:00", "--views", "provider_activity_15m"],
         env=feast_cli.feast_environment(platform.settings), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,60 @@
+"""Each environment's feature_store file, filled in from the settings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from feast_plugins.offline import RoadsideOfflineStoreConfig
+from feast_plugins.online import RoadsideOnlineStoreConfig
+from lakehouse.feast_cli import feast_command
+from lakehouse.feast_edge import _repo_config
+from lakehouse.settings import Settings, load_settings
+from lakehouse.spark import CATALOG, spark_options
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Feast's own
+AWS = {
+    "ROADSIDE_PROFILE": "aws",
+    "ROADSIDE_LANDING_URI": "s3://landed/road",
+    "ROADSIDE_WAREHOUSE_URI": "s3://lake/warehouse",
+    "ROADSIDE_OPS_URL": "postgresql://ops@db/ops",
+    "ROADSIDE_VAULT_URL": "postgresql://vault@db/vault",
+    "ROADSIDE_REGISTRY_URL": "postgresql+psycopg://feast@db/registry",
+    "ROADSIDE_REDIS": "cache.example:6379,ssl=true,username=reader,password=secret",
+    "ROADSIDE_PLATFORM_KEY_FILE": "/run/secrets/platform.key",
+    "ROADSIDE_AWS_REGION": "us-west-2",
+}
+
+
+def settings_of(folder: Path, **more: str) -> Settings:
+    jars = {name: os.environ[name] for name in ("ROADSIDE_JARS_DIR",) if name in os.environ}
+    return load_settings({**jars, "ROADSIDE_HOME": str(folder), **more})
+
+
+@pytest.mark.parametrize("given", [{}, AWS], ids=["embedded", "aws"])
+def test_a_feature_store_file_gives_feast_the_platform_s_own_spark(
+    tmp_path: Path, given: dict[str, str]
+) -> None:
+    settings = settings_of(tmp_path, **given)
+    offline = _repo_config(settings).offline_store
+    assert isinstance(offline, RoadsideOfflineStoreConfig)
+    assert offline.spark_conf == spark_options(settings)
+    assert (offline.catalog_name, offline.catalog["warehouse"]) == (CATALOG, settings.warehouse_uri)
+
+
+def test_on_aws_feast_reads_glue_and_a_cluster_over_tls(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, **AWS)
+    config = _repo_config(settings)
+    assert config.offline_store.catalog == {
+        "type": "glue",
+        "warehouse": "s3://lake/warehouse",
+        "client.region": "us-west-2",
+    }
+    online = config.online_store
+    assert isinstance(online, RoadsideOnlineStoreConfig)
+    assert (online.redis_type, online.clock) == ("redis_cluster", "wall")
+    assert online.connection_string == AWS["ROADSIDE_REDIS"]
+    assert config.registry.path == AWS["ROADSIDE_REGISTRY_URL"]
+    assert feast_command(settings)[-1].endswith("feature_store.aws.yaml")
