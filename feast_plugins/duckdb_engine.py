@@ -142,8 +142,7 @@ class _Session:
     def keys_of(self, read: ViewRead, keys: Sequence[str]) -> str:
         of_source = dict(read.keys)
         wanted = [
-            f"{quoted(of_source[key]) if key in of_source else 'NULL'}::VARCHAR AS {quoted(key)}"
-            for key in keys
+            f"{quoted(of_source[key]) if key in of_source else 'NULL'} AS {quoted(key)}" for key in keys
         ]
         return f"SELECT DISTINCT {', '.join(wanted)} FROM ({self.scanned(read.rows, read.sources)})"
 

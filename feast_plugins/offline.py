@@ -101,11 +101,9 @@ class RoadsideOfflineStore(SparkOfflineStore):
             start, end = compute_non_entity_date_range(
                 feature_views, kwargs.get("start_date"), kwargs.get("end_date")
             )
-            entity_df, views = store.entities(engine, reads, start, end), []
-        else:
-            views = feature_views
+            entity_df = store.entities(engine, reads, start, end)
         if isinstance(entity_df, pd.DataFrame | pa.Table):
-            spine = spine_of(entity_df, views, stored)
+            spine = spine_of(entity_df, feature_views, stored, RANGE_TIME)
             answer: OfFiles | OfSpark = store.of_memory(engine, spine, reads)
             columns, first, last = spine.columns, spine.start, spine.end
         else:

@@ -119,17 +119,26 @@ class PointInTimeJob(RetrievalJob):
         return self._metadata
 
     def to_arrow(self, validation_reference: Any = None, timeout: int | None = None) -> pa.Table:
-        """The spine's columns as given, then exactly the features asked for, in that order."""
+        """The spine's columns as given, then exactly the features asked for, in that order.
+
+        Raises:
+            UserError: Arrow has no type for a column of the spine; `to_df` keeps it.
+        """
         answered = super().to_arrow(validation_reference, timeout)
-        return answered if self._columns is None else answered.select(self._columns)
+        if self._columns is None:
+            return answered
+        lacking = [name for name in self._columns if name not in answered.column_names]
+        if lacking:
+            raise UserError(f"Arrow has no type for the spine's {', '.join(lacking)}.", "Ask for to_df().")
+        return answered.select(self._columns)
 
     def to_df(self, validation_reference: Any = None, timeout: int | None = None) -> pd.DataFrame:
         """As `to_arrow`; a pandas spine's columns as they were, integers and booleans nullable."""
-        answered = self.to_arrow(validation_reference, timeout)
-        if self._spine is None or not self._spine.is_pandas:
-            return answered.to_pandas(types_mapper=_NULLABLE.get)
+        if self._spine is None or self._columns is None or not self._spine.is_pandas:
+            return self.to_arrow(validation_reference, timeout).to_pandas(types_mapper=_NULLABLE.get)
+        answered = super().to_arrow(validation_reference, timeout)
         given = self._spine.given.reset_index(drop=True)
-        features = answered.drop_columns(self._spine.columns).to_pandas(types_mapper=_NULLABLE.get)
+        features = answered.select(self._columns[len(given.columns) :]).to_pandas(types_mapper=_NULLABLE.get)
         return pd.concat([given, features], axis="columns")
 
     def to_spark_df(self) -> Any:

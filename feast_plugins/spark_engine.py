@@ -67,10 +67,7 @@ class SparkEngine:
         parts = []
         for read in reads:
             of_source = dict(read.keys)
-            wanted = [
-                (named(of_source[key]) if key in of_source else F.lit(None)).cast("string").alias(key)
-                for key in keys
-            ]
+            wanted = [(named(of_source[key]) if key in of_source else F.lit(None)).alias(key) for key in keys]
             parts.append(self._scanned(read.rows, read.sources).select(*wanted))
         return reduce(DataFrame.unionByName, parts).distinct()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -55,11 +56,19 @@ class Spine:
 
     @cached_property
     def table(self) -> pa.Table:
-        """The given rows as Arrow."""
-        return pa.Table.from_pandas(self.given, preserve_index=False) if self.is_pandas else self.given
+        """The given rows as Arrow, without the columns that Arrow has no type for."""
+        if not self.is_pandas:
+            return self.given
+        columns = {}
+        for name in self.given.columns:
+            with suppress(pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+                columns[str(name)] = pa.Array.from_pandas(self.given[name])
+        return pa.table(columns)
 
 
-def spine_of(given: pd.DataFrame | pa.Table, views: Sequence[FeatureView], answers: Sequence[str]) -> Spine:
+def spine_of(
+    given: pd.DataFrame | pa.Table, views: Sequence[FeatureView], answers: Sequence[str], *times: str
+) -> Spine:
     """The spine, if the views can be asked for it; `answers` are the columns they will add.
 
     Raises:
@@ -69,7 +78,7 @@ def spine_of(given: pd.DataFrame | pa.Table, views: Sequence[FeatureView], answe
     columns = [
         str(name) for name in (given.columns if isinstance(given, pd.DataFrame) else given.column_names)
     ]
-    time = time_column(given)
+    time = time_column(given, *times)
     keys = key_types(views)
     problems = [f"it has no column {key}" for key in keys if key not in columns]
     problems += [
@@ -92,8 +101,8 @@ def spine_of(given: pd.DataFrame | pa.Table, views: Sequence[FeatureView], answe
     return Spine(given, pa.table(asked), time, first, last)
 
 
-def time_column(given: pd.DataFrame | pa.Table) -> str:
-    """event_timestamp, or the only column of moments.
+def time_column(given: pd.DataFrame | pa.Table, *others: str) -> str:
+    """event_timestamp, one of the others, or the only column of moments.
 
     Raises:
         UserError: there is none, or several.
@@ -104,8 +113,9 @@ def time_column(given: pd.DataFrame | pa.Table) -> str:
     else:
         names = given.column_names
         moments = [each.name for each in given.schema if pa.types.is_timestamp(each.type)]
-    if TIME in names:
-        return TIME
+    for name in (TIME, *others):
+        if name in names:
+            return name
     if len(moments) != 1:
         raise UserError(
             f"The spine has no {TIME}, and {len(moments)} columns of moments.",

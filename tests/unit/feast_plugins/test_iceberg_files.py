@@ -1,0 +1,156 @@
+"""Iceberg tables read by DuckDB: the files a range needs, columns by field id, pins, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
+from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.table import Table
+from pyiceberg.types import LongType
+
+from feast_plugins.duckdb_engine import DuckDBEngine
+from feast_plugins.iceberg_files import IcebergTables
+from feast_plugins.pinning import Pin
+from feast_plugins.point_in_time import ROW, Retrieval, Rows, ViewRead
+from validation.errors import InputMissing, UnknownName
+
+pytestmark = pytest.mark.filterwarnings("ignore:The spark data source API:RuntimeWarning")
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+NAME = "lake.features.fleet"
+MOMENT = pa.timestamp("us", "UTC")
+SCHEMA = pa.schema(
+    [
+        ("provider_id", pa.string()),
+        ("event_timestamp", MOMENT),
+        ("available_at", MOMENT),
+        ("revision", pa.int32()),
+        ("revised_at", MOMENT),
+        ("offers", pa.int32()),
+        ("cells", pa.list_(pa.int64())),
+    ]
+)
+FEATURES = ("offers", "cells")
+
+
+@pytest.fixture
+def properties(tmp_path: Path) -> dict[str, str]:
+    return {"type": "sql", "uri": f"sqlite:///{tmp_path}/catalog.db", "warehouse": f"file://{tmp_path}/lake"}
+
+
+@pytest.fixture
+def catalog(properties: dict[str, str]) -> Catalog:
+    opened = load_catalog("lake", **properties)
+    opened.create_namespace("features")
+    return opened
+
+
+@pytest.fixture
+def table(catalog: Catalog) -> Table:
+    return catalog.create_table(("features", "fleet"), SCHEMA)
+
+
+@pytest.fixture
+def engine(properties: dict[str, str]) -> DuckDBEngine:
+    return DuckDBEngine(IcebergTables("lake", properties), {"threads": "1"})
+
+
+def row(provider: str, hours: int, offers: int, revision: int = 0, **more: Any) -> dict[str, Any]:
+    at = NOON + hours * HOUR
+    clocks = {"event_timestamp": at, "available_at": at, "revision": revision}
+    created = {"revised_at": at + revision * 100 * HOUR}
+    return {"provider_id": provider, **clocks, **created, "offers": offers, "cells": [offers], **more}
+
+
+def append(table: Table, *rows: dict[str, Any]) -> None:
+    table.append(pa.Table.from_pylist(list(rows), table.schema().as_arrow()))
+
+
+def asked(
+    engine: DuckDBEngine,
+    hours: Sequence[int],
+    features: Sequence[str] = FEATURES,
+    pin: Pin | None = None,
+    name: str = NAME,
+) -> list[dict[str, Any]]:
+    """What P1 reads so many hours after noon."""
+    source = SparkSource(name="fleet", table=name, timestamp_field="available_at")
+    read = ViewRead(
+        "fleet",
+        Rows(source, "available_at", "revised_at", pin=pin),
+        (("provider_id", "provider_id"),),
+        tuple((each, each) for each in features),
+        10 * HOUR,
+    )
+    moments = [NOON + each * HOUR for each in hours]
+    spine = pa.table(
+        {
+            ROW: pa.array(range(len(hours))),
+            "provider_id": pa.array(["P1"] * len(hours)),
+            "event_timestamp": pa.array(moments, MOMENT),
+        }
+    )
+    found = engine.features(spine, Retrieval("event_timestamp", (read,)), min(moments), max(moments))
+    return found.drop_columns([ROW]).to_pylist()
+
+
+def test_the_newest_revision_at_or_before_the_moment_is_read(table: Table, engine: DuckDBEngine) -> None:
+    append(table, row("P1", 0, 3), row("P1", 2, 5), row("P2", 2, 9))
+    append(table, row("P1", 0, 4, revision=1))
+    assert [each["offers"] for each in asked(engine, [-1, 0, 1, 2, 12, 13])] == [None, 4, 4, 5, 5, None]
+    assert asked(engine, [2])[0]["cells"] == [5]
+
+
+def test_a_pinned_retrieval_reads_what_it_read_before(table: Table, engine: DuckDBEngine) -> None:
+    append(table, row("P1", 0, 3))
+    pin = Pin(known_through=NOON, revisions={"fleet": 0})
+    before = asked(engine, [0, 3], pin=pin)
+    append(table, row("P1", 0, 4, revision=1), row("P1", 2, 5))
+    assert asked(engine, [0, 3], pin=pin) == before
+    assert [each["offers"] for each in asked(engine, [0, 3])] == [4, 5]
+    assert [each["offers"] for each in asked(engine, [0, 3], pin=Pin(revision=0))] == [3, 5]
+
+
+def test_columns_renamed_widened_and_added_are_read_from_older_files(
+    table: Table, engine: DuckDBEngine
+) -> None:
+    append(table, row("P1", 0, 3))
+    with table.update_schema() as change:
+        change.rename_column("offers", "offer_count")
+        change.update_column("offers", field_type=LongType())
+        change.add_column("tows", LongType())
+    newer = row("P1", 2, 0, offer_count=2**40, tows=1)
+    append(table, {name: value for name, value in newer.items() if name != "offers"})
+    found = asked(engine, [0, 2], ("offer_count", "tows"))
+    assert found == [{"offer_count": 3, "tows": None}, {"offer_count": 2**40, "tows": 1}]
+
+
+def test_files_out_of_range_are_not_read(table: Table, engine: DuckDBEngine) -> None:
+    for hours in range(0, 40, 10):
+        append(table, row("P1", hours, hours))
+    source = SparkSource(name="fleet", table=NAME, timestamp_field="available_at")
+    rows = Rows(source, "available_at", start=NOON + 9 * HOUR, end=NOON + 21 * HOUR)
+    assert len(engine.tables.plan(rows, ["provider_id"]).files) == 2
+
+
+def test_an_empty_table_reads_null(table: Table, engine: DuckDBEngine) -> None:
+    assert asked(engine, [0]) == [{"offers": None, "cells": None}]
+
+
+def test_a_table_that_is_missing_is_said_with_those_there_are(catalog: Catalog, engine: DuckDBEngine) -> None:
+    with pytest.raises(InputMissing, match=r"lake\.features\.fleet does not exist yet"):
+        asked(engine, [0])
+    catalog.create_table(("features", "fleet"), SCHEMA)
+    with pytest.raises(UnknownName, match=r"lake\.features\.fleet"):
+        asked(engine, [0], name="lake.features.fleets")
+
+
+def test_a_column_that_is_missing_is_said(table: Table, engine: DuckDBEngine) -> None:
+    with pytest.raises(UnknownName, match="offers"):
+        asked(engine, [0], ("offer",))

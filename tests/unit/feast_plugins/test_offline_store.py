@@ -1,0 +1,218 @@
+"""The offline store through Feast: what it refuses before anything is read, and the ways it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from feast import Entity, FeatureStore, ValueType
+from feast.data_source import DataSource
+from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import (
+    SavedDatasetSparkStorage,
+    SparkSource,
+)
+
+from support.offline_store import (
+    MINUTE,
+    NOON,
+    OURS,
+    OURS_DUCKDB,
+    PROVIDER,
+    ZONE,
+    rows,
+    spine,
+    store_of,
+    view,
+)
+from validation.errors import InputMissing, UnknownName, UserError
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Feast's own
+HOUR = 60 * MINUTE
+FLEET = rows(
+    {"provider_id": "P1", "at": NOON, "offers": 3},
+    {"provider_id": "P1", "at": NOON, "created": NOON + HOUR, "offers": 4},
+    {"provider_id": "P2", "at": NOON + 30 * MINUTE, "offers": 7},
+)
+DEMAND = rows({"zone_id": "Z1", "at": NOON, "requests": 5})
+
+
+def objects(sources: Mapping[str, DataSource]) -> Sequence[Any]:
+    return [
+        PROVIDER,
+        ZONE,
+        view("fleet", [PROVIDER], sources["fleet"], "offers", ttl=3 * HOUR),
+        view("demand", [ZONE], sources["demand"], "requests"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> FeatureStore:
+    folder = tmp_path_factory.mktemp("store")
+    return store_of(folder, OURS_DUCKDB, {"fleet": FLEET, "demand": DEMAND}, objects)
+
+
+def asked(store: FeatureStore, frame: Any, *features: str, **more: Any) -> list[Any]:
+    answered = store.get_historical_features(frame, list(features) or ["fleet:offers"], **more).to_arrow()
+    return answered["offers"].to_pylist()
+
+
+ONE = {"provider_id": "P1", "event_timestamp": NOON + MINUTE}
+LATER = datetime.now(UTC) + timedelta(days=2)
+
+
+@pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        (spine({"event_timestamp": NOON}), "no column provider_id"),
+        (spine(ONE).iloc[:0], "it has no rows"),
+        (spine({**ONE, "offers": 1}), "its column offers would be added"),
+        (spine({**ONE, "provider_id": 7}), "provider_id is int64; fleet is keyed by String"),
+        (spine({**ONE, "event_timestamp": LATER}), "in the future"),
+        (spine({**ONE, "event_timestamp": pd.NaT}, ONE), "event_timestamp is null in 1 rows"),
+        (spine({"provider_id": "P1", "asked_on": "today"}), "no event_timestamp, and 0 columns of moments"),
+        (spine({**ONE, "event_timestamp": "soon"}), "no moment"),
+        (pa.table({"provider_id": ["P1"], "event_timestamp": [3]}), "event_timestamp is int64, no moment"),
+    ],
+)
+def test_a_spine_that_cannot_be_asked_is_refused_before_anything_is_read(
+    store: FeatureStore, frame: Any, said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        store.get_historical_features(frame, ["fleet:offers"])
+
+
+def test_all_that_is_wrong_of_a_spine_is_said_at_once(store: FeatureStore) -> None:
+    with pytest.raises(UserError, match=r"no column provider_id; it has no column zone_id; it has no rows"):
+        store.get_historical_features(
+            spine({"event_timestamp": NOON}).iloc[:0], ["fleet:offers", "demand:requests"]
+        )
+
+
+def test_a_source_that_is_missing_or_lacks_a_column_is_said(tmp_path: Path) -> None:
+    store = store_of(tmp_path, OURS_DUCKDB, {"fleet": FLEET, "demand": DEMAND}, objects)
+    pq.write_table(FLEET.drop_columns(["offers"]), tmp_path / "fleet.parquet")
+    with pytest.raises(UnknownName, match="offers"):
+        store.get_historical_features(spine(ONE), ["fleet:offers"])
+    (tmp_path / "fleet.parquet").unlink()
+    with pytest.raises(InputMissing, match=r"fleet\.parquet"):
+        store.get_historical_features(spine(ONE), ["fleet:offers"])
+
+
+def test_what_only_spark_reads_is_said_where_duckdb_is_forced(tmp_path: Path) -> None:
+    def of_query(_: Mapping[str, DataSource]) -> Sequence[Any]:
+        query = SparkSource(name="queried", query="SELECT 1", timestamp_field="at")
+        return [PROVIDER, view("fleet", [PROVIDER], query, "offers")]
+
+    store = store_of(tmp_path, OURS_DUCKDB, {"fleet": FLEET}, of_query)
+    with pytest.raises(UserError, match="engine is duckdb, and only Spark reads queried"):
+        store.get_historical_features(spine(ONE), ["fleet:offers"])
+    with pytest.raises(UserError, match="only Spark reads queried, the spine"):
+        store.get_historical_features("SELECT 'P1' provider_id", ["fleet:offers"])
+
+
+def test_rows_count_from_their_created_time_where_that_is_asked(store: FeatureStore) -> None:  # P10
+    moments = (NOON - MINUTE, NOON, NOON + HOUR - MINUTE, NOON + HOUR)
+    frame = spine(*({"provider_id": "P1", "event_timestamp": each} for each in moments))
+    assert asked(store, frame) == [None, 4, 4, 4]
+    assert asked(store, frame, filter_by_created_timestamp=True) == [None, 3, 3, 4]
+
+
+def test_the_spine_s_columns_come_back_as_they_were(store: FeatureStore) -> None:
+    frame = spine(
+        {
+            **ONE,
+            "note": {"any": 1},
+            "count": 5,
+            "event_timestamp": pd.Timestamp(NOON) + pd.Timedelta(1, "ns"),
+        },
+        {**ONE, "provider_id": None, "note": "text", "count": 6},
+    ).set_index(pd.Index([9, 4]))
+    frame["count"] = frame["count"].astype("int8")
+    answered = store.get_historical_features(frame, ["fleet:offers"]).to_df()
+    pd.testing.assert_frame_equal(answered[frame.columns], frame.reset_index(drop=True))
+    assert answered["offers"].tolist() == [4, pd.NA]
+    with pytest.raises(UserError, match="Arrow has no type for the spine's note"):
+        store.get_historical_features(frame, ["fleet:offers"]).to_arrow()
+
+
+def test_arrow_in_arrow_out(store: FeatureStore) -> None:
+    table = pa.Table.from_pandas(spine(ONE, {**ONE, "provider_id": "P2"}), preserve_index=False)
+    answered = store.get_historical_features(table, ["fleet:offers"]).to_arrow()
+    assert answered.column_names == ["provider_id", "event_timestamp", "offers"]
+    assert answered["offers"].to_pylist() == [4, None]
+    assert answered.schema.field("offers").type == pa.int64()
+
+
+def test_a_range_gives_every_entity_as_it_stood_at_its_end(store: FeatureStore) -> None:
+    job = store.get_historical_features(
+        features=["fleet:offers"], start_date=NOON - HOUR, end_date=NOON + 2 * HOUR
+    )
+    answered = job.to_df().sort_values("provider_id")
+    assert list(answered.columns) == ["provider_id", "entity_ts", "offers"]
+    assert answered["provider_id"].tolist() == ["P1", "P2"]
+    assert answered["offers"].tolist() == [4, 7]
+    assert set(answered["entity_ts"]) == {pd.Timestamp(NOON + 2 * HOUR)}
+
+
+def test_an_answer_is_kept_once_and_replaced_where_that_is_allowed(
+    store: FeatureStore, tmp_path: Path
+) -> None:
+    job = store.get_historical_features(spine(ONE), ["fleet:offers"])
+    storage = SavedDatasetSparkStorage(path=str(tmp_path / "kept.parquet"), file_format="parquet")
+    job.persist(storage)
+    assert pq.read_table(tmp_path / "kept.parquet")["offers"].to_pylist() == [4]
+    with pytest.raises(UserError, match="exists already"):
+        job.persist(storage)
+    job.persist(storage, allow_overwrite=True)
+
+
+def test_a_range_of_rows_is_pulled_whole_or_newest_by_key(store: FeatureStore) -> None:
+    fleet = store.get_feature_view("fleet")
+    provider = store._get_provider()
+    keys, features = ["provider_id"], ["offers"]
+    clocks = ("at", "created", NOON - HOUR, NOON + HOUR)
+    config, offline = store.config, provider.offline_store  # type: ignore[attr-defined]
+    newest = offline.pull_latest_from_table_or_query(config, fleet.batch_source, keys, features, *clocks)
+    everything = offline.pull_all_from_table_or_query(config, fleet.batch_source, keys, features, *clocks)
+    told = newest.to_arrow().sort_by("provider_id")
+    assert told.select(["provider_id", "offers"]).to_pylist() == [
+        {"provider_id": "P1", "offers": 4},
+        {"provider_id": "P2", "offers": 7},
+    ]
+    assert everything.to_arrow().num_rows == 3
+
+
+def test_a_view_without_an_entity_is_joined_by_time_alone(tmp_path: Path) -> None:
+    table = rows({"at": NOON, "requests": 1}, {"at": NOON + HOUR, "requests": 2})
+    store = store_of(
+        tmp_path, OURS_DUCKDB, {"all": table}, lambda of: [view("everywhere", [], of["all"], "requests")]
+    )
+    frame = spine({"event_timestamp": NOON}, {"event_timestamp": NOON + HOUR})
+    answered = store.get_historical_features(frame, ["everywhere:requests"]).to_df()
+    assert answered["requests"].tolist() == [1, 2]
+
+
+def test_whole_numbers_are_keys_in_whatever_width_they_come(tmp_path: Path) -> None:
+    number = Entity(name="number", join_keys=["number"], value_type=ValueType.INT64)
+    table = rows({"at": NOON, "offers": 3}).append_column("number", pa.array([5], pa.int32()))
+
+    def of_numbers(sources: Mapping[str, DataSource]) -> Sequence[Any]:
+        made = view("fleet", [], sources["fleet"], "offers")
+        return [
+            number,
+            type(made)(
+                name="fleet", entities=[number], schema=made.schema, source=sources["fleet"], ttl=HOUR
+            ),
+        ]
+
+    store = store_of(tmp_path, OURS, {"fleet": table}, of_numbers)
+    frame = pd.DataFrame({"number": [5.0, None], "event_timestamp": [NOON, NOON]})
+    assert asked(store, frame) == [3, None]
+    with pytest.raises(UserError, match="number is double; fleet is keyed by Int64"):
+        store.get_historical_features(frame.assign(number=5.5), ["fleet:offers"])
