@@ -13,6 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
+from feast.data_source import DataSource
+from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
 from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 from feast.types import Array, Bool, Float64, Int64, String, UnixTimestamp
 from feast.utils import _convert_arrow_to_proto
@@ -56,8 +58,14 @@ def table_of(*rows: Mapping[str, Any]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), SCHEMA)
 
 
-def view_of(path: Path, name: str = "fleet", ttl: timedelta = timedelta(days=2)) -> FeatureView:
-    """A view of the file, by provider."""
+def view_of(
+    path: Path, name: str = "fleet", ttl: timedelta = timedelta(days=2), *, of_spark: bool = False
+) -> FeatureView:
+    """A view of the file, by provider, read as stock DuckDB does or (of_spark) as our offline store does."""
+    clocks = {"timestamp_field": MOMENT, "created_timestamp_column": CREATED}
+    source: DataSource = FileSource(name=name, path=str(path), **clocks)
+    if of_spark:
+        source = SparkSource(name=name, path=str(path), file_format="parquet", **clocks)
     return FeatureView(
         name=name,
         entities=[provider()],
@@ -72,9 +80,7 @@ def view_of(path: Path, name: str = "fleet", ttl: timedelta = timedelta(days=2))
             Field(name="seen_at", dtype=Array(UnixTimestamp)),
             Field(name="drivers", dtype=Array(String)),
         ],
-        source=FileSource(
-            name=name, path=str(path), timestamp_field=MOMENT, created_timestamp_column=CREATED
-        ),
+        source=source,
     )
 
 
@@ -90,6 +96,7 @@ def settings_of(
     ours: bool = True,
     registry: str = "sql",
     clock: str = "data",
+    offline: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> RepoConfig:
     """A repository in the folder, over our online store and engine or over the stock ones.
@@ -107,7 +114,7 @@ def settings_of(
             "cache_ttl_seconds": 600,
             "serve_features_while_materializing": ours,
         },
-        offline_store={"type": "duckdb"},
+        offline_store=dict(offline or {"type": "duckdb"}),
         online_store=online | {"connection_string": connection} | more,
         batch_engine=OUR_ENGINE if ours else "local",
         materialization={"pull_latest_features": True, "online_write_batch_size": 10_000},
