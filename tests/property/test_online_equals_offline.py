@@ -57,7 +57,6 @@ def both(tmp_path_factory: pytest.TempPathFactory, redis_address: str) -> Iterat
 def turns(draw: st.DrawFn) -> list[list[dict[str, Any]]]:
     """The rows that are new at each writing: late ones, corrections and closing rows among them."""
     at = st.integers(0, 80).map(lambda hours: NOON + hours * HOUR)
-    later = st.integers(0, 5)
     values = st.fixed_dictionaries(
         {
             "ratio": st.none() | st.floats(0, 1),
@@ -87,7 +86,7 @@ def turns(draw: st.DrawFn) -> list[list[dict[str, Any]]]:
     return [[each for each, turn in made if turn == number] for number in range(3)]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(turns=turns())
 def test_redis_serves_what_the_join_reads(both: Both, turns: list[list[dict[str, Any]]]) -> None:
     both.client.flushdb()
