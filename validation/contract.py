@@ -165,7 +165,6 @@ class Table:
         repeated = {name for name in names if names.count(name) > 1}
         ruled = {check.column for check in self.checks if not isinstance(check, Check)}
         named = {*self.key, *self.required, *self.order, *ruled, self.partition, self.clock}
-        named |= set(self.false_when_dead)
         unknown = named - set(names)
         if repeated or unknown:
             raise Defect(f"{self.name}: columns repeated {sorted(repeated)}, unknown {sorted(unknown)}.")

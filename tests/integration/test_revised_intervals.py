@@ -132,7 +132,7 @@ def test_what_reads_a_table_does_not_stand_once_a_run_that_changed_it_dies(
 
 
 def test_a_source_that_cannot_be_listed_fails_alone(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(*_args: object) -> None:
+    def unreachable(*_args: object, **_more: object) -> None:
         raise Unreachable("The store does not answer.", "Try again.")
 
     monkeypatch.setattr(runner_module, "register_landed", unreachable)

@@ -83,14 +83,18 @@ def test_held_tick_is_not_what_the_next_one_is_compared_with() -> None:
     assert row_written(silver, ACTIVITY, "P1", at("17:45"), {at("17:30")}) is not None
 
 
-@pytest.mark.parametrize(("held_ticks", "is_written"), [(191, False), (192, True)])
-def test_after_two_days_of_silence_there_is_nothing_to_compare_with(
-    held_ticks: int, is_written: bool
-) -> None:
+def test_a_beat_that_was_held_is_written_at_the_next_tick() -> None:
     silver = Silver(oracle_records())
-    tick = at("12:00") + timedelta(days=6)  # nothing has happened for days
-    ticks = {tick - n * TICK for n in range(1, held_ticks + 1)}
-    assert (row_written(silver, ACTIVITY, "P1", tick, ticks) is not None) == is_written
+    quiet = at("12:00") + timedelta(days=6)  # nothing has happened for days
+    beat = next(tick for n in range(96) if ACTIVITY.is_heartbeat("P1", tick := quiet + n * TICK))
+
+    def is_written(after: int, *held_after: int) -> bool:
+        held_ticks = {beat + n * TICK for n in held_after}
+        return row_written(silver, ACTIVITY, "P1", beat + after * TICK, held_ticks) is not None
+
+    assert [is_written(after) for after in (-1, 0, 1)] == [False, True, False]
+    assert [is_written(after, 0, 1) for after in (0, 1, 2, 3)] == [False, False, True, False]
+    assert [is_written(-1, -3, -2), is_written(1, -1)] == [False, False]
 
 
 @pytest.mark.parametrize(("held_ticks", "is_closed"), [(0, True), (4, True), (191, True), (192, False)])
@@ -107,7 +111,7 @@ def test_who_dies_in_the_silence_is_closed_after_it(held_ticks: int, is_closed: 
 
 
 @pytest.mark.parametrize("day", [date(2026, 3, 10), date(2026, 8, 2)], ids=["plain", "night of 25 hours"])
-def test_daily_view_has_no_row_at_a_held_cut_and_compares_over_two(day: date) -> None:
+def test_daily_view_has_no_row_at_a_held_cut_and_compares_over_seven(day: date) -> None:
     requested = "| event | t | offer | provider |\n| requested | 07:00 | | |\n| offered | 07:00 | o1 | P1 |"
     silver = Silver(oracle_records(dispatch_objects(requested, day)))
     view, key = VIEWS["provider_area_1d"], ("P1", zone_ids()["A1"])
@@ -117,7 +121,11 @@ def test_daily_view_has_no_row_at_a_held_cut_and_compares_over_two(day: date) ->
     assert row_written(silver, view, key, first)["offers_90d_count"] is None
     assert row_written(silver, view, key, second, {first})["offers_90d_count"] is None
     assert row_written(silver, view, key, second) is None
-    assert row_written(silver, view, key, third, {first, second}) is None
+    assert row_written(silver, view, key, third, {first, second})["offers_90d_count"] is None
+    held_cuts = [business_day_start(day + n * DAY) for n in range(91, 99)]
+    eighth, ninth = held_cuts[-1], business_day_start(day + 99 * DAY)
+    assert row_written(silver, view, key, eighth, set(held_cuts[:-1]))["offers_90d_count"] is None
+    assert row_written(silver, view, key, ninth, set(held_cuts)) is None
 
 
 @pytest.mark.parametrize("row", expected("ticks"), ids=lambda row: f"{row['tick']:%H:%M}")

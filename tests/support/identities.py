@@ -115,11 +115,20 @@ def avro_blocks(raw: bytes) -> Iterator[bytes]:
 
 
 def redis_bytes(client: redis.Redis) -> bytes:
-    """Every key of the database, and every field and value of its hash."""
+    """Every key of the database, and all that stands under it: hashes, sorted sets, streams."""
     parts: list[bytes] = []
     for key in client.scan_iter(count=1000):
-        for field, value in client.hgetall(key).items():
-            parts += [key, field, value]
+        parts.append(key)
+        match client.type(key):
+            case b"hash":
+                pairs = client.hgetall(key).items()
+            case b"zset":
+                pairs = [(member, b"") for member in client.zrange(key, 0, -1)]
+            case b"stream":
+                pairs = [pair for _, fields in client.xrange(key) for pair in fields.items()]
+            case other:
+                raise AssertionError(f"{key!r} is a {other!r}: say how it is read")
+        parts += [part for pair in pairs for part in pair]
     return b"\n".join(parts)
 
 

@@ -6,11 +6,11 @@ process, at the address the node announces to its clients: certificates, hosts a
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ipaddress
 import shutil
 import socket
+import socketserver
 import ssl
 import subprocess
 import threading
@@ -205,42 +205,51 @@ def certificates(folder: Path) -> tuple[Path, Path]:
 
 @contextlib.contextmanager
 def _endpoint(port: int, plain_port: int, certificate: Path) -> Iterator[None]:
-    """TLS on one port, carried on in the clear to another, by a thread of its own."""
+    """TLS on one port, carried on in the clear to another, by threads that end with the block."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    loop = asyncio.new_event_loop()
-    loop.set_exception_handler(lambda _loop, _context: None)  # a client that leaves is no news
+    open_sockets: set[socket.socket] = set()
 
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, ssl.SSLError):
-            while data := await reader.read(65_536):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
+    class Carried(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError), contextlib.ExitStack() as held:
+                outer = held.enter_context(context.wrap_socket(self.request, server_side=True))
+                inner = held.enter_context(socket.create_connection((LOOPBACK, plain_port)))
+                pair = {outer, inner}
+                open_sockets.update(pair)
+                held.callback(open_sockets.difference_update, pair)
+                back = threading.Thread(target=_pump, args=(inner, outer))
+                back.start()
+                _pump(outer, inner)
+                back.join()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    class Endpoint(socketserver.ThreadingTCPServer):
+        allow_reuse_address = True
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """A client that leaves is no news."""
+
+    with Endpoint((LOOPBACK, port), Carried) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
         try:
-            inner_reader, inner_writer = await asyncio.open_connection(LOOPBACK, plain_port)
-        except OSError:
-            writer.close()
-            return
-        await asyncio.gather(carry(reader, inner_writer), carry(inner_reader, writer))
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+            for each in list(open_sockets):
+                _end(each)
 
-    server = loop.run_until_complete(asyncio.start_server(serve, LOOPBACK, port, ssl=context))
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
 
-    async def end() -> None:
-        server.close()
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    """Everything that one side sends, to the other; then both are ended."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65_536):
+            sink.sendall(data)
+    _end(source)
+    _end(sink)
 
-    try:
-        yield
-    finally:
-        asyncio.run_coroutine_threadsafe(end(), loop).result(timeout=10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=10)
-        loop.close()
+
+def _end(one: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)
