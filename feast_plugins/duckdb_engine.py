@@ -40,16 +40,14 @@ class DuckDBEngine:
             return source.file_format in (None, "parquet") and source.table_format is None
         return not source.query and self.tables.has(source.table)
 
-    def column_types(self, rows: Rows) -> dict[str, str]:
-        """DuckDB type by column of the source; no row is read.
+    def column_types(self, *sources: Rows) -> list[dict[str, str]]:
+        """DuckDB type by column, of each source; no row is read.
 
         Raises:
             InputMissing, UnknownName: there is no such table, or no such file.
         """
-        if rows.source.path:
-            with self._connected() as session:
-                return session.described(_scan_of_path(rows, session))
-        return self.tables.columns(str(rows.source.table))
+        with self._connected() as session:
+            return [session.column_types(rows) for rows in sources]
 
     def features(self, spine: pa.Table, retrieval: Retrieval, start: datetime, end: datetime) -> pa.Table:
         """One row per row of the spine, in its order: the stored features of the retrieval.
@@ -104,6 +102,7 @@ class _Session:
         self._connection = connection
         self._tables = tables
         self._taken = 0
+        self._described: dict[str, dict[str, str]] = {}
 
     def take_spine(self, spine: pa.Table, retrieval: Retrieval) -> None:
         self._connection.register("given", spine)
@@ -162,9 +161,17 @@ class _Session:
         """The query's few rows. As a relation: rows of `execute` may keep the connection busy."""
         return self._connection.sql(query).fetchall()
 
-    def described(self, scan: str) -> dict[str, str]:
-        answered = self._told(f"DESCRIBE SELECT * FROM {scan}")
-        return {str(name): str(kind) for name, kind, *_ in answered}
+    def column_types(self, rows: Rows) -> dict[str, str]:
+        """DuckDB type by column of the source."""
+        if rows.source.path:
+            return self._types_of(_scan_of_path(rows, self))
+        return self._tables.columns(str(rows.source.table))
+
+    def _types_of(self, scan: str) -> dict[str, str]:
+        if scan not in self._described:
+            answered = self._told(f"DESCRIBE SELECT * FROM {scan}")
+            self._described[scan] = {str(name): str(kind) for name, kind, *_ in answered}
+        return self._described[scan]
 
     def scanned(self, rows: Rows, columns: Sequence[str]) -> str:
         """A query of the source's rows in the range."""
@@ -206,7 +213,7 @@ class _Session:
         """What stands behind FROM, and DuckDB type by column."""
         if rows.source.path:
             scan = _scan_of_path(rows, self)
-            return scan, self.described(scan)
+            return scan, self._types_of(scan)
         table = str(rows.source.table)
         types = self._tables.columns(table)
         planned = self._tables.plan(rows, columns or tuple(types))

@@ -216,8 +216,7 @@ class _Store:
         Raises:
             UnknownName, InputMissing: one, or its table, does not.
         """
-        for read in reads:
-            known = engine.column_types(read.rows)
+        for read, known in zip(reads, engine.column_types(*(read.rows for read in reads)), strict=True):
             for name in read.sources:
                 if name not in known:
                     raise UnknownName(f"column of {read.rows.told()}", name, known)

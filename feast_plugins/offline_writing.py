@@ -28,7 +28,7 @@ def append_rows(engine: DuckDBEngine, rows: Rows, keys: Sequence[str], table: pa
         )
     identity = list(dict.fromkeys((*keys, *rows.clocks)))
     try:
-        known = engine.column_types(rows)
+        (known,) = engine.column_types(rows)
     except InputMissing:
         known = {}
     lacking = [name for name in (*known, *identity) if name not in table.column_names]

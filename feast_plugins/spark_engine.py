@@ -28,13 +28,14 @@ class SparkEngine:
 
     spark: SparkSession
 
-    def column_types(self, rows: Rows) -> dict[str, str]:
-        """Spark type by column of the source; no row is read.
+    def column_types(self, *sources: Rows) -> list[dict[str, str]]:
+        """Spark type by column, of each source; no row is read.
 
         Raises:
             InputMissing: there is no such table, path or query.
         """
-        return {each.name: each.dataType.simpleString() for each in self._opened(rows).schema.fields}
+        schemas = [self._opened(rows).schema.fields for rows in sources]
+        return [{each.name: each.dataType.simpleString() for each in fields} for fields in schemas]
 
     def features(self, spine: DataFrame, retrieval: Retrieval, start: datetime, end: datetime) -> DataFrame:
         """The spine, row by row, with the stored features of the retrieval; its order is not kept.
