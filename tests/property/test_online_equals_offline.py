@@ -31,6 +31,7 @@ from support.online_store import (
     write_rows,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # Feast's own
 PROVIDERS = ("P1", "P2", "P3")
 
 
@@ -48,7 +49,9 @@ def both(tmp_path_factory: pytest.TempPathFactory, redis_address: str) -> Iterat
     folder = tmp_path_factory.mktemp("both")
     file = folder / "fleet.parquet"
     write_rows(file, row("P1", NOON, 1))
-    store = store_of(settings_of(folder, redis_address, offline=OURS_DUCKDB), [view_of(file, of_spark=True)])
+    with quiet():
+        view = view_of(file, of_spark=True)
+    store = store_of(settings_of(folder, redis_address, offline=OURS_DUCKDB), [view])
     with RedisAddress.parse(redis_address).client() as client:
         yield Both(store, file, client)
 
