@@ -68,11 +68,15 @@ _SPINE_TYPES = _PANDAS_TYPES | {String: pd.StringDtype()}  # Spark cannot type a
 def _quiet() -> Iterator[None]:
     """Keep Feast's prints, and its notices that the Spark store is experimental, out of our output."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.filterwarnings("ignore", category=RuntimeWarning, message="The spark .* is an experimental")
+        _ignore_notices()
         yield
 
 
-@_quiet()
+def _ignore_notices() -> None:
+    """Its Spark parts call themselves experimental whenever a definition is read."""
+    warnings.filterwarnings("ignore", category=RuntimeWarning, message="The spark .* is an experimental")
+
+
 def feature_store(settings: Settings) -> FeatureStore:
     """Feast over `feature_repo/feature_store.yaml`, its variables taken from the settings.
 
@@ -83,7 +87,9 @@ def feature_store(settings: Settings) -> FeatureStore:
         SettingError: the file names a variable that the settings leave empty, or another catalog is set.
         Unreachable: the registry's database cannot be opened.
     """
-    config = _repo_config(settings)
+    with _quiet():
+        config = _repo_config(settings)
+    _ignore_notices()  # Feast's Spark store, imported by now, asks for them
     if settings.is_embedded:
         settings.home.mkdir(parents=True, exist_ok=True)
     try:
@@ -248,7 +254,7 @@ def materialize(store: FeatureStore, view_name: str, start: datetime, end: datet
     start, end = require_utc(start, "start"), require_utc(end, "end")
     if end < start:
         raise UserError(f"The range [{start}, {end}] to materialize ends before it starts.")
-    with _redis_errors(store):
+    with _redis_errors(store), contextlib.redirect_stderr(io.StringIO()):  # Feast's bars
         _give_back(store, known[view_name])
         store.materialize(start_date=start, end_date=end, feature_views=[view_name])
 
