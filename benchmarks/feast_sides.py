@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +17,7 @@ import redis
 from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
 from feast.types import Float64, Int64, String, UnixTimestamp
 
+from benchmarks.measured import quiet
 from lakehouse.redis_server import RedisAddress, ensure_redis, stop_redis
 from lakehouse.settings import Settings
 
@@ -48,7 +47,7 @@ class Sides:
 
     def materialize(self, side: str) -> None:
         """Every view's rows into the side's Redis database, which is empty before."""
-        with _quiet():
+        with quiet():
             self.stores[side].materialize(self.start, self.end)
 
     def empty(self, side: str) -> None:
@@ -89,7 +88,7 @@ def feast_sides(settings: Settings, views: int, entities: int, ticks: int) -> It
             path = folder / f"view_{number}.parquet"
             pq.write_table(_rows(number, entities, ticks), path)
             defined.append(_view(number, path))
-        with _quiet():
+        with quiet():
             stores = {side: _store(folder, side, address, defined) for side in _DATABASES}
         clients = {
             side: RedisAddress(
@@ -179,15 +178,3 @@ def _store(folder: Path, side: str, address: RedisAddress, views: list[FeatureVi
     store = FeatureStore(config=config)
     store.apply([_provider(), *views, FeatureService(name=SERVICE, features=list(views))])
     return store
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Feast's prints, bars and warnings out of our output."""
-    with (
-        warnings.catch_warnings(),
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),
-    ):
-        warnings.simplefilter("ignore")
-        yield

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +17,8 @@ import pyarrow.parquet as pq
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
 from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
 from feast.types import Int64, String
+
+from benchmarks.measured import quiet
 
 VIEWS, FEATURES = 4, 5
 TTL = timedelta(days=7)
@@ -140,14 +139,6 @@ def digest(answered: pa.Table) -> str:
         values = pc.fill_null(pc.cast(ordered[name], pa.int64()), -1)
         made.update(values.combine_chunks().to_numpy(zero_copy_only=False).tobytes())
     return f"{ordered.num_rows}-{made.hexdigest()[:16]}"
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep Feast's prints and warnings out of our output."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _names(numbers: np.ndarray) -> pa.Array:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import platform
 import statistics
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -48,6 +50,14 @@ def own_lake() -> Iterator[Settings]:
     """Settings of an embedded platform in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="roadside-benchmark-") as folder:
         yield demo_settings({"ROADSIDE_SPARK_COMPILES": "true", **os.environ, "ROADSIDE_HOME": folder})
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Feast's prints, bars and warnings out of our output."""
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:

@@ -93,7 +93,7 @@ class RoadsideOfflineStore(SparkOfflineStore):
         )
         on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
         answers = _answers(feature_refs, feature_views, on_demand, registry, project, full_feature_names)
-        stored = [answer for read in reads for answer in read.answers]
+        added = [*(answer for read in reads for answer in read.answers), *answers]
         engine = store.engine_for(entity_df, reads)
         store.check_columns(engine, reads)
 
@@ -103,12 +103,12 @@ class RoadsideOfflineStore(SparkOfflineStore):
             )
             entity_df = store.entities(engine, reads, start, end)
         if isinstance(entity_df, pd.DataFrame | pa.Table):
-            spine = spine_of(entity_df, feature_views, stored, RANGE_TIME)
+            spine = spine_of(entity_df, feature_views, added, RANGE_TIME)
             answer: OfFiles | OfSpark = store.of_memory(engine, spine, reads)
             columns, first, last = spine.columns, spine.start, spine.end
         else:
             spine = None
-            answer, columns, first, last = store.of_frame(entity_df, feature_views, reads, stored)
+            answer, columns, first, last = store.of_frame(entity_df, feature_views, reads, added)
         return PointInTimeJob(
             answer,
             metadata=RetrievalMetadata(

@@ -13,7 +13,7 @@ from pyspark.sql.types import IntegralType, NullType, StringType, TimestampNTZTy
 
 from feast_plugins.point_in_time import ROW
 from feast_plugins.spark_engine import moment
-from feast_plugins.spines import TIME, key_types, refuse_future
+from feast_plugins.spines import key_types, named_time, refuse_future
 from validation.errors import UserError
 
 _KINDS = {String: StringType, Int64: IntegralType, Int32: IntegralType}
@@ -26,18 +26,10 @@ def time_column(frame: DataFrame, *others: str) -> str:
     Raises:
         UserError: there is none, or several.
     """
-    for name in (TIME, *others):
-        if name in frame.columns:
-            return name
     moments = [
         each.name for each in frame.schema if isinstance(each.dataType, TimestampType | TimestampNTZType)
     ]
-    if len(moments) != 1:
-        raise UserError(
-            f"The spine has no {TIME}, and {len(moments)} columns of moments.",
-            f"Name the instant of each question {TIME}.",
-        )
-    return moments[0]
+    return named_time(frame.columns, moments, *others)
 
 
 def checked(
@@ -46,8 +38,8 @@ def checked(
     """The earliest and the latest moment of the spine.
 
     Raises:
-        UserError: it is empty, lacks a key or a time, has keys of another type, times in the future or
-            none, or columns that the answer adds. All that is wrong is said at once.
+        UserError: it lacks a key, has keys of another type or columns that the answer adds (said at
+            once); or it is empty, or has times in the future or none.
     """
     problems = [
         f"its column {name} would be added by the answer" for name in frame.columns if name in {ROW, *answers}

@@ -72,8 +72,8 @@ def spine_of(
     """The spine, if the views can be asked for it; `answers` are the columns they will add.
 
     Raises:
-        UserError: it is empty, lacks a key or a time, has keys of another type, times in the future or
-            none, or columns that the answer adds. All that is wrong is said at once.
+        UserError: it is empty, lacks a key or a time, or has columns that the answer adds (said at
+            once); or it has keys of another type, times in the future or none.
     """
     columns = [
         str(name) for name in (given.columns if isinstance(given, pd.DataFrame) else given.column_names)
@@ -113,6 +113,15 @@ def time_column(given: pd.DataFrame | pa.Table, *others: str) -> str:
     else:
         names = given.column_names
         moments = [each.name for each in given.schema if pa.types.is_timestamp(each.type)]
+    return named_time(names, moments, *others)
+
+
+def named_time(names: Sequence[str], moments: Sequence[str], *others: str) -> str:
+    """Of a spine's columns the one of its time: event_timestamp, one of the others, or the only moment.
+
+    Raises:
+        UserError: there is none, or several.
+    """
     for name in (TIME, *others):
         if name in names:
             return name

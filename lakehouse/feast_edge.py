@@ -78,13 +78,13 @@ def _ignore_notices() -> None:
 
 
 def feature_store(settings: Settings) -> FeatureStore:
-    """Feast over `feature_repo/feature_store.yaml`, its variables taken from the settings.
+    """Feast over the environment's feature_store file, its variables taken from the settings.
 
     Nothing is started: Spark at the first historical read or materialization (an active session
     is used), Redis must already run when it is read or written.
 
     Raises:
-        SettingError: the file names a variable that the settings leave empty, or another catalog is set.
+        SettingError: the file names a variable that the settings leave empty.
         Unreachable: the registry's database cannot be opened.
     """
     with _quiet():
