@@ -1,7 +1,5 @@
-"""The point-in-time join on DuckDB, straight over the files of the tables: no Java, no Spark.
-
-Each view is one ASOF join on (timestamp, created). Where rows of the view tie in both, or rows count
-from their created time on only, a running maximum over spine and view says the same, more slowly.
+"""The point-in-time join without Java or Spark: DuckDB reads the files of the tables, of a view only the
+rows of the spine's keys, and a search over sorted numbers (feast_plugins.search) finds what each row sees.
 """
 
 from __future__ import annotations
@@ -9,20 +7,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from glob import glob
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from feast_plugins.iceberg_files import IcebergTables, Planned
 from feast_plugins.point_in_time import ROW, Retrieval, Rows, ViewRead
+from feast_plugins.retrieval import in_microseconds
+from feast_plugins.search import CREATED_AT, KEY, TRUE_AT, Questions
 from validation.errors import InputMissing, UnknownName
 
-_SCALE = 2**63
-"""A timestamp times this, plus its created time, orders rows by both: microseconds fit in 63 bits."""
+_NEVER = -(2**62)
+"""Stands for the created time of a row that has none: older than any."""
+_BATCH = 2_000_000
+"""Rows of a view in memory at once, beside those that answer."""
 _MOMENTS = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMP")
 
 
@@ -55,11 +58,14 @@ class DuckDBEngine:
         `spine` has ROW, the keys and the time, as moments in UTC; [start, end] holds all its times.
         """
         with self._connected() as session:
-            session.take_spine(spine, retrieval)
+            moments = spine[retrieval.time].cast(pa.int64()).to_numpy()
             columns: dict[str, pa.ChunkedArray] = {}
-            for read in retrieval.reads:
-                answered = session.joined(read, start, end)
-                columns |= {name: answered[name] for name in read.answers}
+            for reads in retrieval.by_keys():
+                questions = Questions(session.take_keys(spine, reads[0].spine_keys), moments)
+                for read in reads:
+                    answered = session.joined(questions, read, start, end)
+                    columns |= {name: answered[name] for name in read.answers}
+            columns = {name: columns[name] for read in retrieval.reads for name in read.answers}
         return pa.table({ROW: spine[ROW], **columns})
 
     def latest(self, rows: Rows, keys: Sequence[str], features: Sequence[str]) -> pa.Table:
@@ -104,23 +110,48 @@ class _Session:
         self._taken = 0
         self._described: dict[str, dict[str, str]] = {}
 
-    def take_spine(self, spine: pa.Table, retrieval: Retrieval) -> None:
-        self._connection.register("given", spine)
-        keys = ", ".join(map(quoted, retrieval.keys))
-        self._done(
-            f"CREATE TEMP TABLE spine AS SELECT {ROW}, epoch_us({quoted(retrieval.time)}) AS spine_at"
-            f"{', ' if keys else ''}{keys} FROM given"
-        )
+    def take_keys(self, spine: pa.Table, keys: Sequence[str]) -> np.ndarray:
+        """A number per row of the spine, the same for the same keys; -1 where one is null.
 
-    def joined(self, read: ViewRead, start: datetime, end: datetime) -> pa.Table:
-        """The view's features, a row per row of the spine in its order."""
+        They are numbered in the table `asked` until the next call.
+        """
+        self._connection.register("given", spine)
+        names = [*map(quoted, keys)]
+        known = " AND ".join(f"{name} IS NOT NULL" for name in names) or "true"
+        self._done(
+            f"CREATE OR REPLACE TEMP TABLE asked AS SELECT *, row_number() OVER () - 1 AS {KEY} "
+            f"FROM (SELECT DISTINCT {', '.join(names) or '0 AS nothing'} FROM given WHERE {known})"
+        )
+        same = " AND ".join(f"given.{name} = asked.{name}" for name in names) or "true"
+        found = self.fetched(
+            f"SELECT {ROW}, coalesce({KEY}, -1) AS {KEY} FROM given LEFT JOIN asked ON {same}"
+        )
+        numbers = np.empty(spine.num_rows, dtype=np.int64)
+        numbers[found[ROW].to_numpy()] = found[KEY].to_numpy()
+        return numbers
+
+    def joined(self, questions: Questions, read: ViewRead, start: datetime, end: datetime) -> pa.Table:
+        """The view's features, a row per question, whose keys were taken last."""
         oldest = start - read.ttl if read.ttl else None
         rows = Rows(read.rows.source, read.rows.time, read.rows.created, oldest, end, read.rows.pin)
-        self._done("DROP VIEW IF EXISTS history")
-        self._done(f"CREATE TEMP VIEW history AS {self._history(read, rows)}")
-        if read.only_created or self._ties(read):
-            return self.fetched(_running_maximum(read))
-        return self.fetched(_asof_join(read))
+        found = questions.answered(
+            self._connection.sql(self._history(read, rows)).to_arrow_reader(_BATCH),
+            lambda some: self._ranked(some, read.answers),
+            ttl=_microseconds_of(read.ttl) if read.ttl else None,
+            from_created=read.only_created,
+        )
+        return in_microseconds(found.select(read.answers))
+
+    def _ranked(self, rows: pa.Table, values: Sequence[str]) -> np.ndarray:
+        """The place of each row, from 0 on, in order of timestamp, created and values, nulls least."""
+        order = ", ".join(f"{name} NULLS FIRST" for name in (TRUE_AT, CREATED_AT, *map(quoted, values)))
+        beside = self._connection.cursor()  # for the rows of the view are still being read
+        beside.register("ranking", rows.append_column(ROW, pa.array(range(rows.num_rows))))
+        found = beside.sql(f"SELECT {ROW} FROM ranking ORDER BY {order}").to_arrow_table()
+        beside.close()
+        ranks = np.empty(rows.num_rows, dtype=np.int64)
+        ranks[found[ROW].to_numpy()] = np.arange(rows.num_rows)
+        return ranks
 
     def newest(self, rows: Rows, keys: Sequence[str], features: Sequence[str]) -> pa.Table:
         columns = list(dict.fromkeys((*keys, *features, *rows.clocks)))
@@ -147,12 +178,7 @@ class _Session:
 
     def fetched(self, query: str) -> pa.Table:
         """The answer; moments in microseconds, UTC."""
-        answered = self._connection.sql(query).to_arrow_table()
-        fields = [
-            each.with_type(pa.timestamp("us", "UTC")) if pa.types.is_timestamp(each.type) else each
-            for each in answered.schema
-        ]
-        return answered.cast(pa.schema(fields))
+        return in_microseconds(self._connection.sql(query).to_arrow_table())
 
     def _done(self, statement: str) -> None:
         self._connection.execute(statement).fetchall()
@@ -187,27 +213,21 @@ class _Session:
         return f"SELECT {wanted} FROM {scan} WHERE {' AND '.join(bounds) or 'true'}"
 
     def _history(self, read: ViewRead, rows: Rows) -> str:
-        """The view's rows under the spine's names: keys, microseconds, features."""
+        """A query of the view's rows of the keys in `asked`: key, microseconds, features."""
         _, types = self._scan(rows, read.sources)
         created = rows.created and _microseconds(rows.created, types.get(rows.created, ""))
         columns = [
-            *(f"{quoted(source)} AS {quoted(f'key_{spine}')}" for spine, source in read.keys),
-            f"{_microseconds(rows.time, types.get(rows.time, ''))} AS true_at",
-            f"coalesce({created or 'NULL'}, {-(2**62)})::BIGINT AS created_at",
-            *(f"{quoted(source)} AS {quoted(answer)}" for source, answer in read.features),
+            f"{KEY}::BIGINT AS {KEY}",
+            f"{_microseconds(rows.time, types.get(rows.time, ''))} AS {TRUE_AT}",
+            f"coalesce({created or 'NULL'}, {_NEVER})::BIGINT AS {CREATED_AT}",
+            *(f"held.{quoted(source)} AS {quoted(answer)}" for source, answer in read.features),
         ]
-        given = [f"{quoted(source)} IS NOT NULL" for _, source in read.keys]
+        same = [f"held.{quoted(source)} = asked.{quoted(spine)}" for spine, source in read.keys]
         return (
-            f"SELECT {', '.join(columns)} FROM ({self.scanned(rows, read.sources)}) "
-            f"WHERE {' AND '.join(given) or 'true'}"
+            f"SELECT {', '.join(columns)} FROM ({self.scanned(rows, read.sources)}) AS held "
+            f"JOIN asked ON {' AND '.join(same) or 'true'}"
+            f"{f' WHERE {CREATED_AT} > {_NEVER}' if read.only_created else ''}"
         )
-
-    def _ties(self, read: ViewRead) -> bool:
-        """Whether two rows of the history are equal in key, timestamp and created; rarely, by a chance
-        of hashes, also where none are."""
-        of = ", ".join([*(quoted(f"key_{spine}") for spine in read.spine_keys), "true_at", "created_at"])
-        ((found,),) = self._told(f"SELECT count(*) > count(DISTINCT hash({of})) FROM history")
-        return bool(found)
 
     def _scan(self, rows: Rows, columns: Sequence[str]) -> tuple[str, dict[str, str]]:
         """What stands behind FROM, and DuckDB type by column."""
@@ -254,73 +274,17 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _asof_join(read: ViewRead) -> str:
-    equal = [f"spine.{quoted(key)} = history.{quoted(f'key_{key}')}" for key in read.spine_keys]
-    order = f"true_at::HUGEINT * {_SCALE} + created_at"
-    return f"""
-        SELECT {_in_time(read, "joined.")}
-        FROM (
-            SELECT spine.{ROW}, spine.spine_at, history.*
-            FROM (SELECT *, spine_at::HUGEINT * {_SCALE} + {_SCALE - 1} AS reads_at FROM spine) AS spine
-            ASOF LEFT JOIN (SELECT *, {order} AS holds_at FROM history) AS history
-            ON {" AND ".join([*equal, "spine.reads_at >= history.holds_at"])}
-        ) AS joined
-        ORDER BY {ROW}
-    """
-
-
-def _running_maximum(read: ViewRead) -> str:
-    """The greatest (timestamp, created, values) among the rows that hold by the spine's time."""
-    holds = "greatest(true_at, created_at)" if read.only_created else "true_at"
-    keys = [quoted(f"key_{key}") for key in read.spine_keys]
-    values = ", ".join(
-        f"{quoted(f'given_{answer}')} := {quoted(answer)} IS NOT NULL, {quoted(answer)} := {quoted(answer)}"
-        for answer in read.answers
-    )
-    packed = f"struct_pack(true_at := true_at, created_at := created_at, {values})"
-    spine_keys = "".join(f"{quoted(key)} AS {quoted(f'key_{key}')}, " for key in read.spine_keys)
-    key_list = "".join(f"{key}, " for key in keys)
-    is_created = "WHERE created_at > " + str(-(2**62)) if read.only_created else ""
-    return f"""
-        SELECT {_in_time(read, "best.")}
-        FROM (
-            SELECT {ROW}, spine_at, is_spine, max(packed) OVER (
-                {_partition([f"key_{key}" for key in read.spine_keys])}
-                ORDER BY holds_at, is_spine ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-            ) AS best
-            FROM (
-                SELECT {key_list}{holds} AS holds_at, false AS is_spine, NULL AS {ROW}, NULL AS spine_at,
-                    {packed} AS packed
-                FROM history {is_created}
-                UNION ALL
-                SELECT {spine_keys}spine_at, true, {ROW}, spine_at, NULL FROM spine
-            )
-        )
-        WHERE is_spine ORDER BY {ROW}
-    """
-
-
-def _in_time(read: ViewRead, found: str) -> str:
-    """The features of what was found, null where it is older than the time to live."""
-    oldest = f"spine_at - {_microseconds_of(read)}" if read.ttl else "NULL"
-    holds = f"{found}true_at >= {oldest}" if read.ttl else f"{found}true_at IS NOT NULL"
-    return ", ".join(
-        f"CASE WHEN {holds} THEN {found}{quoted(answer)} END AS {quoted(answer)}" for answer in read.answers
-    )
-
-
-def _microseconds_of(read: ViewRead) -> int:
-    assert read.ttl is not None
-    return read.ttl.days * 86_400_000_000 + read.ttl.seconds * 1_000_000 + read.ttl.microseconds
+def _microseconds_of(ttl: timedelta) -> int:
+    return ttl // timedelta(microseconds=1)
 
 
 def _microseconds(column: str, kind: str) -> str:
     """The moment as microseconds of UTC; parts of one are rounded up, so that nothing holds too early."""
     if kind == "TIMESTAMP_NS":
-        return f"(epoch_ns({quoted(column)}) + 999) // 1000"
+        return f"(epoch_ns(held.{quoted(column)}) + 999) // 1000"
     if kind in _MOMENTS:
-        return f"epoch_us({quoted(column)})"
-    return f"epoch_us({quoted(column)}::TIMESTAMP WITH TIME ZONE)"
+        return f"epoch_us(held.{quoted(column)})"
+    return f"epoch_us(held.{quoted(column)}::TIMESTAMP WITH TIME ZONE)"
 
 
 def _bounds(rows: Rows) -> list[tuple[str, datetime]]:
