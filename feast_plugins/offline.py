@@ -33,7 +33,7 @@ from feast_plugins.offline_writing import append_rows
 from feast_plugins.pinning import pin_in_force
 from feast_plugins.point_in_time import Retrieval, Rows, ViewRead, rows_of, spark_source, view_reads
 from feast_plugins.retrieval import OfFiles, OfSpark, PointInTimeJob
-from feast_plugins.spines import Spine, key_types, spine_of
+from feast_plugins.spines import KeyTypes, Spine, key_types, spine_of
 from validation.errors import UnknownName, UserError
 
 RANGE_TIME = "entity_ts"
@@ -53,6 +53,9 @@ class RoadsideOfflineStoreConfig(SparkOfflineStoreConfig):
 
     catalog: dict[str, str] = Field(default_factory=dict)
     """pyiceberg's properties of that catalog; without any, only paths are read without Spark."""
+
+    allow_future: bool = False
+    """Answer also for moments that have not come, as stock Feast does; they are refused otherwise."""
 
     duckdb: dict[str, str] = Field(default_factory=dict)
     """DuckDB's settings: threads, memory_limit, temp_directory."""
@@ -95,7 +98,7 @@ class RoadsideOfflineStore(SparkOfflineStore):
         answers = _answers(feature_refs, feature_views, on_demand, registry, project, full_feature_names)
         added = [*(answer for read in reads for answer in read.answers), *answers]
         engine = store.engine_for(entity_df, reads)
-        store.check_columns(engine, reads)
+        keys = store.checked_keys(engine, reads)
 
         if entity_df is None:
             start, end = compute_non_entity_date_range(
@@ -103,17 +106,19 @@ class RoadsideOfflineStore(SparkOfflineStore):
             )
             entity_df = store.entities(engine, reads, start, end)
         if isinstance(entity_df, pd.DataFrame | pa.Table):
-            spine = spine_of(entity_df, feature_views, added, RANGE_TIME)
+            spine = spine_of(
+                entity_df, keys, added, RANGE_TIME, allow_future=config.offline_store.allow_future
+            )
             answer: OfFiles | OfSpark = store.of_memory(engine, spine, reads)
             columns, first, last = spine.columns, spine.start, spine.end
         else:
             spine = None
-            answer, columns, first, last = store.of_frame(entity_df, feature_views, reads, added)
+            answer, columns, first, last = store.of_frame(entity_df, keys, reads, added)
         return PointInTimeJob(
             answer,
             metadata=RetrievalMetadata(
                 features=feature_refs,
-                keys=[*key_types(feature_views)],
+                keys=[*keys],
                 min_event_timestamp=first,
                 max_event_timestamp=last,
             ),
@@ -210,16 +215,18 @@ class _Store:
             )
         return self._spark_engine() if of_spark or self._options.engine == "spark" else self.files
 
-    def check_columns(self, engine: Any, reads: Sequence[ViewRead]) -> None:
-        """Every column that is to be read exists.
+    def checked_keys(self, engine: Any, reads: Sequence[ViewRead]) -> KeyTypes:
+        """What the spine must have; every column that is to be read of the sources exists.
 
         Raises:
             UnknownName, InputMissing: one, or its table, does not.
         """
-        for read, known in zip(reads, engine.column_types(*(read.rows for read in reads)), strict=True):
+        types = engine.column_types(*(read.rows for read in reads))
+        for read, known in zip(reads, types, strict=True):
             for name in read.sources:
                 if name not in known:
                     raise UnknownName(f"column of {read.rows.told()}", name, known)
+        return key_types(reads, types)
 
     def entities(self, engine: Any, reads: Sequence[ViewRead], start: datetime, end: datetime) -> Any:
         """The spine of a range: each combination of keys met in it, at its end."""
@@ -264,7 +271,7 @@ class _Store:
     def of_frame(
         self,
         entity_df: Any,
-        views: Sequence[FeatureView],
+        keys: KeyTypes,
         reads: tuple[ViewRead, ...],
         answers: Sequence[str],
     ) -> tuple[OfSpark, list[str], datetime, datetime]:
@@ -278,7 +285,7 @@ class _Store:
         engine = self._spark_engine()
         frame = engine.spark.sql(entity_df) if isinstance(entity_df, str) else entity_df
         time = spark_spines.time_column(frame, RANGE_TIME)
-        start, end = spark_spines.checked(frame, time, views, answers)
+        start, end = spark_spines.checked(frame, time, keys, answers, allow_future=self._options.allow_future)
         retrieval = Retrieval(time, reads)
         numbered = spark_spines.numbered(frame)
         return OfSpark(lambda: engine.features(numbered, retrieval, start, end)), frame.columns, start, end

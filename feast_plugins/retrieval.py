@@ -231,16 +231,13 @@ def _write_file(table: pa.Table, target: Path, *, allow_overwrite: bool) -> None
 
 
 def _write_frame(frame: Any, options: Any, *, allow_overwrite: bool) -> None:
+    mode = "overwrite" if allow_overwrite else "error"
     if options.path:
-        mode = "overwrite" if allow_overwrite else "error"
         frame.write.format(options.file_format or "parquet").mode(mode).save(options.path)
     elif options.table:
-        writer = frame.writeTo(options.table)
+        writer = frame.write.mode(mode)
         if options.file_format:
-            writer = writer.using(options.file_format)
-        if allow_overwrite:
-            writer.createOrReplace()
-        else:
-            writer.create()
+            writer = writer.format(options.file_format)
+        writer.saveAsTable(options.table)
     else:
         raise UserError("The storage names neither a path nor a table.")

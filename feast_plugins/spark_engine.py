@@ -103,13 +103,16 @@ class SparkEngine:
             )
             for mine, history in zip(names, histories, strict=True)
         ]
-        in_order = (
-            Window.partitionBy(*map(F.col, keys))
-            .orderBy(F.col("roadside_at"), F.col(_SPINE).isNotNull())
-            .rowsBetween(Window.unboundedPreceding, Window.currentRow)
-        )
+        by_time = [F.col("roadside_at"), F.col(_SPINE).isNotNull()]
+        by_key = Window.partitionBy(*map(F.col, keys))
+        so_far = Window.unboundedPreceding, Window.currentRow
+        if any(read.only_created for read in reads):  # a row of an older tick may hold later
+            newest = [F.max(name).over(by_key.orderBy(*by_time).rowsBetween(*so_far)) for name in names]
+        else:  # what ties is in order of created time and values, so that the last is the greatest
+            in_order = by_key.orderBy(*by_time, *names).rowsBetween(*so_far)
+            newest = [F.last(name, ignorenulls=True).over(in_order) for name in names]
         best = reduce(DataFrame.unionAll, parts, asked).select(
-            _SPINE, "roadside_at", *(F.max(name).over(in_order).alias(name) for name in names)
+            _SPINE, "roadside_at", *(found.alias(name) for found, name in zip(newest, names, strict=True))
         )
         return best.where(F.col(_SPINE).isNotNull()).select(
             f"{_SPINE}.*",

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from feast import FeatureView
-from feast.types import Int32, Int64, String
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import IntegralType, NullType, StringType, TimestampNTZType, TimestampType
 
 from feast_plugins.point_in_time import ROW
 from feast_plugins.spark_engine import moment
-from feast_plugins.spines import key_types, named_time, refuse_future
+from feast_plugins.spines import KeyTypes, is_text, is_whole, named_time, refuse_future
 from validation.errors import UserError
 
-_KINDS = {String: StringType, Int64: IntegralType, Int32: IntegralType}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -33,7 +30,7 @@ def time_column(frame: DataFrame, *others: str) -> str:
 
 
 def checked(
-    frame: DataFrame, time: str, views: Sequence[FeatureView], answers: Sequence[str]
+    frame: DataFrame, time: str, keys: KeyTypes, answers: Sequence[str], *, allow_future: bool = False
 ) -> tuple[datetime, datetime]:
     """The earliest and the latest moment of the spine.
 
@@ -45,8 +42,8 @@ def checked(
         f"its column {name} would be added by the answer" for name in frame.columns if name in {ROW, *answers}
     ]
     types = {each.name: each.dataType for each in frame.schema}
-    for key, (kind, view) in key_types(views).items():
-        wanted = _KINDS.get(kind)
+    for key, (kind, view) in keys.items():
+        wanted = StringType if is_text(kind) else IntegralType if is_whole(kind) else None
         if key not in types:
             problems.append(f"it has no column {key}")
         elif wanted and not isinstance(types[key], (wanted, NullType)):
@@ -66,7 +63,8 @@ def checked(
     if found["times"] < found["rows"]:
         raise UserError(f"{time} is null in {found['rows'] - found['times']} rows of the spine.")
     first, last = (_EPOCH + timedelta(microseconds=found[name]) for name in ("first", "last"))
-    refuse_future(time, last)
+    if not allow_future:
+        refuse_future(time, last)
     return first, last
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,18 +13,17 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from feast import FeatureView
-from feast.feature_view import DUMMY_ENTITY_ID
-from feast.types import Int32, Int64, String
 from pandas.api.types import is_datetime64_any_dtype
 
-from feast_plugins.point_in_time import ROW
+from feast_plugins.point_in_time import ROW, ViewRead
 from validation.errors import UserError
 
 TIME = "event_timestamp"
 _AHEAD = timedelta(minutes=5)
 """How far a spine's clock may run ahead of ours."""
 _warned: set[str] = set()
+KeyTypes = Mapping[str, tuple[str, str]]
+"""By column that the spine needs: its type in the source, as the engine names it, and a view that asks."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +66,13 @@ class Spine:
 
 
 def spine_of(
-    given: pd.DataFrame | pa.Table, views: Sequence[FeatureView], answers: Sequence[str], *times: str
+    given: pd.DataFrame | pa.Table,
+    keys: KeyTypes,
+    answers: Sequence[str],
+    *times: str,
+    allow_future: bool = False,
 ) -> Spine:
-    """The spine, if the views can be asked for it; `answers` are the columns they will add.
+    """The spine, if views of these keys can be asked for it; `answers` are the columns they will add.
 
     Raises:
         UserError: it is empty, lacks a key or a time, or has columns that the answer adds (said at
@@ -79,7 +82,6 @@ def spine_of(
         str(name) for name in (given.columns if isinstance(given, pd.DataFrame) else given.column_names)
     ]
     time = time_column(given, *times)
-    keys = key_types(views)
     problems = [f"it has no column {key}" for key in keys if key not in columns]
     problems += [
         f"its column {name} would be added by the answer" for name in columns if name in {ROW, *answers}
@@ -88,7 +90,7 @@ def spine_of(
         problems.append("it has no rows")
     if problems:
         raise UserError(
-            f"The spine cannot be asked for {_named(views)}: {'; '.join(problems)}.",
+            f"The spine cannot be asked: {'; '.join(problems)}.",
             f"It needs {', '.join([*keys, time])}, one row per question.",
         )
     moments = _moments(given[time], time)
@@ -97,7 +99,8 @@ def spine_of(
         if key != time:
             asked[key] = _typed(_arrow(given[key]), key, kind, view)
     first, last = (_moment(each) for each in pc.min_max(moments).values())
-    refuse_future(time, last)
+    if not allow_future:
+        refuse_future(time, last)
     return Spine(given, pa.table(asked), time, first, last)
 
 
@@ -146,19 +149,23 @@ def refuse_future(time: str, last: datetime) -> None:
         )
 
 
-def key_types(views: Sequence[FeatureView]) -> dict[str, tuple[Any, str]]:
-    """Feast type and the first view that asks, by column that the spine needs."""
-    found: dict[str, tuple[Any, str]] = {}
-    for view in views:
-        for each in view.entity_columns:
-            if each.name != DUMMY_ENTITY_ID:
-                column = view.projection.join_key_map.get(each.name, each.name)
-                found.setdefault(column, (each.dtype, view.name))
+def key_types(reads: Sequence[ViewRead], types: Sequence[Mapping[str, str]]) -> KeyTypes:
+    """What the views are keyed by, `types` the types by column of their sources."""
+    found: dict[str, tuple[str, str]] = {}
+    for read, of_source in zip(reads, types, strict=True):
+        for column, source in read.keys:
+            found.setdefault(column, (of_source[source].lower(), read.role))
     return found
 
 
-def _named(views: Sequence[FeatureView]) -> str:
-    return ", ".join(dict.fromkeys(view.projection.name_to_use() for view in views))
+def is_text(kind: str) -> bool:
+    """Whether DuckDB's or Spark's name of a type is that of text."""
+    return kind in ("varchar", "string")
+
+
+def is_whole(kind: str) -> bool:
+    """Whether DuckDB's or Spark's name of a type is that of whole numbers."""
+    return kind.removeprefix("u") in ("bigint", "integer", "int", "smallint", "tinyint", "long")
 
 
 def _arrow(column: Any) -> pa.ChunkedArray:
@@ -200,20 +207,22 @@ def _moment(value: pa.Scalar) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value.value)
 
 
-def _typed(values: pa.ChunkedArray, key: str, kind: Any, view: str) -> pa.ChunkedArray:
-    """The key in the type that the view is keyed by.
+def _typed(values: pa.ChunkedArray, key: str, kind: str, view: str) -> pa.ChunkedArray:
+    """The key in the type that the view's rows have.
 
     Raises:
         UserError: it holds another type.
     """
     found = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
-    wanted = {String: pa.string(), Int64: pa.int64(), Int32: pa.int64()}.get(kind)
+    wanted = pa.string() if is_text(kind) else pa.int64() if is_whole(kind) else None
     if wanted is None or pa.types.is_null(found):
         return values if wanted is None else values.cast(wanted)
-    is_text = pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found)
-    is_right = is_text if wanted == pa.string() else pa.types.is_integer(found)
+    holds_text = (
+        pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found)
+    )
+    is_right = holds_text if is_text(kind) else pa.types.is_integer(found)
     try:
-        if is_right or (wanted == pa.int64() and pa.types.is_floating(found)):
+        if is_right or (is_whole(kind) and pa.types.is_floating(found)):
             return values.cast(wanted)
     except pa.ArrowInvalid:
         pass  # floats that are no whole numbers

@@ -72,7 +72,7 @@ LATER = datetime.now(UTC) + timedelta(days=2)
         (spine({"event_timestamp": NOON}), "no column provider_id"),
         (spine(ONE).iloc[:0], "it has no rows"),
         (spine({**ONE, "offers": 1}), "its column offers would be added"),
-        (spine({**ONE, "provider_id": 7}), "provider_id is int64; fleet is keyed by String"),
+        (spine({**ONE, "provider_id": 7}), "provider_id is int64; fleet is keyed by varchar"),
         (spine({**ONE, "event_timestamp": LATER}), "in the future"),
         (spine({**ONE, "event_timestamp": pd.NaT}, ONE), "event_timestamp is null in 1 rows"),
         (spine({"provider_id": "P1", "asked_on": "today"}), "no event_timestamp, and 0 columns of moments"),
@@ -214,5 +214,5 @@ def test_whole_numbers_are_keys_in_whatever_width_they_come(tmp_path: Path) -> N
     store = store_of(tmp_path, OURS, {"fleet": table}, of_numbers)
     frame = pd.DataFrame({"number": [5.0, None], "event_timestamp": [NOON, NOON]})
     assert asked(store, frame) == [3, None]
-    with pytest.raises(UserError, match="number is double; fleet is keyed by Int64"):
+    with pytest.raises(UserError, match="number is double; fleet is keyed by integer"):
         store.get_historical_features(frame.assign(number=5.5), ["fleet:offers"])
