@@ -214,7 +214,7 @@ class _Session:
 
     def _history(self, read: ViewRead, rows: Rows) -> str:
         """A query of the view's rows of the keys in `asked`: key, microseconds, features."""
-        _, types = self._scan(rows, read.sources)
+        types = self.column_types(rows)
         created = rows.created and _microseconds(rows.created, types.get(rows.created, ""))
         columns = [
             f"{KEY}::BIGINT AS {KEY}",

@@ -15,6 +15,8 @@ from feast.data_source import DataSource
 from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
 from feast.types import Float64, Int64, String
 
+from feast_plugins.offline import RoadsideOfflineStore
+
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 MOMENT = pa.timestamp("us", "UTC")
@@ -22,7 +24,7 @@ MOMENT = pa.timestamp("us", "UTC")
 STOCK_SPARK = {"type": "spark"}
 STOCK_DUCKDB = {"type": "duckdb"}
 STOCK_DASK = {"type": "dask"}
-OURS = {"type": "feast_plugins.offline.RoadsideOfflineStore"}
+OURS = {"type": f"{RoadsideOfflineStore.__module__}.{RoadsideOfflineStore.__name__}"}
 OURS_DUCKDB = OURS | {"engine": "duckdb"}
 OURS_SPARK = OURS | {"engine": "spark"}
 

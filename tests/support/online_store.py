@@ -97,6 +97,7 @@ def settings_of(
     registry: str = "sql",
     clock: str = "data",
     offline: Mapping[str, Any] | None = None,
+    engine: str = "",
     **more: Any,
 ) -> RepoConfig:
     """A repository in the folder, over our online store and engine or over the stock ones.
@@ -116,7 +117,7 @@ def settings_of(
         },
         offline_store=dict(offline or {"type": "duckdb"}),
         online_store=online | {"connection_string": connection} | more,
-        batch_engine=OUR_ENGINE if ours else "local",
+        batch_engine={"type": engine or (OUR_ENGINE if ours else "local")},
         materialization={"pull_latest_features": True, "online_write_batch_size": 10_000},
         entity_key_serialization_version=3,
     )

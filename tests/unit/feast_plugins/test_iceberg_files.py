@@ -15,7 +15,7 @@ from pyiceberg.table import Table
 from pyiceberg.types import LongType
 
 from feast_plugins.duckdb_engine import DuckDBEngine
-from feast_plugins.iceberg_files import IcebergTables
+from feast_plugins.iceberg_files import IcebergTables, Planned
 from feast_plugins.pinning import Pin
 from feast_plugins.point_in_time import ROW, Retrieval, Rows, ViewRead
 from validation.errors import InputMissing, UnknownName
@@ -137,6 +137,22 @@ def test_files_out_of_range_are_not_read(table: Table, engine: DuckDBEngine) -> 
     source = SparkSource(name="fleet", table=NAME, timestamp_field="available_at")
     rows = Rows(source, "available_at", start=NOON + 9 * HOUR, end=NOON + 21 * HOUR)
     assert len(engine.tables.plan(rows, ["provider_id"]).files) == 2
+
+
+def test_a_table_is_planned_once_for_a_retrieval(table: Table, properties: dict[str, str]) -> None:
+    """A table with delete files is read while it is planned."""
+
+    class Counting(IcebergTables):
+        planned = 0
+
+        def plan(self, rows: Rows, columns: Sequence[str]) -> Planned:
+            self.planned += 1
+            return super().plan(rows, columns)
+
+    append(table, row("P1", 0, 3))
+    tables = Counting("lake", properties)
+    assert asked(DuckDBEngine(tables, {}), [0])[0]["offers"] == 3
+    assert tables.planned == 1
 
 
 def test_an_empty_table_reads_null(table: Table, engine: DuckDBEngine) -> None:
