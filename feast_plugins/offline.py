@@ -190,6 +190,20 @@ class RoadsideOfflineStore(SparkOfflineStore):
             progress(table.num_rows)
 
 
+def files_of(config: RepoConfig) -> DuckDBEngine:
+    """The engine without Spark, over the configuration's catalog.
+
+    Raises:
+        UserError: the configuration's offline store is another than ours.
+    """
+    if not isinstance(config.offline_store, RoadsideOfflineStoreConfig):
+        raise UserError(
+            f"The offline store {config.offline_store.type} has no engine without Spark.",
+            "Set offline_store.type to feast_plugins.offline.RoadsideOfflineStore in feature_store.yaml.",
+        )
+    return _Store(config).files
+
+
 class _Store:
     """The engines of one configuration."""
 

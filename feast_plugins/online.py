@@ -28,10 +28,10 @@ from feast_plugins import online_reads, online_writes
 from feast_plugins.connection import connected, parsed, with_timeouts
 from feast_plugins.online_reads import Asked, Clock, Found, add_to_response, keys_of
 from feast_plugins.online_writes import ROWS_AT_ONCE, Accepted, Rows, ViewShape
-from feast_plugins.read_log import entry, of_service
+from feast_plugins.read_log import LoggedRead, entry, of_service
 from feast_plugins.redis_link import Command, RedisLink, packed, where
 from feast_plugins.scripts import SCRIPTS
-from feast_plugins.view_state import ViewState, moment_at
+from feast_plugins.view_state import ViewState, micros, moment_at
 from validation.errors import SettingError, Unreachable, UserError
 
 _log = logging.getLogger(__name__)
@@ -283,17 +283,22 @@ class RoadsideOnlineStore(RedisOnlineStore):
 
     def _read(self, config: RepoConfig, asked: Sequence[Asked]) -> list[list[Found]]:
         settings, link = config.online_store, self.link(config)
-        replies = link.ask(online_reads.commands(asked, config.project, settings.clock), again=False)
-        answers = online_reads.found(asked, replies, settings.clock)
+        asked_at = datetime.now(UTC)  # before: what is published meanwhile is not late
+        replies = link.ask(online_reads.commands(asked, config.project), again=False)
+        through = online_reads.through(replies)
+        by_data = max(through.values(), default=None)
+        now = micros(asked_at) if settings.clock == "wall" else by_data
+        answers = online_reads.found(asked, replies, now)
         if settings.read_log_length:
-            self._log(config, online_reads.used(asked, answers))
+            decided_at = asked_at if now is None else moment_at(now)
+            self._log(config, LoggedRead(online_reads.rows_read(asked, answers), through, decided_at))
         return answers
 
-    def _log(self, config: RepoConfig, used: Any) -> None:
+    def _log(self, config: RepoConfig, read: LoggedRead) -> None:
         """Log the read; what a full or failing Redis does not take now waits for the next read."""
         settings = config.online_store
         now = datetime.now(UTC)
-        told = [entry(config.project, used, settings.principal, settings.read_log_length, now)]
+        told = [entry(config.project, read, settings.principal, settings.read_log_length, now)]
         with suppress(IndexError):
             while True:  # each entry is one thread's to send
                 told.append(self._unlogged.popleft())

@@ -7,9 +7,7 @@ put together from the bytes that Redis holds, which are the bytes it is made of.
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -22,8 +20,9 @@ from feast.protos.feast.types.Value_pb2 import ValueType as KeyType
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from feast_plugins import wire
+from feast_plugins.read_log import ABSENT, OUTLIVED, SERVED, RowRead
 from feast_plugins.redis_link import Command, packed
-from feast_plugins.view_state import markers_key, micros, moment_of
+from feast_plugins.view_state import markers_key, markers_of, micros
 
 Clock = Literal["wall", "data"]
 PRESENT, NULL, NOT_FOUND, EXPIRED = (
@@ -68,31 +67,33 @@ class Found:
     stamp: bytes
 
     @property
-    def is_served(self) -> bool:
-        """Whether a row of it is served, be it a closing one."""
-        return self.moment is not None and EXPIRED not in self.statuses
+    def standing(self) -> str:
+        """Whether a row of it is served, be it a closing one, is too old to be, or is not there."""
+        if self.moment is None:
+            return ABSENT
+        return OUTLIVED if EXPIRED in self.statuses else SERVED
 
 
-def commands(asked: Iterable[Asked], project: str, clock: Clock) -> list[Command]:
-    """One HMGET per view and entity; of the data's clock, the markers too, last."""
+def commands(asked: Iterable[Asked], project: str) -> list[Command]:
+    """One HMGET per view and entity; last, the markers of all views."""
     wanted = []
     for each in asked:
         head, tail = _hmget(each.view, each.features)
         wanted += [Command(key, b"%b$%d\r\n%b\r\n%b" % (head, len(key), key, tail)) for key in each.keys]
-    if clock == "data":
-        key = markers_key(project)
-        wanted.append(Command(key, packed("HVALS", key)))
-    return wanted
+    markers = markers_key(project)
+    return [*wanted, Command(markers, packed("HGETALL", markers))]
 
 
-def found(asked: Sequence[Asked], replies: Sequence[Any], clock: Clock) -> list[list[Found]]:
+def through(replies: Sequence[Any]) -> dict[str, int]:
+    """By view, the microsecond through which it was complete when it was read."""
+    return {view: micros(moment) for view, moment in markers_of(replies[-1]).items()}
+
+
+def found(asked: Sequence[Asked], replies: Sequence[Any], now: int | None) -> list[list[Found]]:
     """What is served, by view and key, of the replies to `commands`.
 
-    Before any view was finished the data has no clock, and nothing is too old.
+    Ages are measured against the microsecond `now`; without one nothing is too old.
     """
-    now: int | None = time.time_ns() // 1_000
-    if clock == "data":
-        now = max((micros(moment_of(marker)) for marker in replies[-1]), default=None)
     answers, place = [], 0
     for each in asked:
         oldest = None if each.lives_for is None or now is None else now - each.lives_for
@@ -101,14 +102,16 @@ def found(asked: Sequence[Asked], replies: Sequence[Any], clock: Clock) -> list[
     return answers
 
 
-def used(
+def rows_read(
     asked: Sequence[Asked], answers: Sequence[Sequence[Found]]
-) -> dict[str, Mapping[tuple[int, int | None], int]]:
-    """By view, to how many entities a row of which (timestamp, created) was served."""
-    return {
-        each.view: Counter((one.moment, one.created) for one in answer if one.moment and one.is_served)
-        for each, answer in zip(asked, answers, strict=True)
-    }
+) -> dict[str, dict[RowRead, dict[bytes, None]]]:
+    """By view, the rows that were found and whose they are, whatever the roles they were asked in."""
+    read: dict[str, dict[RowRead, dict[bytes, None]]] = {}
+    for each, answer in zip(asked, answers, strict=True):
+        rows = read.setdefault(each.view, {})
+        for key, one in zip(each.keys, answer, strict=True):
+            rows.setdefault((one.standing, one.moment, one.created), {})[key] = None
+    return read
 
 
 def add_to_response(response: Any, asked: Asked, answer: Sequence[Found], full_names: bool) -> None:

@@ -1,24 +1,32 @@
 """Who read what online: per read the views, their ticks and revisions, and for which decision; no values.
 
 A read adds one entry to the stream `roadside:<project>:reads` of the Redis it read from, which keeps about
-as many as it is told; `drain` moves them into the table `access_log` of the ops database.
+as many as it is told; `drain` moves them into the table `access_log` of the ops database. Entities stand in
+it as marks: whoever holds the features can tell whose row was served, the log alone names nobody.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from feast_plugins.redis_link import Command, RedisLink, packed
 from feast_plugins.view_state import moment_at
 from lakehouse.access_log import Access, AccessLog
+from validation.clocks import require_utc
 
 _DRAINED_AT_ONCE = 1_000
+SERVED, OUTLIVED, ABSENT = "served", "outlived", "absent"
+"""Of an entity a row is served, is older than the view's time to live, or is not there."""
+RowRead = tuple[str, int | None, int | None]
+"""What was found of an entity: how it stands, and the row's timestamp and created, in microseconds."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,22 @@ class Reading:
     principal: str = ""
     purpose: str = ""
     service: str = ""
+    decided_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class LoggedRead:
+    """What one read found.
+
+    Attributes:
+        rows: by view, the Redis keys by what was found of them.
+        through: by view, the microsecond through which it was complete.
+        decided_at: the instant that ages were measured against.
+    """
+
+    rows: Mapping[str, Mapping[RowRead, Iterable[bytes]]]
+    through: Mapping[str, int]
+    decided_at: datetime
 
 
 _NOBODY = Reading()
@@ -36,14 +60,21 @@ _reading: ContextVar[Reading] = ContextVar("reading", default=_NOBODY)
 
 
 @contextmanager
-def reading(*, decision: str = "", principal: str = "", purpose: str = "") -> Iterator[None]:
+def reading(
+    *, decision: str = "", principal: str = "", purpose: str = "", decided_at: datetime | None = None
+) -> Iterator[None]:
     """What is read within is logged as read for this decision and purpose, by this principal.
+
+    `decided_at` is the instant of the decision where that is not the moment of the read: of a
+    simulated or replayed one. It has a zone.
 
     >>> with reading(decision="D1", purpose="dispatch"):
     ...     current_reading().decision
     'D1'
     """
-    held = _reading.set(replace(_reading.get(), decision=decision, principal=principal, purpose=purpose))
+    moment = None if decided_at is None else require_utc(decided_at, "decided_at")
+    service = _reading.get().service
+    held = _reading.set(Reading(decision, principal, purpose, service, moment))
     try:
         yield
     finally:
@@ -70,18 +101,20 @@ def stream_key(project: str) -> bytes:
     return f"roadside:{project}:reads".encode()
 
 
-def entry(
-    project: str,
-    used: Mapping[str, Mapping[tuple[int, int | None], int]],
-    principal: str,
-    length: int,
-    now: datetime,
-) -> Command:
+@lru_cache(maxsize=65_536)
+def mark_of(key: bytes) -> str:
+    """What stands for an entity in the log: 64 bits of its Redis key's digest.
+
+    >>> mark_of(b"provider_id P1")
+    '3de154116496b0b3'
+    """
+    return hashlib.blake2b(key, digest_size=8).hexdigest()
+
+
+def entry(project: str, read: LoggedRead, principal: str, length: int, now: datetime) -> Command:
     """The command that logs one read.
 
     Args:
-        used: by view, how many entities were served a row of this (timestamp, created), in
-            microseconds; an entity of which nothing is served is none of them.
         principal: who reads if the context does not say.
         length: about how many entries the stream keeps.
     """
@@ -93,15 +126,28 @@ def entry(
         "decision": told.decision,
         "purpose": told.purpose,
         "service": told.service,
-        "views": json.dumps(
-            {
-                view: [[moment, created, count] for (moment, created), count in rows.items()]
-                for view, rows in used.items()
-            }
+        "views": json.dumps({view: _counts(rows) for view, rows in read.rows.items()}),
+        "decided_at": (told.decided_at or read.decided_at).isoformat(),
+        "answers": json.dumps(
+            {view: [read.through.get(view), _marks(rows)] for view, rows in read.rows.items()}
         ),
     }
     words = [word for pair in fields.items() for word in pair]
     return Command(key, packed("XADD", key, "MAXLEN", "~", length, "*", *words))
+
+
+def _counts(rows: Mapping[RowRead, Iterable[bytes]]) -> list[list[Any]]:
+    """Per row served its timestamp, created, and to how many entities."""
+    return [
+        [moment, created, len([*keys])]
+        for (standing, moment, created), keys in rows.items()
+        if standing == SERVED
+    ]
+
+
+def _marks(rows: Mapping[RowRead, Iterable[bytes]]) -> list[list[Any]]:
+    """Per row found how it stands, its timestamp, created, and whose it is."""
+    return [[*row, [mark_of(key) for key in keys]] for row, keys in rows.items()]
 
 
 def drain(link: RedisLink, project: str, log: AccessLog) -> int:
@@ -128,22 +174,43 @@ def _access(project: str, identity: bytes, fields: Any) -> Access:
     )
     told = {pairs[place].decode(): pairs[place + 1].decode() for place in range(0, len(pairs), 2)}
     views = {
-        view: [
-            {
-                "available_at": moment_at(moment).isoformat(),
-                "revised_at": None if created is None else moment_at(created).isoformat(),
-                "entities": count,
-            }
-            for moment, created, count in rows
-        ]
+        view: [_clocks(moment, created) | {"entities": count} for moment, created, count in rows]
         for view, rows in json.loads(told["views"]).items()
     }
     return Access(
         access_id=f"{project}:{identity.decode()}",
-        at=datetime.fromisoformat(told["at"]).astimezone(UTC),
+        at=_moment(told["at"]),
         principal=told["principal"],
         decision=told["decision"],
         purpose=told["purpose"],
         service=told["service"],
         views=views,
+        # An entry of a reader that is not upgraded yet has neither.
+        decided_at=_moment(told["decided_at"]) if "decided_at" in told else None,
+        answers=_answers(json.loads(told["answers"])) if "answers" in told else None,
     )
+
+
+def _answers(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        view: {
+            "through": _text(through),
+            "rows": [
+                {"standing": standing, **_clocks(moment, created), "entities": marks}
+                for standing, moment, created, marks in rows
+            ],
+        }
+        for view, (through, rows) in told.items()
+    }
+
+
+def _clocks(moment: int | None, created: int | None) -> dict[str, Any]:
+    return {"available_at": _text(moment), "revised_at": _text(created)}
+
+
+def _text(microseconds: int | None) -> str | None:
+    return None if microseconds is None else moment_at(microseconds).isoformat()
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

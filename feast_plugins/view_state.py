@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from feast_plugins.redis_link import Command, RedisLink, packed
 from feast_plugins.scripts import CLOSE_KEYS, MOVE_MARKER, sha
@@ -30,8 +31,7 @@ class ViewState:
     def complete_through(self) -> dict[str, datetime]:
         """By view: every row usable until then is written. A view that was never finished is absent."""
         (found,) = self._link.ask([Command(self._markers, packed("HGETALL", self._markers))])
-        pairs = found.items() if isinstance(found, dict) else zip(found[::2], found[1::2], strict=True)
-        return {view.decode(): moment_of(text) for view, text in pairs}
+        return markers_of(found)
 
     def complete(self, view: str, through: datetime, *, force: bool = False) -> bool:
         """Whether the marker moved: only forward, or anywhere by force."""
@@ -94,6 +94,12 @@ def markers_key(project: str) -> bytes:
 def live_key(project: str, view: str) -> bytes:
     """The sorted set of a view's live keys."""
     return f"roadside:{project}:live:{view}".encode()
+
+
+def markers_of(reply: Any) -> dict[str, datetime]:
+    """Moments by view, of the reply to HGETALL of the markers."""
+    pairs = reply.items() if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=True)
+    return {view.decode(): moment_of(text) for view, text in pairs}
 
 
 def micros(moment: datetime) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 
 from lakehouse.database import chunks, insert_new
 from lakehouse.ops import Ops, access_log
@@ -20,6 +20,9 @@ class Access:
     Attributes:
         access_id: names the read for good; the same read told twice is kept once.
         views: by view, the rows served: available_at, revised_at, and to how many entities.
+        decided_at: the instant of the decision it was read for; None of a read logged before there was one.
+        answers: by view, `through` when it was complete and the `rows` that were found: standing (served,
+            outlived, absent), available_at, revised_at, and the marks of the entities; None as decided_at.
     """
 
     access_id: str
@@ -29,6 +32,8 @@ class Access:
     purpose: str
     service: str
     views: Mapping[str, Any]
+    decided_at: datetime | None = None
+    answers: Mapping[str, Any] | None = None
 
 
 class AccessLog:
@@ -56,3 +61,24 @@ class AccessLog:
             query = query.where(access_log.c.decision == decision)
         with self._ops.read() as connection:
             return [Access(**row) for row in connection.execute(query).mappings()]
+
+    def decided(self, service: str, start: datetime, end: datetime) -> Iterator[Access]:
+        """The service's reads of decisions in [start, end), oldest first; of old entries by their read."""
+        decided_at, at = access_log.c.decided_at, access_log.c.at
+        of_old = and_(decided_at.is_(None), at >= start, at < end)
+        query = (
+            select(access_log)
+            .where(access_log.c.service == service, or_(and_(decided_at >= start, decided_at < end), of_old))
+            .order_by(func.coalesce(decided_at, at), access_log.c.access_id)
+        )
+        with self._ops.read() as connection:
+            for row in connection.execution_options(yield_per=1_000).execute(query).mappings():
+                yield Access(**row)
+
+    def last_decision(self, service: str) -> datetime | None:
+        """The instant of the service's last decision that was logged; None without any."""
+        instant = func.coalesce(access_log.c.decided_at, access_log.c.at)
+        query = select(func.max(instant)).where(access_log.c.service == service)
+        with self._ops.read() as connection:
+            found: datetime | None = connection.execute(query).scalar_one()
+        return found

@@ -139,12 +139,29 @@ class Database:
             found = connection.execute(select(versions.c.version)).scalar_one()
             if found == self._schema_version and not set(self._metadata.tables) <= there:
                 self._metadata.create_all(connection)  # a table more is no other version
+            if found == self._schema_version:
+                self._add_columns(connection, there)
         if found != self._schema_version:
             raise SettingError(
                 f"The database {masked(self.url)} has schema version {found}; "
                 f"this code reads version {self._schema_version}.",
                 "Run the version of the platform that made it, or point the setting at a new database.",
             )
+
+    def _add_columns(self, connection: Connection, there: set[str]) -> None:
+        """Add the columns that a table has gained since: no other version either, as each may be null."""
+        inspector = inspect(connection)
+        for table in self._metadata.sorted_tables:
+            if table.name not in there:
+                continue
+            known = {each["name"] for each in inspector.get_columns(table.name)}
+            added = [column for column in table.columns if column.name not in known]
+            for column in added:
+                kind = column.type.compile(connection.dialect)
+                connection.execute(text(f'ALTER TABLE "{table.name}" ADD COLUMN "{column.name}" {kind}'))
+            if added:
+                for index in table.indexes:
+                    index.create(connection, checkfirst=True)
 
     def _explained(self, error: DBAPIError) -> Exception:
         if "database is locked" in str(error.orig):

@@ -141,7 +141,7 @@ def historical_features(store: FeatureStore, spine: pd.DataFrame, service_name: 
         UnknownName: no such service.
         UserError: the spine lacks a key, a request field or a time, or its time has no zone.
     """
-    service = _service(store, service_name)
+    service = service_named(store, service_name)
     keys, request = join_keys(store, service), request_types(store, service)
     _check_spine(spine, [*keys, *request], service)
     columns = feature_types(service)
@@ -187,7 +187,7 @@ def online_features(
         UserError: a row lacks a key or a request field.
         Unreachable: Redis does not answer.
     """
-    keys = join_keys(store, _service(store, service_name))
+    keys = join_keys(store, service_named(store, service_name))
     return [
         {key: row[key] for key in keys} | {f"{cell.view}__{cell.feature}": cell.value for cell in cells}
         for row, cells in zip(rows, online_cells(store, service_name, rows), strict=True)
@@ -203,7 +203,7 @@ def online_cells(
     Raises:
         UnknownName, UserError, Unreachable: as `online_features`.
     """
-    service = _service(store, service_name)
+    service = service_named(store, service_name)
     keys, request = join_keys(store, service), request_types(store, service)
     needed = [*keys, *request]
     lacking = [name for name in needed if any(name not in row for row in rows)]
@@ -340,7 +340,13 @@ def _repo_config(settings: Settings) -> RepoConfig:
     return config
 
 
-def _service(store: FeatureStore, name: str) -> FeatureService:
+def service_named(store: FeatureStore, name: str) -> FeatureService:
+    """The registered service of that name.
+
+    Raises:
+        UnknownName: there is none; the known ones are said.
+        InputMissing: nothing is registered yet.
+    """
     known = {service.name: service for service in store.list_feature_services()}
     if name not in known:
         raise _unknown("feature service", name, known)

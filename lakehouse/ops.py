@@ -120,8 +120,11 @@ access_log = Table(
     Column("purpose", String(255), nullable=False),
     Column("service", String(128), nullable=False),
     Column("views", JSON, nullable=False),
+    Column("decided_at", UtcTime),
+    Column("answers", JSON(none_as_null=True)),
     Index("access_log_by_time", "at"),
     Index("access_log_by_decision", "decision"),
+    Index("access_log_by_instant", "service", "decided_at"),
 )
 
 

@@ -1,7 +1,8 @@
 """Everything the environment may say, read once.
 
-No other module reads the environment. `load_settings` is called in `main()`; what it returns is
-frozen, picklable and passed down. Every variable is declared in `VARIABLES`, from which
+No other module reads the environment, save feature_repo/sources.py, which Feast imports by itself and
+which finds there what `Settings.environment` gave Feast. `load_settings` is called in `main()`; what
+it returns is frozen, picklable and passed down. Every variable is declared in `VARIABLES`, from which
 `roadside env check` and the documentation are made.
 """
 
@@ -24,6 +25,7 @@ from validation.sources import SOURCES
 PROJECT = Path(__file__).resolve().parents[1]
 EMBEDDED = "embedded"
 AWS = "aws"
+SNOWFLAKE = "snowflake"
 UNSTARTED_REDIS = "127.0.0.1:0"
 TICK_MINUTES = 15
 
@@ -98,6 +100,24 @@ VARIABLES: tuple[Variable, ...] = (
         "data when embedded, wall when aws",
     ),
     Variable(
+        "ROADSIDE_OFFLINE_STORE",
+        "lake | snowflake",
+        "Where Feast joins features to a spine: over the lake's tables, or over the same ones in Snowflake.",
+        "lake",
+    ),
+    Variable(
+        "ROADSIDE_SNOWFLAKE_CONNECTION",
+        "name",
+        "Section of Snowflake's connections.toml: account, user, key, role, warehouse.",
+        required_when="ROADSIDE_OFFLINE_STORE=snowflake",
+    ),
+    Variable(
+        "ROADSIDE_SNOWFLAKE_DATABASE",
+        "name",
+        "Database whose schema features holds the features tables, as the lake names them.",
+        required_when="ROADSIDE_OFFLINE_STORE=snowflake",
+    ),
+    Variable(
         "ROADSIDE_PLATFORM_KEY_FILE",
         "file",
         "Key that wraps the subject keys; made on first use when embedded.",
@@ -156,6 +176,9 @@ class Settings:
     registry_url: str
     redis: str | None
     online_clock: Literal["wall", "data"]
+    offline_store: Literal["lake", "snowflake"]
+    snowflake_connection: str | None
+    snowflake_database: str | None
     platform_key_file: Path
     jars_dir: Path
     spark_cores: int
@@ -283,7 +306,8 @@ class _Reader:
     def settings(self) -> Settings:
         home = Path(self.given.get("ROADSIDE_HOME", ".roadside")).expanduser().absolute()
         profile = self.choice("ROADSIDE_PROFILE", EMBEDDED, (EMBEDDED, AWS))
-        self.require_all(profile)
+        offline_store = self.choice("ROADSIDE_OFFLINE_STORE", "lake", ("lake", SNOWFLAKE))
+        self.require_all(f"ROADSIDE_PROFILE={profile}", f"ROADSIDE_OFFLINE_STORE={offline_store}")
         catalog = self.choice("ROADSIDE_CATALOG", "glue" if profile == AWS else "sqlite", ("sqlite", "glue"))
         region = self.given.get("ROADSIDE_AWS_REGION", "us-east-1")
         s3_endpoint = self.endpoint("ROADSIDE_S3_ENDPOINT")
@@ -303,6 +327,9 @@ class _Reader:
                 Literal["wall", "data"],
                 self.choice("ROADSIDE_ONLINE_CLOCK", "wall" if profile == AWS else "data", ("wall", "data")),
             ),
+            offline_store=cast(Literal["lake", "snowflake"], offline_store),
+            snowflake_connection=self.given.get("ROADSIDE_SNOWFLAKE_CONNECTION"),
+            snowflake_database=self.given.get("ROADSIDE_SNOWFLAKE_DATABASE"),
             platform_key_file=self.path("ROADSIDE_PLATFORM_KEY_FILE", home / "platform.key"),
             jars_dir=self.path("ROADSIDE_JARS_DIR", PROJECT / ".tools" / "jars"),
             spark_cores=self.count("ROADSIDE_SPARK_CORES", 2),
@@ -326,9 +353,9 @@ class _Reader:
             )
         return settings
 
-    def require_all(self, profile: str) -> None:
+    def require_all(self, *chosen: str) -> None:
         for variable in VARIABLES:
-            if variable.required_when == f"ROADSIDE_PROFILE={profile}" and variable.name not in self.given:
+            if variable.required_when in chosen and variable.name not in self.given:
                 self.problems.append(f"{variable.name} is not set; {variable.required_when} needs it.")
 
     def complain(self, name: str, expected: str) -> None:
@@ -418,6 +445,11 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "ROADSIDE_CATALOG is glue but ROADSIDE_WAREHOUSE_URI is a local folder; name an s3:// prefix."
     if settings.profile == AWS and settings.catalog == "sqlite":
         yield "ROADSIDE_CATALOG is sqlite but ROADSIDE_PROFILE is aws; only glue is seen by every machine."
+    if settings.profile == EMBEDDED and settings.offline_store == SNOWFLAKE:
+        yield (
+            "ROADSIDE_OFFLINE_STORE is snowflake but ROADSIDE_PROFILE is embedded; Snowflake holds what the "
+            "platform on AWS publishes."
+        )
     if len({settings.ops_url, settings.vault_url, settings.registry_url}) < 3:
         yield (
             "ROADSIDE_OPS_URL, ROADSIDE_VAULT_URL and ROADSIDE_REGISTRY_URL name one database twice; "

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from roadside.commands import datasets, demo, features, landing, online, road, standing, upkeep
+from roadside.commands import datasets, demo, features, landing, online, road, skew, standing, upkeep
 from roadside.failures import INTERRUPTED, tell, tell_interrupted, tell_unexpected
 from validation.errors import RoadsideError
 
@@ -164,6 +164,14 @@ app.command(
     rich_help_panel=_MIND,
     epilog=_examples("roadside freshness", "roadside freshness --view zone_demand_15m --at now --json"),
 )(online.freshness)
+app.command(
+    "skew",
+    rich_help_panel=_MIND,
+    epilog=_examples(
+        "roadside skew eta_v1 --day 2026-03-10",
+        "roadside skew matching_acceptance_v1 --day 2026-03-10 --examples 20 --json",
+    ),
+)(skew.skew)
 app.command("tables", rich_help_panel=_MIND, epilog=_examples("roadside tables"))(standing.tables)
 app.command(
     "digest",

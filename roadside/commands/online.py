@@ -33,7 +33,7 @@ def materialize(
 ) -> None:
     """Write the feature views to Redis, from where the last writing ended."""
     settings = settings_here()
-    _require_ledger(settings)
+    require_ledger(settings)
     end = tick_of(until, "--until") if until else None
     from roadside.materialization import spans_due, view_names
 
@@ -233,7 +233,12 @@ def stop_redis() -> None:
     say("The private Redis has ended." if stop(settings) else "No private Redis was running.")
 
 
-def _require_ledger(settings: Settings) -> None:
+def require_ledger(settings: Settings) -> None:
+    """Nothing, where something was made.
+
+    Raises:
+        InputMissing: nothing was.
+    """
     from roadside.standing import has_ops
 
     if not has_ops(settings):

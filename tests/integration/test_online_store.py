@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from feast import FeatureStore
+from feast.infra.online_stores.helpers import _redis_key
 from feast.infra.online_stores.redis import RedisOnlineStore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from feast_plugins.read_log import drain, reading
+from feast_plugins.read_log import drain, mark_of, reading
 from feast_plugins.wire import NULL_MOMENT
 from lakehouse.access_log import AccessLog
 from lakehouse.ops import Ops
@@ -249,6 +250,48 @@ def test_a_read_is_logged_with_its_rows_decision_and_purpose_once(
     ]
 
 
+def test_a_logged_read_tells_by_marks_whose_rows_it_found_and_when_it_was_decided(
+    served: FeatureStore, tmp_path: Path
+) -> None:
+    link = served._get_provider().online_store.link(served.config)
+    with reading(decision="J7-2", decided_at=NOON + HOUR):
+        read(served, "P1", "P2", "P9")
+    read(served, "P1")
+    with RedisAddress.parse(link.where).client() as client:
+        raw = client.xrange("roadside:test:reads")
+        old = {name: value for name, value in raw[0][1].items() if name not in (b"decided_at", b"answers")}
+        client.xadd("roadside:test:reads", old)
+    log = AccessLog(Ops(f"sqlite:///{tmp_path}/ops.db"))
+    assert drain(link, "test", log) == 3
+    decided, of_old_reader, undecided = log.reads()
+    assert (decided.decided_at, undecided.decided_at) == (NOON + HOUR, NOON)  # by the data's clock
+    assert (of_old_reader.decided_at, of_old_reader.answers) == (None, None)
+    assert of_old_reader.views == decided.views
+    view = view_of(tmp_path / "fleet.parquet")
+    marks = {name: mark_of(_redis_key("test", key_of(view, name))) for name in ("P1", "P2", "P9")}
+    assert (
+        decided.answers["fleet"]
+        == decided.answers["other"]
+        == {
+            "through": NOON.isoformat(),
+            "rows": [
+                {
+                    "standing": standing,
+                    "available_at": None if at is None else at.isoformat(),
+                    "revised_at": None if revised is None else revised.isoformat(),
+                    "entities": [marks[name]],
+                }
+                for name, standing, at, revised in (
+                    ("P1", "served", NOON, NOON + HOUR),
+                    ("P2", "served", NOON - HOUR, NOON - HOUR),
+                    ("P9", "absent", None, None),
+                )
+            ],
+        }
+    )
+    assert b"P1" not in b"".join(raw[0][1].values())
+
+
 def test_reading_asynchronously_answers_and_logs_alike(served: FeatureStore, redis_connection: str) -> None:
     async def ask() -> Any:
         with reading(decision="J8"):
@@ -271,7 +314,14 @@ def test_the_wall_s_clock_finds_an_old_value_expired(tmp_path: Path, redis_conne
     by_wall = store_of(settings_of(tmp_path, redis_connection, clock="wall"), [view_of(source)])
     with quiet():
         by_wall.materialize(NOON - HOUR, NOON)
+    before = datetime.now(UTC)
     assert statuses(by_wall, "P1")["offers"] == "OUTSIDE_MAX_AGE"
+    log = AccessLog(Ops(f"sqlite:///{tmp_path}/ops.db"))
+    drain(by_wall._get_provider().online_store.link(by_wall.config), "test", log)
+    (logged,) = log.reads()
+    assert before <= logged.decided_at <= logged.at
+    assert [row["standing"] for row in logged.answers["fleet"]["rows"]] == ["outlived"]
+    assert logged.views["fleet"] == []
 
 
 def test_intervals_that_touch_are_kept_as_one(tmp_path: Path, redis_connection: str) -> None:

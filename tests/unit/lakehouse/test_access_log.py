@@ -1,12 +1,14 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect, text
 
 from lakehouse.access_log import Access, AccessLog
 from lakehouse.ops import Ops
 
 AT = datetime(2026, 3, 10, 14, 7, tzinfo=UTC)
+DAY = timedelta(days=1)
 
 
 def read(number: int, decision: str = "") -> Access:
@@ -30,3 +32,31 @@ def test_a_database_made_before_the_log_gains_its_table(tmp_path: Path) -> None:
     with create_engine(url).begin() as connection:
         connection.execute(text("DROP TABLE access_log"))
     assert AccessLog(Ops(url)).add([read(1)]) == 1
+
+
+def test_a_database_made_before_decisions_had_an_instant_gains_the_columns(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ops.db"
+    AccessLog(Ops(url)).add([read(1)])
+    with create_engine(url).begin() as connection:
+        connection.execute(text("DROP INDEX access_log_by_instant"))
+        for column in ("decided_at", "answers"):
+            connection.execute(text(f"ALTER TABLE access_log DROP COLUMN {column}"))
+    log = AccessLog(Ops(url))
+    later = replace(read(2), decided_at=AT - DAY, answers={"v": {"through": None, "rows": []}})
+    assert log.add([later]) == 1
+    assert log.reads() == [read(1), later]
+    with create_engine(url).begin() as connection:
+        assert "access_log_by_instant" in {
+            each["name"] for each in inspect(connection).get_indexes("access_log")
+        }
+
+
+def test_reads_are_found_by_the_instant_of_their_decision(tmp_path: Path) -> None:
+    log = AccessLog(Ops(f"sqlite:///{tmp_path}/ops.db"))
+    first, second = (replace(read(n), decided_at=AT - DAY + n * timedelta(hours=1)) for n in (1, 2))
+    other = replace(read(3), decided_at=AT - DAY, service="eta_v2")
+    log.add([second, first, other, read(4)])
+    assert list(log.decided("eta_v1", AT - DAY, AT)) == [first, second]
+    assert list(log.decided("eta_v1", first.decided_at, second.decided_at)) == [first]
+    assert list(log.decided("eta_v1", AT, AT + DAY)) == [read(4)]
+    assert (log.last_decision("eta_v2"), log.last_decision("eta_v3")) == (AT - DAY, None)

@@ -67,7 +67,7 @@ def test_every_problem_is_named_in_one_error() -> None:
 def test_aws_names_every_variable_it_lacks() -> None:
     with pytest.raises(SettingError) as refused:
         load_settings({"ROADSIDE_PROFILE": "aws"})
-    required = [variable.name for variable in VARIABLES if variable.required_when]
+    required = [each.name for each in VARIABLES if each.required_when == "ROADSIDE_PROFILE=aws"]
     assert len(required) == 7
     assert all(f"{name} is not set" in str(refused.value) for name in required)
 
@@ -76,6 +76,17 @@ def test_aws_with_everything_set_uses_glue() -> None:
     settings = load_settings(AWS)
     assert settings.catalog == "glue"
     assert settings.landing_uri == "s3://city-landing?region=us-east-1"
+
+
+def test_snowflake_names_what_it_lacks_and_needs_the_platform_on_aws() -> None:
+    with pytest.raises(SettingError) as refused:
+        load_settings({"ROADSIDE_OFFLINE_STORE": "snowflake"})
+    for told in (
+        "ROADSIDE_SNOWFLAKE_CONNECTION is not set; ROADSIDE_OFFLINE_STORE=snowflake needs it.",
+        "ROADSIDE_SNOWFLAKE_DATABASE is not set; ROADSIDE_OFFLINE_STORE=snowflake needs it.",
+        "ROADSIDE_OFFLINE_STORE is snowflake but ROADSIDE_PROFILE is embedded",
+    ):
+        assert told in str(refused.value)
 
 
 def test_an_s3_endpoint_reaches_the_landing_uri() -> None:

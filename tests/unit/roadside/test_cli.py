@@ -92,6 +92,9 @@ ERRORS = {
     "dataset build eta_v1 --start 2026-03-11 --end 2026-03-11": (2, "is not after --start 2026-03-11."),
     "dataset show eta_v1": (2, "Build it: roadside dataset build eta_v1"),
     "dataset show eta_v2": (2, "Did you mean eta_v1?"),
+    "skew eta_v1 --day 10.3.2026": (2, "--day '10.3.2026' is not a day."),
+    "skew eta_v1 --day 2026-03-10": (2, "Nothing was made in"),
+    "skew eta_v1": (2, "Missing option '--day'"),
     "rum": (2, "No such command 'rum'"),
     "run --start 2026-03-01": (2, "Missing option '--end'"),
 }

@@ -11,14 +11,14 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from pyiceberg.catalog.sql import SqlCatalog
 
 from lakehouse.catalog_reader import CatalogReader
 from lakehouse.settings import Settings
 from roadside import feature_catalogue as catalogue
 from roadside.commands import features
+from support.feature_lake import ARROW, put
 from validation.clocks import business_day_start, known_date
-from validation.contract import Table, Type
+from validation.contract import Type
 from validation.contracts import FEATURES, table_named
 from validation.contracts.features.feature_table import feature_columns
 from validation.errors import InputMissing, UnknownName
@@ -29,19 +29,6 @@ FLEET = table_named("features.provider_fleet_15m")
 PROFILE = table_named("features.provider_profile_1d")
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TICK = timedelta(minutes=15)
-ARROW = {
-    Type.STRING: pa.string(),
-    Type.LONG: pa.int64(),
-    Type.INT: pa.int32(),
-    Type.DOUBLE: pa.float64(),
-    Type.BOOLEAN: pa.bool_(),
-    Type.DATE: pa.date32(),
-    Type.TIMESTAMP: pa.timestamp("us", "UTC"),
-    Type.STRINGS: pa.list_(pa.string()),
-    Type.DOUBLES: pa.list_(pa.float64()),
-    Type.BOOLEANS: pa.list_(pa.bool_()),
-    Type.TIMESTAMPS: pa.list_(pa.timestamp("us", "UTC")),
-}
 USES = {
     "eta_v1": {"zone_demand_15m": ("requests_60m_count",)},
     "ops_board_v1": {"zone_demand_15m": ("requests_60m_count", "tick_at"), "supply_pressure": ()},
@@ -51,15 +38,6 @@ USES = {
 def row(key: str, tick: datetime, revision: int = 0, **values: Any) -> dict[str, Any]:
     clocks = {"event_timestamp": tick, "available_at": tick + TICK / 3, "revised_at": tick + TICK / 3}
     return {"zone_id": key, "revision": revision, "known_date": known_date(tick), **clocks, **values}
-
-
-def put(settings: Settings, table: Table, *rows: dict[str, Any]) -> None:
-    schema = pa.schema([(column.name, ARROW[column.type]) for column in table.columns])
-    catalog = SqlCatalog("lake", uri=f"sqlite:///{settings.catalog_path}", warehouse=settings.warehouse_uri)
-    catalog.create_namespace_if_not_exists("features")
-    stored = catalog.create_table_if_not_exists(table.name, schema)
-    stored.append(pa.Table.from_pylist(list(rows), schema=schema))
-    catalog.engine.dispose()
 
 
 @pytest.fixture
