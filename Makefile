@@ -6,7 +6,7 @@ setup_environment = JAVA_HOME="$$(cat .tools/java_home)" ROADSIDE_JARS_DIR="$(CU
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint format docs clean clean-all
+.PHONY: help setup demo stock test test-long lint format docs clean clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,10 @@ setup: ## install everything: uv, the locked Python packages, Java 17, Spark's j
 
 demo: setup ## build a small city and carry it from landed files to Redis and a training dataset
 	@$(setup_environment) $(bin)/roadside demo $(ARGS)
+
+stock: setup ## the same demo on Feast's own stores, in a home of its own
+	@$(setup_environment) ROADSIDE_FEAST_STORES=stock ROADSIDE_HOME="$${ROADSIDE_HOME:-.roadside-stock}" \
+		$(bin)/roadside demo $(ARGS)
 
 test: lint ## lint, then run every test; ARGS="tests/unit -k offers" for some of them
 	@$(setup_environment) $(bin)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -40,5 +44,5 @@ clean: ## remove caches and builds
 	@rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	@find . -name __pycache__ -type d -not -path './.venv/*' -not -path './.tools/*' -prune -exec rm -rf {} +
 
-clean-all: clean ## also remove .venv, .tools and .roadside, the data of the embedded platform
-	@rm -rf .venv .tools .roadside
+clean-all: clean ## also remove .venv, .tools, .roadside and .roadside-stock, the data of the embedded platform
+	@rm -rf .venv .tools .roadside .roadside-stock

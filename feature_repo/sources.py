@@ -18,7 +18,7 @@ def source_of(view: str) -> SparkSource | SnowflakeSource:
     Raises:
         KeyError: Snowflake is to be read, and ROADSIDE_SNOWFLAKE_DATABASE is not set.
     """
-    if os.environ.get("ROADSIDE_OFFLINE_STORE") == "snowflake":
+    if os.environ.get("ROADSIDE_FEAST_STORES") == "snowflake":
         return SnowflakeSource(
             name=view,
             database=os.environ["ROADSIDE_SNOWFLAKE_DATABASE"],

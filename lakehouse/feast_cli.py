@@ -17,8 +17,8 @@ FEATURE_REPO = PROJECT_ROOT / "feature_repo"
 
 def feature_store_file(settings: Settings) -> Path:
     """What describes Feast's stores where the settings point: one file an environment."""
-    if settings.offline_store == "snowflake":
-        return FEATURE_REPO / "feature_store.snowflake.yaml"
+    if settings.feast_stores != "lake":
+        return FEATURE_REPO / f"feature_store.{settings.feast_stores}.yaml"
     return FEATURE_REPO / f"feature_store{'.aws' if settings.catalog == 'glue' else ''}.yaml"
 
 

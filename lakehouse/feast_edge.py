@@ -62,6 +62,7 @@ _PANDAS_TYPES = {
     UnixTimestamp: pd.DatetimeTZDtype("us", "UTC"),
 }
 _SPINE_TYPES = _PANDAS_TYPES | {String: pd.StringDtype()}  # Spark cannot type a column of objects all null
+_POSITION = "position_in_spine"
 
 
 @contextlib.contextmanager
@@ -151,8 +152,11 @@ def historical_features(store: FeatureStore, spine: pd.DataFrame, service_name: 
     if asked.empty:
         answered = asked.reindex(columns=list(columns))
     else:
+        asked[_POSITION] = range(len(asked))
         job = store.get_historical_features(entity_df=asked, features=service, full_feature_names=True)
-        answered = job.to_df()
+        answered = job.to_df().sort_values(
+            _POSITION, ignore_index=True
+        )  # Feast's own Spark store answers in any order
     features = {name: _typed(answered[name], dtype) for name, dtype in columns.items()}
     return pd.concat([spine, pd.DataFrame(features).set_axis(spine.index)], axis="columns")
 

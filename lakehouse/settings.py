@@ -26,6 +26,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 EMBEDDED = "embedded"
 AWS = "aws"
 SNOWFLAKE = "snowflake"
+STOCK = "stock"
 UNSTARTED_REDIS = "127.0.0.1:0"
 TICK_MINUTES = 15
 
@@ -100,22 +101,23 @@ VARIABLES: tuple[Variable, ...] = (
         "data when embedded, wall when aws",
     ),
     Variable(
-        "ROADSIDE_OFFLINE_STORE",
-        "lake | snowflake",
-        "Where Feast joins features to a spine: over the lake's tables, or over the same ones in Snowflake.",
+        "ROADSIDE_FEAST_STORES",
+        "lake | snowflake | stock",
+        "Whose stores Feast works with: ours over the lake's tables, Snowflake over the same tables there, "
+        "or Feast's own Spark and Redis stores over the lake's tables.",
         "lake",
     ),
     Variable(
         "ROADSIDE_SNOWFLAKE_CONNECTION",
         "name",
         "Section of Snowflake's connections.toml: account, user, key, role, warehouse.",
-        required_when="ROADSIDE_OFFLINE_STORE=snowflake",
+        required_when="ROADSIDE_FEAST_STORES=snowflake",
     ),
     Variable(
         "ROADSIDE_SNOWFLAKE_DATABASE",
         "name",
         "Database whose schema features holds the features tables, as the lake names them.",
-        required_when="ROADSIDE_OFFLINE_STORE=snowflake",
+        required_when="ROADSIDE_FEAST_STORES=snowflake",
     ),
     Variable(
         "ROADSIDE_PLATFORM_KEY_FILE",
@@ -176,7 +178,7 @@ class Settings:
     registry_url: str
     redis: str | None
     online_clock: Literal["wall", "data"]
-    offline_store: Literal["lake", "snowflake"]
+    feast_stores: Literal["lake", "snowflake", "stock"]
     snowflake_connection: str | None
     snowflake_database: str | None
     platform_key_file: Path
@@ -306,8 +308,8 @@ class _Reader:
     def settings(self) -> Settings:
         home = Path(self.given.get("ROADSIDE_HOME", ".roadside")).expanduser().absolute()
         profile = self.choice("ROADSIDE_PROFILE", EMBEDDED, (EMBEDDED, AWS))
-        offline_store = self.choice("ROADSIDE_OFFLINE_STORE", "lake", ("lake", SNOWFLAKE))
-        self.require_all(f"ROADSIDE_PROFILE={profile}", f"ROADSIDE_OFFLINE_STORE={offline_store}")
+        feast_stores = self.choice("ROADSIDE_FEAST_STORES", "lake", ("lake", SNOWFLAKE, STOCK))
+        self.require_all(f"ROADSIDE_PROFILE={profile}", f"ROADSIDE_FEAST_STORES={feast_stores}")
         catalog = self.choice("ROADSIDE_CATALOG", "glue" if profile == AWS else "sqlite", ("sqlite", "glue"))
         region = self.given.get("ROADSIDE_AWS_REGION", "us-east-1")
         s3_endpoint = self.endpoint("ROADSIDE_S3_ENDPOINT")
@@ -327,7 +329,7 @@ class _Reader:
                 Literal["wall", "data"],
                 self.choice("ROADSIDE_ONLINE_CLOCK", "wall" if profile == AWS else "data", ("wall", "data")),
             ),
-            offline_store=cast(Literal["lake", "snowflake"], offline_store),
+            feast_stores=cast(Literal["lake", "snowflake", "stock"], feast_stores),
             snowflake_connection=self.given.get("ROADSIDE_SNOWFLAKE_CONNECTION"),
             snowflake_database=self.given.get("ROADSIDE_SNOWFLAKE_DATABASE"),
             platform_key_file=self.path("ROADSIDE_PLATFORM_KEY_FILE", home / "platform.key"),
@@ -445,10 +447,15 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "ROADSIDE_CATALOG is glue but ROADSIDE_WAREHOUSE_URI is a local folder; name an s3:// prefix."
     if settings.profile == AWS and settings.catalog == "sqlite":
         yield "ROADSIDE_CATALOG is sqlite but ROADSIDE_PROFILE is aws; only glue is seen by every machine."
-    if settings.profile == EMBEDDED and settings.offline_store == SNOWFLAKE:
+    if settings.profile == EMBEDDED and settings.feast_stores == SNOWFLAKE:
         yield (
-            "ROADSIDE_OFFLINE_STORE is snowflake but ROADSIDE_PROFILE is embedded; Snowflake holds what the "
+            "ROADSIDE_FEAST_STORES is snowflake but ROADSIDE_PROFILE is embedded; Snowflake holds what the "
             "platform on AWS publishes."
+        )
+    if settings.profile == AWS and settings.feast_stores == STOCK:
+        yield (
+            "ROADSIDE_FEAST_STORES is stock but ROADSIDE_PROFILE is aws; feature_store.stock.yaml describes "
+            "the embedded platform."
         )
     if len({settings.ops_url, settings.vault_url, settings.registry_url}) < 3:
         yield (

@@ -52,6 +52,7 @@ _KEPT_VARIABLES = (
     "ROADSIDE_SHUFFLE_PARTITIONS",
     "ROADSIDE_SPARK_COMPILES",
     "ROADSIDE_PRINCIPAL",
+    "ROADSIDE_FEAST_STORES",
 )
 _AT_TICKS = {
     "features.provider_activity_15m": (

@@ -52,7 +52,7 @@ def snowflake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
                 "ROADSIDE_REGISTRY_URL": f"sqlite:///{folder}/registry.db",
                 "ROADSIDE_REDIS": "cache.example:6379,ssl=true",
                 "ROADSIDE_PLATFORM_KEY_FILE": "/run/secrets/platform.key",
-                "ROADSIDE_OFFLINE_STORE": "snowflake",
+                "ROADSIDE_FEAST_STORES": "snowflake",
                 "ROADSIDE_SNOWFLAKE_CONNECTION": "training",
                 "ROADSIDE_SNOWFLAKE_DATABASE": "LAKE",
             }

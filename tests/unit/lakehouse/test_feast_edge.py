@@ -44,6 +44,16 @@ def test_a_feature_store_file_gives_feast_the_platform_s_own_spark(
     assert (offline.catalog_name, offline.catalog["warehouse"]) == (CATALOG, settings.warehouse_uri)
 
 
+def test_feast_s_own_stores_read_and_write_what_ours_do(tmp_path: Path) -> None:
+    ours = _repo_config(settings_of(tmp_path))
+    stock = _repo_config(settings_of(tmp_path, ROADSIDE_FEAST_STORES="stock"))
+    assert (stock.offline_store.type, stock.online_store.type) == ("spark", "redis")
+    assert stock.offline_store.spark_conf == ours.offline_store.spark_conf
+    assert stock.online_store.connection_string == ours.online_store.connection_string
+    kept = ("project", "provider", "registry", "materialization_config", "entity_key_serialization_version")
+    assert [getattr(stock, name) for name in kept] == [getattr(ours, name) for name in kept]
+
+
 def test_on_aws_feast_reads_glue_and_a_cluster_over_tls(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, **AWS)
     config = _repo_config(settings)

@@ -80,11 +80,11 @@ def test_aws_with_everything_set_uses_glue() -> None:
 
 def test_snowflake_names_what_it_lacks_and_needs_the_platform_on_aws() -> None:
     with pytest.raises(SettingError) as refused:
-        load_settings({"ROADSIDE_OFFLINE_STORE": "snowflake"})
+        load_settings({"ROADSIDE_FEAST_STORES": "snowflake"})
     for told in (
-        "ROADSIDE_SNOWFLAKE_CONNECTION is not set; ROADSIDE_OFFLINE_STORE=snowflake needs it.",
-        "ROADSIDE_SNOWFLAKE_DATABASE is not set; ROADSIDE_OFFLINE_STORE=snowflake needs it.",
-        "ROADSIDE_OFFLINE_STORE is snowflake but ROADSIDE_PROFILE is embedded",
+        "ROADSIDE_SNOWFLAKE_CONNECTION is not set; ROADSIDE_FEAST_STORES=snowflake needs it.",
+        "ROADSIDE_SNOWFLAKE_DATABASE is not set; ROADSIDE_FEAST_STORES=snowflake needs it.",
+        "ROADSIDE_FEAST_STORES is snowflake but ROADSIDE_PROFILE is embedded",
     ):
         assert told in str(refused.value)
 
