@@ -178,7 +178,8 @@ def test_decisions_in_the_gap_of_a_release_held_back_are_late_and_no_others(
     code, out, _ = answer("eta_v1", "--day", str(DAY))
     assert code == 1
     assert f"{len(gap)} of 200 decisions were served what training does not see." in out
-    assert "2026-03-10T17:45Z 2026-03-10T18:00Z" in " ".join(out.split())
+    assert f"{view} late release 18:16:" in " ".join(out.split())
+    assert "Z 17:45Z 18:00Z 11." in " ".join(out.split())
 
 
 def test_reads_between_an_early_publication_and_its_promise_are_early(platform: Platform) -> None:
@@ -193,6 +194,8 @@ def test_reads_between_an_early_publication_and_its_promise_are_early(platform: 
     }
     assert of_demand == {each.name for each in DECISIONS if each.name in ahead and each.zone == "Z1"}
     assert {each.cause for each in found.differences} == {Cause.EARLY}
+    named = {each.view for each in found.differences if "=" in each.entity}
+    assert named == {"provider_activity_15m", "zone_demand_15m"}  # the fleet is restricted: marks alone
     assert found.decisions_apart == len(of_activity | of_demand) == len(values_apart(platform, served))
 
 
