@@ -151,7 +151,9 @@ app.command(
     "feast",
     rich_help_panel=_USE,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-    epilog=_examples("roadside feast feature-views list", "roadside feast plan"),
+    epilog=_examples(
+        "roadside feast feature-views list", "roadside feast plan", "roadside feast serve --port 6566"
+    ),
 )(upkeep.feast)
 
 app.command(

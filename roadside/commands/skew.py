@@ -13,7 +13,7 @@ from validation.clocks import parse_day
 from validation.errors import Unreachable
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from lakehouse.settings import Settings
     from roadside.skew import Skew
@@ -93,20 +93,20 @@ def print_skew(found: Skew, examples: int) -> None:
         numbers=["reads"],
     )
     print_table(
-        ("view", "entity", "read at", "served", "expected", "min", "cause"),
+        ("view", "cause", "read at", "served", "expected", "min", "entity"),
         [
             (
                 each.view,
-                each.entity,
-                each.read_at,
-                _row(each.view, each.served_available_at, each.served_revised_at),
-                _row(each.view, each.expected_available_at, each.expected_revised_at),
-                each.minutes,
                 each.cause,
+                f"{each.read_at:%H:%M:%SZ}",
+                _row(each.view, each.served_available_at, each.served_revised_at, found.day),
+                _row(each.view, each.expected_available_at, each.expected_revised_at, found.day),
+                each.minutes,
+                each.entity,
             )
             for each in found.worst(examples)
         ],
-        "the furthest from their promise: served tick and expected tick, / publication of a revision",
+        "the furthest from their promise: tick served, tick expected, + when it was made again",
         ["min"],
     )
     say(
@@ -116,13 +116,18 @@ def print_skew(found: Skew, examples: int) -> None:
     )
 
 
-def _row(view: str, available_at: datetime | None, revised_at: datetime | None) -> str | None:
+def _row(view: str, available_at: datetime | None, revised_at: datetime | None, day: date) -> str | None:
     """A row by its tick, and by when it was made again if it was."""
     tick = tick_behind(view, available_at)
     if tick is None:
         return None
-    again = "" if revised_at in (None, available_at) else f" / {revised_at:%Y-%m-%dT%H:%MZ}"
-    return f"{tick:%Y-%m-%dT%H:%MZ}{again}"
+    again = "" if revised_at is None or revised_at == available_at else f" + {_clock(revised_at, day)}"
+    return f"{_clock(tick, day)}{again}"
+
+
+def _clock(value: datetime, day: date) -> str:
+    """The time of a moment, before it the date if that is not the day asked for."""
+    return f"{value:%H:%MZ}" if value.date() == day else f"{value:%m-%d %H:%MZ}"
 
 
 def _plain(found: Skew, examples: int) -> dict[str, Any]:

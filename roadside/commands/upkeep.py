@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Annotated
@@ -104,8 +103,12 @@ def _redis(settings: Settings, problems: list[str]) -> str:
 
 def env_export() -> None:
     """Shell lines that set the environment for plain `feast` commands; they may hold passwords."""
+    from lakehouse.feast_cli import feature_store_file
+
     environ = completed(os.environ)
-    lines = {name: value for name, value in load_settings(environ).environment().items() if value}
+    settings = load_settings(environ)
+    lines = {name: value for name, value in settings.environment().items() if value}
+    lines["FEAST_FS_YAML_FILE_PATH"] = str(feature_store_file(settings))
     lines |= {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable, "TZ": "UTC"}
     if environ.get("JAVA_HOME"):
         lines["JAVA_HOME"] = environ["JAVA_HOME"]
@@ -124,9 +127,8 @@ def feast(context: typer.Context) -> None:
         ensure_redis(settings)
     if settings.is_embedded:
         settings.home.mkdir(parents=True, exist_ok=True)
-    environment = completed(feast_environment(settings))
-    done = subprocess.run([*feast_command(settings), *context.args], env=environment, check=False)
-    raise typer.Exit(done.returncode)
+    command = [*feast_command(settings), *context.args]
+    os.execvpe(command[0], command, completed(feast_environment(settings)))  # its signals and exit code
 
 
 def compact(

@@ -19,101 +19,35 @@ from feast_plugins.read_log import reading
 from lakehouse import feast_edge
 from lakehouse.access_log import Access, AccessLog
 from lakehouse.ops import Ops
-from lakehouse.redis_server import stop_redis
 from lakehouse.settings import Settings, load_settings
 from roadside.cli import main
 from roadside.online_state import complete, keep_reads
 from roadside.skew import Cause, Reason, Skew, skew
-from support.feature_lake import put
-from support.feature_rows import at, feature_row, start_empty_redis, tick_row
+from support.feature_rows import at
+from support.served_day import CHANGING, NEW, STRANGER, TICKS, VIEWS, Platform, served_home
 from validation.clocks import TICK_DELAY
-from validation.contracts import table_named
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]  # Feast's own
 
 DAY = at(0).date()
-TICKS = [at(17, 30), at(17, 45), at(18), at(18, 15)]
-CHANGING = ("provider_activity_15m", "provider_fleet_15m", "zone_demand_15m")
-STANDING = ("zone_supply_15m", "zone_traffic_15m", "area_dispatch_15m")
-DAILY = ("provider_performance_1d", "provider_area_1d", "area_service_1d")
-VIEWS = (*CHANGING, *STANDING, *DAILY)
 OFFERS = "provider_activity_15m__offers_60m_count"
-NEW = "P4"
-"""Asked for the first time in the tick of 18:00."""
-STRANGER = "P9"
-"""Nobody has heard of."""
 
 
-def rows_of(view: str) -> list[tuple[Any, ...]]:
-    """Providers change in every tick, zone Z1 in every second; the rest says one thing all day."""
-    match view:
-        case "provider_activity_15m":
-            return [
-                tick_row(view, provider, tick, offers_60m_count=10 * number + place)
-                for number, tick in enumerate(TICKS)
-                for place, provider in enumerate(("P1", "P2", "P3", NEW))
-                if provider != NEW or tick >= at(18)
-            ]
-        case "provider_fleet_15m":
-            return [
-                tick_row(view, provider, tick, drivers_on_duty_count=number)
-                for number, tick in enumerate(TICKS)
-                for provider in ("P1", "P2", "P3")
-            ]
-        case "zone_demand_15m":
-            changes = [tick_row(view, "Z1", tick, requests_15m_count=tick.minute) for tick in TICKS[::2]]
-            return [*changes, tick_row(view, "Z2", TICKS[0], requests_15m_count=9)]
-        case "provider_performance_1d":
-            return [feature_row(view, "P1", at(7), at(10), arrivals_28d_count=8)]
-        case "area_service_1d":
-            return [feature_row(view, "A1|tow", at(7), at(10), requests_28d_count=80)]
-        case _:
-            return [tick_row(view, "A1" if view.startswith("area") else "Z1", TICKS[0], tick_at=TICKS[0])]
+def skew_of(platform: Platform) -> Skew:
+    """What was served against as served."""
+    return skew(platform.store, log_of(platform), "eta_v1", DAY)
 
 
-@dataclass(frozen=True)
-class Platform:
-    """Tables, registry and Redis of the module; the log is each test's own."""
-
-    settings: Settings
-    store: Any
-
-    def release(self, tick: datetime, *views: str) -> None:
-        """Write the rows of the tick to Redis."""
-        for view in views:
-            feast_edge.materialize(self.store, view, tick, tick + TICK_DELAY)
-            complete(self.store, view, tick + TICK_DELAY)
-
-    def start_day(self) -> None:
-        """An empty Redis gets what stands, and the first tick."""
-        start_empty_redis(self.settings)
-        for view in (*STANDING, *DAILY):
-            feast_edge.materialize(self.store, view, at(0), TICKS[0] + TICK_DELAY)
-            complete(self.store, view, TICKS[0] + TICK_DELAY)
-        self.release(TICKS[0], *CHANGING)
-
-    def log(self) -> AccessLog:
-        """The reads, those that Redis holds included."""
-        keep_reads(self.settings, self.store)
-        return AccessLog(Ops(self.settings.ops_url))
-
-    def skew(self) -> Skew:
-        """What was served against as served."""
-        return skew(self.store, self.log(), "eta_v1", DAY)
+def log_of(platform: Platform) -> AccessLog:
+    """The reads, those that Redis holds included."""
+    keep_reads(platform.settings, platform.store)
+    return AccessLog(Ops(platform.settings.ops_url))
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    settings = load_settings({"ROADSIDE_HOME": str(tmp_path_factory.mktemp("home"))})
-    for view in VIEWS:
-        table = table_named(f"features.{view}")
-        rows = [] if view == "provider_area_1d" else rows_of(view)
-        put(settings, table, *(dict(zip(table.column_names, row, strict=True)) for row in rows))
-    start_empty_redis(settings)
-    settings = load_settings(settings.environment() | {"ROADSIDE_HOME": str(settings.home)})
-    feast_edge.apply(settings)
-    yield settings
-    stop_redis(load_settings({"ROADSIDE_HOME": str(settings.home)}))
+    with served_home(tmp_path_factory.mktemp("home")) as settings:
+        yield settings
 
 
 @pytest.fixture
@@ -229,7 +163,7 @@ def test_decisions_in_the_gap_of_a_release_held_back_are_late_and_no_others(
     served = serve(platform, {(held, view): at(18, 17)})
     gap = between(at(18, 5), at(18, 17), STRANGER)
     assert values_apart(platform, served) == gap
-    found = platform.skew()
+    found = skew_of(platform)
     assert {each.decision for each in found.differences} == gap
     assert {(each.view, each.cause) for each in found.differences} == {(view, Cause.LATE)}
     first = {each.name for each in DECISIONS if each.name in gap and each.provider == NEW}
@@ -244,13 +178,14 @@ def test_decisions_in_the_gap_of_a_release_held_back_are_late_and_no_others(
     code, out, _ = answer("eta_v1", "--day", str(DAY))
     assert code == 1
     assert f"{len(gap)} of 200 decisions were served what training does not see." in out
-    assert "2026-03-10T17:45Z 2026-03-10T18:00Z" in " ".join(out.split())
+    assert f"{view} late release 18:16:" in " ".join(out.split())
+    assert "Z 17:45Z 18:00Z 11." in " ".join(out.split())
 
 
 def test_reads_between_an_early_publication_and_its_promise_are_early(platform: Platform) -> None:
     early = at(18)
     served = serve(platform, dict.fromkeys([(early, view) for view in CHANGING], at(18, 2)))
-    found = platform.skew()
+    found = skew_of(platform)
     ahead = between(at(18, 2), at(18, 5))
     of_activity = {each.decision for each in found.differences if each.view == "provider_activity_15m"}
     of_demand = {each.decision for each in found.differences if each.view == "zone_demand_15m"}
@@ -259,6 +194,8 @@ def test_reads_between_an_early_publication_and_its_promise_are_early(platform: 
     }
     assert of_demand == {each.name for each in DECISIONS if each.name in ahead and each.zone == "Z1"}
     assert {each.cause for each in found.differences} == {Cause.EARLY}
+    named = {each.view for each in found.differences if "=" in each.entity}
+    assert named == {"provider_activity_15m", "zone_demand_15m"}  # the fleet is restricted: marks alone
     assert found.decisions_apart == len(of_activity | of_demand) == len(values_apart(platform, served))
 
 
@@ -269,10 +206,10 @@ def test_what_was_never_written_is_missing_and_an_old_entry_unknown(platform: Pl
     decision = Decision("D0", at(18, 30), NEW, "Z2")
     with reading(decision=decision.name, decided_at=decision.at):
         feast_edge.online_features(platform.store, "eta_v1", [decision.keys])
-    log = platform.log()
+    log = log_of(platform)
     served = {"provider_activity_15m": [{"available_at": None, "revised_at": None, "entities": 3}]}
     log.add([Access("old", at(19), "matcher", "", "", "eta_v1", served)])
-    found = platform.skew()
+    found = skew_of(platform)
     assert found.reasons == {Reason.NOT_WRITTEN: 1, Reason.NO_ENTITIES: 3}
     assert (found.decisions, found.decisions_apart) == (2, 2)
     activity = next(each for each in found.views if each.view == "provider_activity_15m")
