@@ -370,10 +370,11 @@ def _answers(
     """The feature columns that were asked for, in order.
 
     Feast appends what on-demand views are made of to the references it hands over. Where what stands
-    before is a service of the registry, it is left out again; of references given one by one it
-    cannot be told from what was asked, and stays.
+    before is a service of the registry, it is left out again (of several services that may have been
+    asked the largest was, so that nothing asked is lost); of references given one by one it cannot be
+    told from what was asked, and stays.
     """
-    asked = list(refs)
+    asked, found = list(refs), []
     if on_demand:
         for service in registry.list_feature_services(project, allow_cache=True):
             of_service = [
@@ -381,11 +382,11 @@ def _answers(
                 for projection in service.feature_view_projections
                 for feature in projection.features
             ]
-            if asked[: len(of_service)] == of_service and len(of_service) > 0:
-                rest = set(asked[len(of_service) :])
-                if rest <= _made_of(on_demand):
-                    asked = of_service
-                    break
+            rest = asked[len(of_service) :]
+            is_first = of_service and asked[: len(of_service)] == of_service
+            if is_first and set(rest) <= _made_of(on_demand):
+                found.append(of_service)
+        asked = max(found, key=len, default=asked)
     names = {
         view.projection.name_to_use(): view.projection.name_alias or view.name
         for view in (*views, *on_demand)

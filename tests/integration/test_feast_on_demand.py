@@ -176,6 +176,23 @@ def test_inputs_of_on_demand_views_are_in_no_answer(store: FeatureStore) -> None
     assert list(served) == [name for name in served if name in KEYS or name in wanted]
 
 
+POSITIONS = ("latitude", "longitude", "last_fix_", "available_fix_at")
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "spark"])
+@pytest.mark.parametrize("name", ["eta_v1", "eta_v2"])
+def test_s11_feast_s_own_call_answers_a_service_with_no_position(
+    store: FeatureStore, name: str, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store.config.offline_store, "engine", engine)
+    service = store.get_feature_service(name)
+    spine = pd.DataFrame(ASKED[:1]).assign(event_timestamp=pd.Timestamp(DECIDED))
+    answered = store.get_historical_features(spine.copy(), service, full_feature_names=True).to_df()
+    wanted = list(feast_edge.feature_types(service))
+    assert list(answered.columns) == [*spine.columns, *wanted]
+    assert not [each for each in wanted for position in POSITIONS if position in each]
+
+
 def test_integers_and_booleans_stay_what_they_are(store: FeatureStore) -> None:
     joined = offline(store, "matching_acceptance_v1")
     assert joined["trip_geometry__available_within_10km_count"].dtype == pd.Int64Dtype()

@@ -10,17 +10,24 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
+from pyspark.sql import SparkSession
 
+from feast_plugins.duckdb_engine import DuckDBEngine
+from feast_plugins.iceberg_files import IcebergTables
+from feast_plugins.point_in_time import ROW, Retrieval, Rows, ViewRead
+from feast_plugins.spark_engine import SparkEngine
 from lakehouse.catalog_reader import CatalogReader
 from lakehouse.landing_ledger import LandingLedger, Reconciliation
 from lakehouse.ops import Ops
@@ -28,10 +35,12 @@ from lakehouse.settings import Settings, load_settings
 from simulation.recorded import labels_from_raw, transitions_from_raw
 from simulation.recorded.canberra import CHANGES_FILE, HEARTBEAT_MINUTES, POLLS_FILE
 from simulation.recorded.sffd_calls import SECONDS_FILE
+from support import point_in_time_oracle as oracle
 from support.command_line import Answer, answers_to
 from support.oracle_held import objects_from_landing
 from support.oracle_landing import records_from_landing
 from support.oracle_records import Landed
+from validation.clocks import TICK
 from validation.contracts import table_named
 
 pytestmark = [pytest.mark.slow(minutes=5), pytest.mark.timeout(900)]
@@ -213,6 +222,75 @@ def test_the_dataset_s_labels_are_those_of_the_raw_file(labels: pd.DataFrame, da
 
 def test_features_of_san_francisco_count_what_had_landed(san_francisco: Replayed) -> None:
     assert_offers_in_force(san_francisco, datetime(2017, 1, 2, tzinfo=UTC), 1, lambda tick: False)
+
+
+JOINED = {
+    "provider_activity_15m": (
+        "provider_id",
+        ["offers_60m_count", "accepts_60m_count", "open_assignment_count"],
+    ),
+    "zone_demand_15m": ("zone_id", ["requests_60m_count", "open_unassigned_count"]),
+    "area_dispatch_15m": ("area_id", ["offers_60m_count", "arrivals_4h_count"]),
+}
+"""Key and some features by view."""
+
+
+def test_what_both_engines_and_the_oracle_join_to_the_recorded_offers_is_the_same(
+    san_francisco: Replayed, spark: SparkSession, tmp_path: Path
+) -> None:
+    """Every fifth offer at its own moment, and at that at which a row of its provider begins to be read."""
+    asked, reads, views = _offers_asked(san_francisco), [], []
+    for name, (key, features) in JOINED.items():
+        table = san_francisco.rows(f"features.{name}", key, "available_at", "revised_at", *features)
+        path = tmp_path / f"{name}.parquet"
+        table.to_parquet(path, index=False, coerce_timestamps="us")
+        source = SparkSource(name=name, path=str(path), timestamp_field="available_at")
+        pairs = tuple((feature, feature) for feature in features)
+        rows = Rows(source, "available_at", "revised_at")
+        ttl = TICK * 8
+        reads.append(ViewRead(name, rows, ((key, key),), pairs, ttl))
+        renamed = table.rename(columns={"available_at": "at", "revised_at": "created"}).astype(object)
+        by_key = renamed.where(renamed.notna(), None).groupby(key)
+        of_key = {value: each.to_dict("records") for value, each in by_key}
+        views.append((key, of_key, oracle.View((), {key: key}, dict(pairs), ttl, True)))
+    expected = [
+        {
+            feature: value
+            for key, of_key, view in views
+            for feature, value in oracle.found(
+                row, "event_timestamp", replace(view, rows=of_key.get(row[key], ())), False
+            ).items()
+        }
+        for row in asked.to_pylist()
+    ]
+    retrieval, end = Retrieval("event_timestamp", tuple(reads)), pc.max(asked["event_timestamp"]).as_py()
+    start = pc.min(asked["event_timestamp"]).as_py()
+    files = DuckDBEngine(IcebergTables("lake", {}), {"threads": "2"})
+    by_files = files.features(asked, retrieval, start, end).drop_columns([ROW])
+    on_spark = SparkEngine(spark).features(spark.createDataFrame(asked), retrieval, start, end)
+    by_spark = on_spark.orderBy(ROW).toArrow().drop_columns(asked.column_names)
+    assert by_files.to_pylist() == by_spark.to_pylist() == expected
+    for _, (_, features) in JOINED.items():
+        assert sum(row[features[0]] not in (None, 0) for row in expected) > 100
+
+
+def _offers_asked(recording: Replayed) -> pa.Table:
+    """ROW, the keys and the moment of offers; each twice."""
+    jobs = recording.latest("silver.jobs", "zone_id", "area_id")
+    offers = recording.rows("silver.offers", "job_id", "provider_id", "offered_at")
+    known = offers.drop_duplicates().sort_values(["offered_at", "job_id", "provider_id"])[::5]
+    at = known.merge(jobs, on="job_id", validate="many_to_one")
+    begins = at.assign(offered_at=at["offered_at"].dt.ceil("15min") + timedelta(minutes=5))
+    both = pd.concat([at, begins])
+    return pa.table(
+        {
+            ROW: pa.array(range(len(both)), pa.int64()),
+            "provider_id": pa.array(both["provider_id"], pa.string()),
+            "zone_id": pa.array(both["zone_id"], pa.string()),
+            "area_id": pa.array(both["area_id"], pa.string()),
+            "event_timestamp": pa.array(both["offered_at"], pa.timestamp("us", "UTC")),
+        }
+    )
 
 
 @pytest.fixture(scope="module")

@@ -10,16 +10,20 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import yaml
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
 from feast.data_source import DataSource
 from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
 from feast.types import Float64, Int64, String
 
 from feast_plugins.offline import RoadsideOfflineStore
+from lakehouse.feast_cli import FEATURE_REPO
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 MOMENT = pa.timestamp("us", "UTC")
+CONFIGURED = yaml.safe_load((FEATURE_REPO / "feature_store.yaml").read_text())
+"""How Feast itself is set in our repository."""
 
 STOCK_SPARK = {"type": "spark"}
 STOCK_DUCKDB = {"type": "duckdb"}
@@ -98,7 +102,7 @@ def store_of(
         offline_store=dict(offline),
         online_store={"type": "sqlite", "path": str(folder / "online.db")},
         entity_key_serialization_version=3,
-        coerce_tz_aware=False,
+        coerce_tz_aware=CONFIGURED["coerce_tz_aware"],
     )
     store = FeatureStore(config=config)
     store.apply(list(objects(sources)))

@@ -13,12 +13,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from feast import FeatureService, FeatureStore, Field, RequestSource
 from feast.data_source import DataSource
 from feast.on_demand_feature_view import on_demand_feature_view
 from feast.types import Float64, Int64
 from pyspark.sql import SparkSession
 
+from lakehouse.feast_cli import FEATURE_REPO
 from support.offline_store import (
     MINUTE,
     NOON,
@@ -51,7 +53,7 @@ def _session(spark: SparkSession) -> None:
 
 
 def with_on_demand(sources: Mapping[str, DataSource]) -> Sequence[Any]:
-    """A view, one worked out of it and of the request, and a service with one field of each."""
+    """A view, one worked out of it and of the request, and services of them."""
     fleet = view("fleet", [PROVIDER], sources["fleet"], "offers", "ratio")
 
     @on_demand_feature_view(  # type: ignore[misc]
@@ -62,8 +64,12 @@ def with_on_demand(sources: Mapping[str, DataSource]) -> Sequence[Any]:
     def worked_out(inputs: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame({"scaled": inputs["ratio"] * inputs["job_factor"]})
 
-    service = FeatureService(name="board", features=[fleet[["offers"]], worked_out])
-    return [PROVIDER, fleet, worked_out, service]
+    services = [
+        FeatureService(name="board", features=[fleet[["offers"]], worked_out]),
+        FeatureService(name="first", features=[worked_out]),
+        FeatureService(name="second", features=[worked_out, fleet[["ratio"]]]),
+    ]
+    return [PROVIDER, fleet, worked_out, *services]
 
 
 def alone(sources: Mapping[str, DataSource]) -> Sequence[Any]:
@@ -82,8 +88,8 @@ ASKED = spine(
 )
 
 
-def answered_by_service(store: FeatureStore) -> pd.DataFrame:
-    service = store.get_feature_service("board")
+def answered_by_service(store: FeatureStore, name: str = "board") -> pd.DataFrame:
+    service = store.get_feature_service(name)
     return store.get_historical_features(ASKED.copy(), service, full_feature_names=True).to_df()
 
 
@@ -96,6 +102,15 @@ def test_u1_a_service_answers_its_own_columns(tmp_path: Path, engine: str) -> No
     frame = answered_by_service(opened(tmp_path, OURS[engine], with_on_demand))
     assert list(frame.columns) == [*ASKED.columns, "fleet__offers", "worked_out__scaled"]
     assert frame["worked_out__scaled"].tolist() == [2.0, 2.0]
+
+
+@each_engine
+def test_u1_a_service_that_asks_for_an_input_gets_it_whatever_other_services_ask(
+    tmp_path: Path, engine: str
+) -> None:
+    frame = answered_by_service(opened(tmp_path, OURS[engine], with_on_demand), "second")
+    assert list(frame.columns) == [*ASKED.columns, "worked_out__scaled", "fleet__ratio"]
+    assert frame["fleet__ratio"].tolist() == [0.5, 0.25]
 
 
 @each_engine
@@ -154,6 +169,12 @@ def test_u5_a_time_without_a_zone_is_utc_and_said_once(
     assert len(said) == 1
     assert answered["offers"].tolist() == [3, pd.NA]
     assert answered["event_timestamp"].equals(naive["event_timestamp"])
+
+
+@pytest.mark.parametrize("name", ["feature_store.yaml", "feature_store.aws.yaml"])
+def test_u5_feast_leaves_the_times_of_a_spine_to_the_store(name: str) -> None:
+    """Else it takes them as UTC itself, without a word, and answers others than were given."""
+    assert yaml.safe_load((FEATURE_REPO / name).read_text())["coerce_tz_aware"] is False
 
 
 def in_two_roles(sources: Mapping[str, DataSource]) -> Sequence[Any]:
