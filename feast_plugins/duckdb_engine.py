@@ -17,13 +17,15 @@ import numpy as np
 import pyarrow as pa
 
 from feast_plugins.iceberg_files import IcebergTables, Planned
+from feast_plugins.pinning import NEVER, REVISION, TICK, Publications
 from feast_plugins.point_in_time import ROW, Retrieval, Rows, ViewRead
 from feast_plugins.retrieval import in_microseconds
-from feast_plugins.search import CREATED_AT, KEY, TRUE_AT, Questions
+from feast_plugins.search import CREATED_AT, HOLDS_AT, KEY, TRUE_AT, Questions
 from validation.errors import InputMissing, UnknownName
 
 _NEVER = -(2**62)
 """Stands for the created time of a row that has none: older than any."""
+_TICK_AT, _REVISION = "roadside_tick_at", "roadside_revision"
 _BATCH = 2_000_000
 """Rows of a view in memory at once, beside those that answer."""
 _MOMENTS = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMP")
@@ -134,11 +136,11 @@ class _Session:
         """The view's features, a row per question, whose keys were taken last."""
         oldest = start - read.ttl if read.ttl else None
         rows = Rows(read.rows.source, read.rows.time, read.rows.created, oldest, end, read.rows.pin)
+        batches = self._connection.sql(self._history(read, rows)).to_arrow_reader(_BATCH)
         found = questions.answered(
-            self._connection.sql(self._history(read, rows)).to_arrow_reader(_BATCH),
+            _as_published(batches, rows.published) if rows.published else batches,
             lambda some: self._ranked(some, read.answers),
-            ttl=_microseconds_of(read.ttl) if read.ttl else None,
-            from_created=read.only_created,
+            _microseconds_of(read.ttl) if read.ttl else None,
         )
         return in_microseconds(found.select(read.answers))
 
@@ -222,6 +224,13 @@ class _Session:
             f"coalesce({created or 'NULL'}, {_NEVER})::BIGINT AS {CREATED_AT}",
             *(f"held.{quoted(source)} AS {quoted(answer)}" for source, answer in read.features),
         ]
+        if read.only_created:
+            columns.append(f"greatest({TRUE_AT}, {CREATED_AT}) AS {HOLDS_AT}")
+        if rows.published:
+            columns += [
+                f"{_microseconds(TICK, types[TICK])} AS {_TICK_AT}",
+                f"held.{quoted(REVISION)}::BIGINT AS {_REVISION}",
+            ]
         same = [f"held.{quoted(source)} = asked.{quoted(spine)}" for spine, source in read.keys]
         return (
             f"SELECT {', '.join(columns)} FROM ({self.scanned(rows, read.sources)}) AS held "
@@ -272,6 +281,25 @@ def quoted(name: str) -> str:
     '"a ""b\"""'
     """
     return '"' + name.replace('"', '""') + '"'
+
+
+def _as_published(batches: pa.RecordBatchReader, published: Publications) -> pa.RecordBatchReader:
+    """The rows that came out, with HOLDS_AT no earlier than they did."""
+    field = pa.field(HOLDS_AT, pa.int64())
+    schema = pa.schema([*(each for each in batches.schema if each.name != HOLDS_AT), field])
+
+    def came_out() -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            tick, created, revision = (
+                batch[name].to_numpy(zero_copy_only=False) for name in (_TICK_AT, CREATED_AT, _REVISION)
+            )
+            first = published.first_read(tick, created, revision)
+            promised = batch[HOLDS_AT if HOLDS_AT in batch.schema.names else TRUE_AT].to_numpy()
+            columns = [batch[name] for name in schema.names[:-1]]
+            held = pa.record_batch([*columns, pa.array(np.maximum(promised, first))], schema=schema)
+            yield held.filter(pa.array(first < NEVER))
+
+    return pa.RecordBatchReader.from_batches(schema, came_out())
 
 
 def _microseconds_of(ttl: timedelta) -> int:

@@ -4,7 +4,8 @@ Guarantee of both engines: per row of the spine and view, of the view's rows wit
 timestamp is at most the spine's and at most a time to live older (both edges included), the values
 of the greatest (timestamp, created, values in order). A null key finds nothing. Of rows that are
 equal in key, timestamp and created the greatest values win, nulls least: an answer never depends on
-the order of files or tasks.
+the order of files or tasks. A row that holds later than its timestamp (created after it and asked for
+so, or published late and read as published) counts from then on.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from feast.data_source import DataSource
 from feast.feature_view import DUMMY_ENTITY_ID
 from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
 
-from feast_plugins.pinning import Pin
+from feast_plugins.pinning import REVISION, TICK, Pin, Publications
 from validation.errors import UserError
 
 ROW = "roadside_row"
@@ -47,6 +48,11 @@ class Rows:
     def clocks(self) -> tuple[str, ...]:
         """The columns that order the rows of a key."""
         return (self.time, self.created) if self.created else (self.time,)
+
+    @property
+    def published(self) -> Publications | None:
+        """When the rows came out, where they are read as published."""
+        return self.pin.published_of(str(self.source.table)) if self.pin else None
 
     def told(self) -> str:
         """The source as an error names it."""
@@ -87,7 +93,8 @@ class ViewRead:
         """The columns read of the source, each once."""
         keys = (source for _, source in self.keys)
         features = (source for source, _ in self.features)
-        return tuple(dict.fromkeys((*keys, *self.rows.clocks, *features)))
+        of_release = (TICK, REVISION) if self.rows.published else ()
+        return tuple(dict.fromkeys((*keys, *self.rows.clocks, *features, *of_release)))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 KEY, TRUE_AT, CREATED_AT = "roadside_key", "roadside_true_at", "roadside_created_at"
+HOLDS_AT = "roadside_holds_at"
 _LIMIT = 2**63
 
 
@@ -27,17 +28,15 @@ class Questions:
         self,
         batches: pa.RecordBatchReader,
         ranked: Callable[[pa.Table], np.ndarray],
-        *,
         ttl: int | None,
-        from_created: bool,
     ) -> pa.Table:
         """One row per question, null where none holds.
 
         Args:
-            batches: rows with KEY, TRUE_AT, CREATED_AT (none null) and the values.
+            batches: rows with KEY, TRUE_AT, CREATED_AT (none null) and the values; where they have
+                HOLDS_AT, no less than TRUE_AT, they hold from then on.
             ranked: a place per row, from 0 on, in order of (TRUE_AT, CREATED_AT, values).
             ttl: microseconds that a row holds; None for ever.
-            from_created: a row holds from its created time on, where that is later than its own.
         """
         held = batches.schema.empty_table()
         at = np.full(len(self.keys), -1)
@@ -45,7 +44,7 @@ class Questions:
             if not batch.num_rows:
                 continue
             rows = pa.concat_tables([held, pa.Table.from_batches([batch])]).combine_chunks()
-            found = self._found(rows, ranked, from_created)
+            found = self._found(rows, ranked)
             if ttl is not None:
                 too_old = _numbers(rows, TRUE_AT)[found] < self.moments - ttl
                 found = np.where(too_old, -1, found)
@@ -55,17 +54,14 @@ class Questions:
             held = rows.take(pa.array(np.flatnonzero(is_used)))
         return held.take(pa.array(at, mask=at < 0))
 
-    def _found(
-        self, rows: pa.Table, ranked: Callable[[pa.Table], np.ndarray], from_created: bool
-    ) -> np.ndarray:
+    def _found(self, rows: pa.Table, ranked: Callable[[pa.Table], np.ndarray]) -> np.ndarray:
         """Per question the number of the row that answers it, -1 for none; of any age."""
-        keys, holds = _numbers(rows, KEY), _numbers(rows, TRUE_AT)
-        if from_created:
-            holds = np.maximum(holds, _numbers(rows, CREATED_AT))
+        holds_later = HOLDS_AT in rows.column_names
+        keys, holds = _numbers(rows, KEY), _numbers(rows, HOLDS_AT if holds_later else TRUE_AT)
         order, asked = _in_one_number(keys, holds, self.keys, self.moments)
         placed = np.argsort(order)
         sorted_order = order[placed]
-        if from_created:
+        if holds_later:
             placed = _greatest_so_far(keys[placed], ranked(rows)[placed], placed)
         else:
             _order_twins(rows, sorted_order, placed, ranked)

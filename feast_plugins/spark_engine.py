@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 
+import pandas as pd
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import DateType, TimestampNTZType, TimestampType
+from pyspark.sql.pandas.functions import pandas_udf
+from pyspark.sql.types import DateType, LongType, TimestampNTZType, TimestampType
 
+from feast_plugins.pinning import NEVER, REVISION, TICK
 from feast_plugins.point_in_time import Retrieval, Rows, ViewRead
 from validation.errors import InputMissing, UnknownName
 
@@ -106,7 +109,7 @@ class SparkEngine:
         by_time = [F.col("roadside_at"), F.col(_SPINE).isNotNull()]
         by_key = Window.partitionBy(*map(F.col, keys))
         so_far = Window.unboundedPreceding, Window.currentRow
-        if any(read.only_created for read in reads):  # a row of an older tick may hold later
+        if any(read.only_created or read.rows.published for read in reads):  # an older row may hold later
             newest = [F.max(name).over(by_key.orderBy(*by_time).rowsBetween(*so_far)) for name in names]
         else:  # what ties is in order of created time and values, so that the last is the greatest
             in_order = by_key.orderBy(*by_time, *names).rowsBetween(*so_far)
@@ -143,6 +146,10 @@ class SparkEngine:
             ),
         )
         holds = F.greatest(true_at, created) if read.only_created else true_at
+        if within.published:
+            first = _first_read(found, within, created)
+            found = found.where(first < NEVER)
+            holds = F.greatest(holds, F.timestamp_micros(first))
         for _, source in read.keys:
             found = found.where(named(source).isNotNull())
         if read.only_created:
@@ -212,6 +219,19 @@ def _in_time(name: str, read: ViewRead) -> list[Column]:
         F.when(holds, F.col(f"{name}.value_{number}")).alias(answer)
         for number, (_, answer) in enumerate(read.features)
     ]
+
+
+def _first_read(frame: DataFrame, rows: Rows, created: Column) -> Column:
+    """Microseconds from which each row could be read."""
+    published = rows.published
+    assert published is not None
+
+    def first(tick: pd.Series, revised: pd.Series, revision: pd.Series) -> pd.Series:
+        return pd.Series(published.first_read(tick.to_numpy(), revised.to_numpy(), revision.to_numpy()))
+
+    revised = F.coalesce(F.unix_micros(created), F.lit(0))
+    first_read = pandas_udf(first, LongType())  # type: ignore[call-overload] # the stubs know old annotations
+    return first_read(F.unix_micros(moment(frame, TICK)), revised, named(REVISION).cast("long"))
 
 
 def _pinned(rows: Rows) -> dict[str, object]:

@@ -96,6 +96,19 @@ class Releases:
         )
         return self._first(query, published_by)
 
+    def by_table(self) -> dict[str, list[tuple[datetime, datetime]]]:
+        """Of each table its releases in order of publication: tick, and when it was published."""
+        query = (
+            select(release_tables.c.table_name, releases.c.tick, releases.c.published_at)
+            .join(releases, releases.c.release_id == release_tables.c.release_id)
+            .order_by(releases.c.published_at, releases.c.tick, release_tables.c.table_name)
+        )
+        found: dict[str, list[tuple[datetime, datetime]]] = {}
+        with self._ops.read() as connection:
+            for row in connection.execute(query):
+                found.setdefault(row.table_name, []).append((row.tick, row.published_at))
+        return found
+
     def _first(self, query: Select[Any], published_by: datetime | None) -> Release | None:
         if published_by is not None:
             query = query.where(releases.c.published_at <= published_by)

@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from feast_plugins.iceberg_files import IcebergTables
 from feast_plugins.offline import RoadsideOfflineStore
-from feast_plugins.pinning import Pin, pinned
+from feast_plugins.pinning import Pin, Publications, pinned
 from feast_plugins.point_in_time import Rows
 from lakehouse.settings import Settings
 from lakehouse.spark import CATALOG
@@ -135,6 +135,17 @@ ASKED = [
     ("P3", "12:20"),
     ("P9", "12:20"),
 ]
+
+
+def published(*releases: tuple[str, str]) -> Pin:
+    """As published, by releases of the fleets: tick and when it came out."""
+    came_out = Publications(tuple((at(tick), at(clock)) for tick, clock in releases))
+    return Pin(published={FLEET: came_out, EDITED: came_out})
+
+
+LATE = published(("12:15", "20:10"), ("12:00", "12:04"), ("12:15", "12:40"))
+"""12:15 came out twenty minutes after its promise, and what was revised at 12:18 with it."""
+NEVER_AGAIN = published(("12:00", "12:04"))
 CREATED = "filter_by_created_timestamp"
 each_fleet = pytest.mark.parametrize("fleet", [FLEET, EDITED])
 
@@ -147,10 +158,21 @@ each_fleet = pytest.mark.parametrize("fleet", [FLEET, EDITED])
         (Pin(revision=0), {}, [None, 3, 5, 5, None, 7, 9, None]),
         (Pin(known_through=at("12:00")), {}, [None, 4, 4, None, None, None, None, None]),
         (Pin(at("12:00"), revisions={FLEET: 0, EDITED: 0}), {}, [None, 3, 3, None, None, 7, None, None]),
+        (LATE, {}, [None, 3, 3, 5, None, 7, None, None]),
+        (NEVER_AGAIN, {}, [None, 3, 3, None, None, 7, None, None]),
         (None, {CREATED: True}, [None, 3, 3, 5, None, None, 9, None]),
         (Pin(revision=0), {CREATED: True}, [None, 3, 3, 5, None, 7, 9, None]),
     ],
-    ids=["all", "revision", "known_through", "release", "created", "created_of_revision"],
+    ids=[
+        "all",
+        "revision",
+        "known_through",
+        "release",
+        "published_late",
+        "not_published",
+        "created",
+        "created_of_revision",
+    ],
 )
 def test_pins_and_created_times_bound_what_is_read(
     store: FeatureStore, fleet: str, pin: Pin | None, asked_for: dict[str, bool], expected: list[int | None]

@@ -235,6 +235,7 @@ JOINED = {
 """Key and some features by view."""
 
 
+@pytest.mark.filterwarnings("ignore:The spark data source API:RuntimeWarning")
 def test_what_both_engines_and_the_oracle_join_to_the_recorded_offers_is_the_same(
     san_francisco: Replayed, spark: SparkSession, tmp_path: Path
 ) -> None:
@@ -245,14 +246,20 @@ def test_what_both_engines_and_the_oracle_join_to_the_recorded_offers_is_the_sam
         path = tmp_path / f"{name}.parquet"
         table.to_parquet(path, index=False, coerce_timestamps="us")
         source = SparkSource(name=name, path=str(path), timestamp_field="available_at")
-        pairs = tuple((feature, feature) for feature in features)
+        pairs = tuple((feature, f"{name}__{feature}") for feature in features)
         rows = Rows(source, "available_at", "revised_at")
         ttl = TICK * 8
         reads.append(ViewRead(name, rows, ((key, key),), pairs, ttl))
         renamed = table.rename(columns={"available_at": "at", "revised_at": "created"}).astype(object)
         by_key = renamed.where(renamed.notna(), None).groupby(key)
         of_key = {value: each.to_dict("records") for value, each in by_key}
-        views.append((key, of_key, oracle.View((), {key: key}, dict(pairs), ttl, True)))
+        views.append(
+            (
+                key,
+                of_key,
+                oracle.View((), {key: key}, {answer: feature for feature, answer in pairs}, ttl, True),
+            )
+        )
     expected = [
         {
             feature: value
@@ -270,8 +277,8 @@ def test_what_both_engines_and_the_oracle_join_to_the_recorded_offers_is_the_sam
     on_spark = SparkEngine(spark).features(spark.createDataFrame(asked), retrieval, start, end)
     by_spark = on_spark.orderBy(ROW).toArrow().drop_columns(asked.column_names)
     assert by_files.to_pylist() == by_spark.to_pylist() == expected
-    for _, (_, features) in JOINED.items():
-        assert sum(row[features[0]] not in (None, 0) for row in expected) > 100
+    for name, (_, features) in JOINED.items():
+        assert sum(row[f"{name}__{features[0]}"] not in (None, 0) for row in expected) > 100
 
 
 def _offers_asked(recording: Replayed) -> pa.Table:

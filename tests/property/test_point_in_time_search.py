@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from feast_plugins.search import CREATED_AT, KEY, TRUE_AT, Questions
+from feast_plugins.search import CREATED_AT, HOLDS_AT, KEY, TRUE_AT, Questions
 
 SCHEMA = pa.schema(
     [(KEY, pa.int64()), (TRUE_AT, pa.int64()), (CREATED_AT, pa.int64()), ("value", pa.int64())]
@@ -22,7 +22,9 @@ ROWS = st.lists(st.tuples(st.integers(0, 3), MOMENTS, MOMENTS, st.none() | st.in
 
 
 def ranked(rows: pa.Table) -> np.ndarray:
-    order = sorted(range(rows.num_rows), key=lambda n: _age(tuple(rows.slice(n, 1).to_pylist()[0].values())))
+    order = sorted(
+        range(rows.num_rows), key=lambda n: _age(tuple(rows.slice(n, 1).to_pylist()[0].values())[:4])
+    )
     places = np.empty(rows.num_rows, dtype=np.int64)
     places[order] = np.arange(rows.num_rows)
     return places
@@ -52,16 +54,16 @@ def naive(rows: list[Row], key: int, moment: int, ttl: int | None, from_created:
 def test_the_search_answers_as_a_loop(
     batches: list[list[Row]], questions: list[tuple[int, int]], ttl: int | None, from_created: bool
 ) -> None:
+    schema = SCHEMA.append(pa.field(HOLDS_AT, pa.int64())) if from_created else SCHEMA
     read = [
-        pa.record_batch([pa.array(column, pa.int64()) for column in zip(*rows, strict=True)], schema=SCHEMA)
-        if rows
-        else pa.RecordBatch.from_pylist([], schema=SCHEMA)
+        pa.RecordBatch.from_pylist(
+            [dict(zip(schema.names, (*row, max(row[1:3])), strict=False)) for row in rows], schema=schema
+        )
         for rows in batches
     ]
     keys, moments = (np.array(column, dtype=np.int64) for column in zip(*questions, strict=True))
-    found = Questions(keys, moments).answered(
-        pa.RecordBatchReader.from_batches(SCHEMA, read), ranked, ttl=ttl, from_created=from_created
-    )
+    answered = Questions(keys, moments).answered(pa.RecordBatchReader.from_batches(schema, read), ranked, ttl)
+    found = answered.select(SCHEMA.names)
     every = [row for rows in batches for row in rows]
     expected = [naive(every, key, moment, ttl, from_created) for key, moment in questions]
     nothing = (None,) * len(SCHEMA)

@@ -73,6 +73,14 @@ def test_what_was_published_by_a_moment_can_be_asked(ops: Ops) -> None:
     assert reader(ops).for_table(ZONES, published_by=TICK) is None
 
 
+def test_what_came_out_when_is_told_by_table(ops: Ops) -> None:
+    later = TICK + timedelta(minutes=15)
+    publish(ops, {ZONES: 11, PROVIDERS: 5}, minutes=4)
+    publish(ops, {ZONES: 12}, minutes=21, tick=later)
+    came_out = (TICK, TICK + timedelta(minutes=4)), (later, TICK + timedelta(minutes=21))
+    assert reader(ops).by_table() == {ZONES: list(came_out), PROVIDERS: [came_out[0]]}
+
+
 def test_kinds_are_apart_and_nothing_is_none(ops: Ops) -> None:
     publish(ops, {ZONES: 11})
     assert reader(ops).latest(ReleaseKind.DAILY) is None
