@@ -31,15 +31,23 @@ _DAY = 24 * 3600 * 1_000_000
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is joined: labels, rows of each view, entities, rounds timed."""
+    """How much is joined: labels, rows of each view, entities, rounds timed.
+
+    Attributes:
+        is_dense: every entity has a row at every tick; otherwise ticks are drawn.
+    """
 
     labels: int
     rows: int
     entities: int
     rounds: int
+    is_dense: bool = False
 
 
 SCALES = {"SMALL": Sizes(20_000, 100_000, 2_000, 3), "FULL": Sizes(200_000, 1_000_000, 20_000, 3)}
+TENFOLD_LABELS = Sizes(2_000_000, 1_000_000, 20_000, 1)
+NINETY_DAYS = Sizes(200_000, 500 * _DAYS * _DAY // _TICK, 500, 1, is_dense=True)
+"""Every 15-minute tick of 90 days."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +68,12 @@ def written(folder: Path, sizes: Sizes) -> Data:
     first = int(_FIRST.timestamp()) * 1_000_000
     for number in range(VIEWS):
         chance = np.random.default_rng(number)
-        entities = chance.integers(0, sizes.entities, sizes.rows)
-        at = first + chance.integers(0, _DAYS * _DAY // _TICK, sizes.rows) * _TICK
+        if sizes.is_dense:
+            entities = np.arange(sizes.rows) % sizes.entities
+            at = first + np.arange(sizes.rows) // sizes.entities * _TICK
+        else:
+            entities = chance.integers(0, sizes.entities, sizes.rows)
+            at = first + chance.integers(0, _DAYS * _DAY // _TICK, sizes.rows) * _TICK
         order = np.lexsort((entities, at))
         at, created = at[order], at[order] + chance.integers(1, 60_000_000, sizes.rows)
         columns = {KEY: _names(entities[order]), "at": _moments(at), "created": _moments(created)}

@@ -98,6 +98,7 @@ class DuckDBEngine:
         connection = duckdb.connect(config=dict(self.options))
         try:
             connection.execute("SET TimeZone = 'UTC'").fetchall()
+            connection.execute("SET enable_progress_bar = false").fetchall()
             yield _Session(connection, self.tables)
         finally:
             connection.close()

@@ -245,7 +245,7 @@ def test_what_both_engines_and_the_oracle_join_to_the_recorded_offers_is_the_sam
         table = san_francisco.rows(f"features.{name}", key, "available_at", "revised_at", *features)
         path = tmp_path / f"{name}.parquet"
         table.to_parquet(path, index=False, coerce_timestamps="us")
-        source = SparkSource(name=name, path=str(path), timestamp_field="available_at")
+        source = SparkSource(name=name, path=str(path), file_format="parquet", timestamp_field="available_at")
         pairs = tuple((feature, f"{name}__{feature}") for feature in features)
         rows = Rows(source, "available_at", "revised_at")
         ttl = TICK * 8
