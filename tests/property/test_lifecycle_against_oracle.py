@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from support.oracle_job_states import stage_of
 from support.oracle_lifecycle import lifecycle
+from support.oracle_memory import MEMORY, remembered
 from support.oracle_records import Landed, counted
 from support.oracle_states import zone_of
 from transforms.silver.assignments import assignments
@@ -221,3 +222,58 @@ def assert_last_rows_are_the_state(rows: list[tuple[int, dict[str, Any]]], histo
     latest = {row["offer_id"]: row for _, row in rows}
     standing = {key: row for key, row in latest.items() if not row.pop("is_retracted")}
     assert standing == {row["offer_id"]: row for row in offers(history)}
+
+
+@settings(max_examples=150, deadline=None)
+@given(job_records(), st.sampled_from([150, 300, 600]))
+def test_of_a_job_of_weeks_the_oracle_knows_what_the_changelog_does(
+    records: list[Landed], times_as_long: int
+) -> None:
+    """Ninety minutes stretched to nine, nineteen, or thirty-seven days; no offer's id is given twice."""
+    asked = {record.data.get("offer_id"): record for record in reversed(records) if is_offer(record)}
+    once = [record for record in records if not is_offer(record) or asked[record.data["offer_id"]] is record]
+    stretched = [slower(record, times_as_long) for record in once]
+    events = events_of(stretched)
+    assume(events)
+    known = remembered("J", counted(stretched, "dispatch_events"))
+    ticks = {event.known_at for event in events}
+    rows: dict[str, dict[str, dict[str, Any]]] = {"offer_id": {}, "assignment_id": {}, "job_id": {}}
+    before, is_compared = min(ticks), True
+    for state in states(events, min(ticks) - 1, max(ticks)):
+        is_compared = is_compared and state.tick - before < micros(EPOCH + MEMORY)
+        before = state.tick
+        for name, fold in (("offer_id", offers), ("assignment_id", assignments), ("job_id", jobs)):
+            rows[name] |= {row[name]: row for row in state.changed(fold, (name,))}
+    standing = {
+        name: {key: row for key, row in latest.items() if not row["is_retracted"]}
+        for name, latest in rows.items()
+    }
+    assert {
+        key: (row["offered_at"], row["offer_outcome"], row["accepted_at"], row["area_id"])
+        for key, row in standing["offer_id"].items()
+    } == {
+        key: (shown(offer.offered_at), offer.outcome, shown(offer.accepted_at), offer.area_id)
+        for key, offer in known.offers.items()
+    }
+    assert {
+        key: (row["accepted_at"], row["end_reason"], row["arrived_at"], row["service_type"])
+        for key, row in standing["assignment_id"].items()
+    } == {
+        key: (shown(each.accepted_at), each.end_reason, shown(each.arrived_at), each.service_type)
+        for key, each in known.assignments.items()
+    }
+    if is_compared:
+        (row,), job = standing["job_id"].values(), known.jobs["J"]
+        assert (row["requested_at"], row["zone_id"]) == (shown(job.requested_at), job.zone_id)
+
+
+def is_offer(record: Landed) -> bool:
+    return record.data["event_type"] == "offered"
+
+
+def slower(record: Landed, times: int) -> Landed:
+    """The record of a job that takes so many times as long; it lands as soon after its own time."""
+    happened = START + times * (record.event_timestamp - START)
+    data = record.data | {"event_timestamp": happened.isoformat()}
+    landed_at = happened + (record.landed_at - record.event_timestamp)
+    return Landed(record.source, data, landed_at, record.source_object, record.source_line)

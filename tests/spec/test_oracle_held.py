@@ -166,6 +166,12 @@ def test_slot_holds_its_start_and_not_its_end() -> None:
     assert is_complete(objects("12:04", "12:09", "12:14", source="dispatch_events"), "gps_pings", tick)
 
 
+def test_heartbeat_longer_than_a_tick_asks_for_one_object_as_far_back_as_it() -> None:
+    hour, landed = timedelta(hours=1), objects("12:00")
+    ticks = ("12:15", "13:00", "13:15")
+    assert [is_complete(landed, "gps_pings", at(tick), hour) for tick in ticks] == [True, True, False]
+
+
 def test_object_seen_after_its_tick_was_closed_does_not_complete_it() -> None:
     late = LandedObject("gps_pings", at("12:14"), at("12:45"))
     assert not is_complete([*objects("12:04", "12:09"), late], "gps_pings", at("12:15"))

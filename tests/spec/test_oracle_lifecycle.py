@@ -23,6 +23,12 @@ ACCEPTED = """
 | offered   | 12:01 | o1    | P1       |         |       |
 | accepted  | 12:02 | o1    | P1       | 12:45   |       |
 """
+WEEKS = {
+    10: "| event | t | offer | provider |\n| requested | 12:00 | | |\n| offered | 12:01 | o1 | P1 |",
+    15: "| event | t | offer | provider |\n| declined | 12:00 | o1 | P1 |\n| offered | 12:01 | o2 | P2 |",
+    21: "| event | t | offer | provider |\n| declined | 12:00 | o2 | P2 |",
+}
+"""Of one job, by day of March."""
 
 
 def silver_of(table: str) -> Silver:
@@ -148,3 +154,14 @@ def test_malformed_lines_are_left_out_and_the_rest_of_the_object_is_kept(tmp_pat
 
 def key_and_line(record: Landed) -> tuple[str, int]:
     return record.source_object, record.source_line
+
+
+def test_what_was_said_of_a_job_more_than_ten_days_before_its_last_word_is_forgotten() -> None:
+    """The offer that the last word does not speak of stays where it was made; the job has no place left."""
+    told = {day: dispatch_objects(table, date(2026, 3, day)) for day, table in WEEKS.items()}
+    silver = Silver(oracle_records([each for objects in told.values() for each in objects]))
+    before, after = (silver.at(at("00:00", date(2026, 3, day))) for day in (20, 22))
+    job, areas = before.jobs["J1"], [each.area_id for each in before.offers.values()]
+    assert (job.requested_at, areas) == (at("12:00"), [zone_ids()["A1"]] * 2)
+    job, areas = after.jobs["J1"], [each.area_id for each in after.offers.values()]
+    assert (job.requested_at, job.area_id, areas) == (None, None, [zone_ids()["A1"], None])

@@ -10,15 +10,12 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from roadside.corrected import as_corrected
+from support.in_force import difference
 from support.memory_road import MemoryRoad, in_utc
 from support.oracle import Silver
 from support.oracle_views import Key, View
 from validation.clocks import Interval
 from validation.contract import Table
-from validation.contracts import table_named
-from validation.contracts.features.feature_table import feature_columns
-
-TICK_COLUMN = "tick_at"
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,6 @@ def assert_corrected_is_the_oracle_s(
     """At each of the instants every entity reads, as corrected, what the oracle says; how many lived."""
     back = timedelta(days=3)
     interval = Interval(instants[0] - back, instants[-1])
-    features = [each.name for each in feature_columns(table_named(f"features.{view.name}"))]
     histories: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for listed in as_corrected(MadeTables(road), view.name, interval).toArrow().to_pylist():
         row = {name: in_utc(value) for name, value in listed.items()}
@@ -54,13 +50,7 @@ def assert_corrected_is_the_oracle_s(
                 key=lambda row: row["event_timestamp"],
                 default=None,
             )
-            wanted = {**dict.fromkeys(features), **view.dead} if told is None else told
-            found = in_force or {**dict.fromkeys(features), **view.dead}
-            differing = {
-                name: (found[name], wanted[name])
-                for name in features
-                if name != TICK_COLUMN and found[name] != wanted[name]
-            }
+            differing = difference(view, in_force, told)
             assert not differing, f"{view.name} {entity} at {instant}: found and oracle's {differing}"
             lived += told is not None
     return lived

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import h3
@@ -91,6 +92,7 @@ def place_features(
     }
 
 
+@cache
 def area_of_cell(cell: str | None) -> str | None:
     """The area of a zone; an area itself."""
     return cell if cell is None or h3.get_resolution(cell) == 6 else area_of(cell)

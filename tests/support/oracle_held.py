@@ -36,24 +36,26 @@ def objects_from_landing(
     return objects
 
 
-def is_complete(objects: Iterable[LandedObject], source: str, tick: datetime) -> bool:
-    """Whether each 5 minutes of the tick hold an object of the source that is known at the tick.
+def is_complete(
+    objects: Iterable[LandedObject], source: str, tick: datetime, heartbeat: timedelta = SLOT
+) -> bool:
+    """Whether each heartbeat of the tick holds an object of the source that is known at the tick.
 
-    The stamp in the object's name says where it lies. A source of which nothing is known yet is not
-    connected, and nobody waits for it.
+    The stamp in the object's name says where it lies. One heartbeat that is longer than a tick ends with
+    it. A source of which nothing is known yet is not connected, and nobody waits for it.
     """
     known = [each.landed_at for each in objects if each.source == source and each.known_at <= tick]
-    slots = [tick - TICK + n * SLOT for n in range(3)]
-    return not known or all(any(slot <= stamp < slot + SLOT for stamp in known) for slot in slots)
+    slots = [tick - (n + 1) * heartbeat for n in range(max(1, TICK // heartbeat))]
+    return not known or all(any(slot <= stamp < slot + heartbeat for stamp in known) for slot in slots)
 
 
 def held_instants(
-    objects: Iterable[LandedObject], view: View, start: datetime, end: datetime
+    objects: Iterable[LandedObject], view: View, start: datetime, end: datetime, heartbeat: timedelta = SLOT
 ) -> frozenset[datetime]:
     """The instants T of the view with start < T <= end at which one of its sources is incomplete."""
     of_source = {source: [each for each in objects if each.source == source] for source in view.sources}
     return frozenset(
         instant
         for instant in view.instants(start, end)
-        if not all(is_complete(landed, source, instant) for source, landed in of_source.items())
+        if not all(is_complete(landed, source, instant, heartbeat) for source, landed in of_source.items())
     )

@@ -9,8 +9,8 @@ from typing import Any
 from support.oracle_arrivals import arrival_minutes, arrivals
 from support.oracle_drivers import driver_states
 from support.oracle_records import EASTERN, TICK, business_date, business_day_start
-from support.oracle_silver import Silver
-from support.oracle_states import area_of
+from support.oracle_silver import Silver, grouped
+from support.oracle_states import Assignment, Job, Offer, area_of
 from support.oracle_ticks import accept_ratio, is_demand
 from support.oracle_windows import ARRIVAL_MINUTES, DAY, HOUR, Window, bucket_quantile, business_days, ratio
 
@@ -20,19 +20,12 @@ def area_hour_1d(
 ) -> dict[str, Any] | None:
     """Every feature of (area, local hour of the week) at the cut; None when the area is not live."""
     area_id, _ = key
-    state, weeks = silver.before(cut, corrected), business_days(56, cut)
-    demand = [each for each in state.jobs.values() if is_demand(each) and each.area_id]
-    asked = [each for each in demand if weeks.holds(each.requested_at)]
-    if not any(each.area_id == area_id for each in asked):
+    weeks = business_days(56, cut)
+    if not any(each.area_id == area_id for each in asked_in(silver, cut, corrected)):
         return None
     free = silver.once(("free", cut), lambda: available_ticks(silver, weeks))
     requested, had = usual_requests(silver, key, cut, corrected)
-    offers = [each for each in state.offers.values() if (each.area_id, hour_of(each.offered_at)) == key]
-    own = [
-        each
-        for each in state.assignments.values()
-        if each.arrived_at and (each.area_id, hour_of(each.arrived_at)) == key
-    ]
+    offers, own = (of_hour.get(key, []) for of_hour in work_of_hours(silver, cut, corrected))
     ticks = sum(count for (_, *place), count in free.items() if tuple(place) == key)
     return {
         "weeks_8w_count": had,
@@ -47,16 +40,42 @@ def usual_requests(
     silver: Silver, key: tuple[str, str], cut: datetime, corrected: bool = False
 ) -> tuple[int, int]:
     """Of 8 weeks: requests in the area in the hour, and how often the hour came."""
-    weeks = business_days(56, cut)
-    asked = [
-        each
-        for each in silver.before(cut, corrected).jobs.values()
-        if is_demand(each) and each.area_id and weeks.holds(each.requested_at)
-    ]
-    free = silver.once(("free", cut), lambda: available_ticks(silver, weeks))
-    days = {business_date(each.requested_at) for each in asked} | {day for day, _, _ in free}
-    requested = sum((each.area_id, hour_of(each.requested_at)) == key for each in asked)
-    return requested, sum(hours_of_day(day)[key[1]] for day in days)
+
+    def usual() -> tuple[Counter[Any], Counter[Any]]:
+        asked = asked_in(silver, cut, corrected)
+        free = silver.once(("free", cut), lambda: available_ticks(silver, business_days(56, cut)))
+        days = {business_date(each.requested_at) for each in asked} | {day for day, _, _ in free}
+        had = sum((hours_of_day(day) for day in days), Counter())
+        return Counter((each.area_id, hour_of(each.requested_at)) for each in asked), had
+
+    requested, had = silver.once(("usual", cut, corrected), usual)
+    return requested[key], had[key[1]]
+
+
+def asked_in(silver: Silver, cut: datetime, corrected: bool) -> list[Job]:
+    """The demand of the 8 weeks before the cut, of any area."""
+
+    def asked() -> list[Job]:
+        weeks, jobs = business_days(56, cut), silver.before(cut, corrected).jobs.values()
+        return [each for each in jobs if is_demand(each) and each.area_id and weeks.holds(each.requested_at)]
+
+    return silver.once(("asked", cut, corrected), asked)
+
+
+def work_of_hours(
+    silver: Silver, cut: datetime, corrected: bool
+) -> tuple[dict[Any, list[Offer]], dict[Any, list[Assignment]]]:
+    """By area and hour: the offers made in it, and the assignments that arrived in it."""
+
+    def work() -> tuple[dict[Any, list[Offer]], dict[Any, list[Assignment]]]:
+        state = silver.before(cut, corrected)
+        arrived = [each for each in state.assignments.values() if each.arrived_at]
+        return (
+            grouped(state.offers.values(), lambda offer: (offer.area_id, hour_of(offer.offered_at))),
+            grouped(arrived, lambda each: (each.area_id, hour_of(each.arrived_at))),
+        )
+
+    return silver.once(("work of hours", cut, corrected), work)
 
 
 def hour_of(moment: datetime | None) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from support.oracle_fixes import Fix, plausible_fixes
 from support.oracle_lifecycle import job_lifecycle
+from support.oracle_memory import remembered
 from support.oracle_records import Landed, counted
 from support.oracle_states import Lifecycle, market_of
 
@@ -97,7 +98,9 @@ class Silver:
             return event.event_timestamp < tick and (corrected or event.known_at <= tick)
 
         def folded() -> Lifecycle:
-            return self._described_in_the_end(self._folded(counts)) if corrected else self._folded(counts)
+            if corrected:
+                return self._described_in_the_end(self._folded(counts, job_lifecycle))
+            return self._folded(counts, remembered)
 
         return self.once(("happened", tick, corrected), folded)
 
@@ -109,13 +112,15 @@ class Silver:
 
     def _described_in_the_end(self, found: Lifecycle) -> Lifecycle:
         """The states, their jobs described by all that was ever stated of them."""
-        everything = self.once("everything", lambda: self._folded(lambda _: True))
+        everything = self.once("everything", lambda: self._folded(lambda _: True, job_lifecycle))
         jobs = {
             job_id: replace(job, events=everything.jobs[job_id].events) for job_id, job in found.jobs.items()
         }
         return Lifecycle(found.offers, found.assignments, jobs)
 
-    def _folded(self, counts: Callable[[Landed], bool]) -> Lifecycle:
+    def _folded(
+        self, counts: Callable[[Landed], bool], fold: Callable[[str, list[Landed]], Lifecycle]
+    ) -> Lifecycle:
         """The fold of the events that count, job by job; a job is folded once for the same events."""
         lifecycle = Lifecycle({}, {}, {})
         for job_id, events in self.events_of_job.items():
@@ -123,8 +128,8 @@ class Silver:
             if chosen:
                 lifecycle.add(
                     self.once(
-                        (job_id, *chosen),
-                        lambda job_id=job_id, events=events, chosen=chosen: job_lifecycle(
+                        (fold, job_id, *chosen),
+                        lambda job_id=job_id, events=events, chosen=chosen: fold(
                             job_id, [events[number] for number in chosen]
                         ),
                     )
@@ -132,9 +137,9 @@ class Silver:
         return lifecycle
 
 
-def grouped(records: Iterable[Any], key: Callable[[Any], str]) -> dict[str, list[Any]]:
+def grouped(records: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
     """The records by key, each group in their order."""
-    groups: dict[str, list[Any]] = {}
+    groups: dict[Any, list[Any]] = {}
     for record in records:
         groups.setdefault(key(record), []).append(record)
     return groups

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import h3
@@ -187,6 +187,7 @@ def area_of(zone_id: str | None) -> str | None:
     return None if zone_id is None else h3.cell_to_parent(zone_id, 6)
 
 
+@cache
 def market_of(cell: str | None) -> str | None:
     """H3 r4 parent of a zone or an area."""
     return None if cell is None else h3.cell_to_parent(cell, 4)

@@ -7,7 +7,7 @@ from typing import Any
 
 import h3
 
-from support.oracle_silver import Silver
+from support.oracle_silver import Silver, grouped
 from support.oracle_states import Assignment, Job, Offer
 from support.oracle_windows import (
     DAY,
@@ -100,11 +100,9 @@ def response_p50(offers: list[Offer], window: Window) -> int | None:
 
 def zone_demand_15m(silver: Silver, zone_id: str, tick: datetime, corrected: bool = False) -> Features | None:
     """Every feature of the zone at the tick; None when it is not live."""
-    state = silver.before(tick, corrected)
-    disks = [set(h3.grid_disk(zone_id, k)) for k in (0, 1, 4)]
-    own, ring1, ring4 = (
-        [each for each in state.jobs.values() if each.zone_id in disk and is_demand(each)] for disk in disks
-    )
+    of_zone = silver.once(("demand", tick, corrected), lambda: demand_of_zone(silver, tick, corrected))
+    disks = [h3.grid_disk(zone_id, k) for k in (0, 1, 4)]
+    own, ring1, ring4 = ([job for cell in disk for job in of_zone.get(cell, [])] for disk in disks)
     quarter, hour, four, month = (last(span, tick) for span in (HOUR / 4, HOUR, 4 * HOUR, 28 * DAY))
     if not requests(ring4, month):
         return None
@@ -122,6 +120,12 @@ def zone_demand_15m(silver: Silver, zone_id: str, tick: datetime, corrected: boo
         "ring4_requests_60m_count": requests(ring4, hour),
         "ring4_open_unassigned_count": sum(is_waiting(each, tick) for each in ring4),
     }
+
+
+def demand_of_zone(silver: Silver, tick: datetime, corrected: bool) -> dict[str, list[Job]]:
+    """The jobs that are demand, by zone."""
+    jobs = silver.before(tick, corrected).jobs.values()
+    return grouped((each for each in jobs if each.zone_id and is_demand(each)), lambda job: job.zone_id)
 
 
 def is_demand(job: Job) -> bool:
