@@ -261,6 +261,7 @@ def test_an_interrupt_ends_a_run_and_says_how_to_go_on(road: Road) -> None:
     assert "Traceback" not in told
 
 
+@pytest.mark.long
 def test_a_second_run_a_day_alone_and_a_single_tick_change_nothing(road: Road) -> None:
     """Not a file: rows that would be the same are not published again. So the day that was ended twice
     and the day made in one go are the same.
