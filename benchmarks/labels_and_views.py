@@ -46,8 +46,8 @@ class Sizes:
 
 SCALES = {"SMALL": Sizes(20_000, 100_000, 2_000, 3), "FULL": Sizes(200_000, 1_000_000, 20_000, 3)}
 TENFOLD_LABELS = Sizes(2_000_000, 1_000_000, 20_000, 1)
-NINETY_DAYS = Sizes(200_000, 500 * _DAYS * _DAY // _TICK, 500, 1, is_dense=True)
-"""Every 15-minute tick of 90 days."""
+NINETY_DAYS = Sizes(20_000, 500 * _DAYS * _DAY // _TICK, 500, 1, is_dense=True)
+"""Every 15-minute tick of 90 days; stock looks at 672 rows a label, so the labels are few."""
 
 
 @dataclass(frozen=True)
