@@ -11,7 +11,11 @@ import pandas as pd
 import pytest
 from feast import FeatureStore
 from feast.data_source import DataSource
-from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
+from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import (
+    SavedDatasetSparkStorage,
+    SparkSource,
+)
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from feast_plugins.iceberg_files import IcebergTables
@@ -217,6 +221,24 @@ def test_a_range_gives_every_entity_met_in_it_as_it_stood_at_its_end(
     }
     [zone] = [row for row in found if row["zone_id"]]
     assert (zone["zone_id"], zone["requests"], zone["offers"]) == ("Z1", expected["Z1"], None)
+
+
+@pytest.mark.parametrize("namespace", [f"{CATALOG}.features", "spark_catalog.default"])
+def test_an_answer_is_kept_as_a_table_and_replaced_where_that_is_allowed(
+    store: FeatureStore, spark: SparkSession, namespace: str
+) -> None:
+    table = f"{namespace}.kept_{store.config.offline_store.engine}"
+    asked = pd.DataFrame({"provider_id": ["P3"], "event_timestamp": [at("12:20")]})
+    job = store.get_historical_features(asked, [f"{FLEET}:offers"])
+    storage = SavedDatasetSparkStorage(table=table)
+    try:
+        for _ in range(2):
+            job.persist(storage, allow_overwrite=True)
+            assert [row["offers"] for row in spark.table(table).collect()] == [9]
+        with pytest.raises(AnalysisException, match="TABLE_OR_VIEW_ALREADY_EXISTS"):
+            job.persist(storage)
+    finally:
+        spark.sql(f"DROP TABLE IF EXISTS {table} PURGE")
 
 
 def test_the_edited_table_has_delete_files_and_the_other_has_none(catalog: dict[str, str]) -> None:

@@ -87,6 +87,28 @@ def test_a_spine_that_cannot_be_asked_is_refused_before_anything_is_read(
         store.get_historical_features(frame, ["fleet:offers"])
 
 
+def test_moments_to_come_are_answered_where_that_is_allowed(tmp_path: Path) -> None:
+    planned = rows({"provider_id": "P1", "at": LATER - MINUTE, "offers": 6})
+    offline = OURS_DUCKDB | {"allow_future": True}
+    store = store_of(tmp_path, offline, {"fleet": planned, "demand": DEMAND}, objects)
+    assert asked(store, spine({"provider_id": "P1", "event_timestamp": LATER})) == [6]
+
+
+def test_a_key_has_the_type_of_the_rows_whatever_the_entity_is_said_to_be(tmp_path: Path) -> None:
+    number = Entity(name="number", join_keys=["number"], value_type=ValueType.STRING)
+    table = rows({"at": NOON, "offers": 3}).append_column("number", pa.array([7], pa.int64()))
+    store = store_of(
+        tmp_path,
+        OURS_DUCKDB,
+        {"fleet": table},
+        lambda sources: [number, view("fleet", [number], sources["fleet"], "offers")],
+    )
+    frame = pd.DataFrame({"number": [7], "event_timestamp": [NOON + MINUTE]})
+    assert asked(store, frame) == [3]
+    with pytest.raises(UserError, match="number is string; fleet is keyed by bigint"):
+        asked(store, frame.astype({"number": "str"}))
+
+
 def test_all_that_is_wrong_of_a_spine_is_said_at_once(store: FeatureStore) -> None:
     with pytest.raises(UserError, match=r"no column provider_id; it has no column zone_id; it has no rows"):
         store.get_historical_features(
