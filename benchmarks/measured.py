@@ -7,6 +7,7 @@ import io
 import os
 import platform
 import statistics
+import sys
 import tempfile
 import time
 import warnings
@@ -60,12 +61,15 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds that the work took, and what it returned."""
+def timed(work: Callable[[], Any], told: str = "") -> tuple[float, Any]:
+    """Seconds that the work took, and what it returned; a line of progress on stderr names it, if told."""
     gc.collect()
     began = time.perf_counter()
     found = work()
-    return time.perf_counter() - began, found
+    took = time.perf_counter() - began
+    if told:
+        sys.stderr.write(f"{told}: {took:.1f} s\n")
+    return took, found
 
 
 def in_turn(sides: Mapping[str, Callable[[], Any]], rounds: int, *, warm: bool = True) -> dict[str, Timing]:
@@ -77,10 +81,10 @@ def in_turn(sides: Mapping[str, Callable[[], Any]], rounds: int, *, warm: bool =
     if warm:
         _agree({name: side() for name, side in sides.items()})
     seconds: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(rounds):
+    for number in range(rounds):
         found = {}
         for name, side in sides.items():
-            took, found[name] = timed(side)
+            took, found[name] = timed(side, f"round {number + 1} of {rounds}, {name}")
             seconds[name].append(took)
         _agree(found)
     return {name: Timing(tuple(each)) for name, each in seconds.items()}

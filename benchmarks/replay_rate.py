@@ -63,10 +63,10 @@ def measure(scale_name: str) -> dict[str, Any]:
         days = [Interval(START + timedelta(days=n), START + timedelta(days=n + 1)) for n in range(scale.days)]
         below = [step for step in STEPS if step.name.startswith(("bronze.", "silver."))]
         above = [step for step in STEPS if step not in below]
-        carry(runner, Interval(days[0].start, days[-1].end), below)
+        timed(partial(carry, runner, Interval(days[0].start, days[-1].end), below), "silver of all days")
         rates, seconds, sizes = [], [], []
         for day in days:
-            took, _ = timed(partial(carry, runner, day, above))
+            took, _ = timed(partial(carry, runner, day, above), f"day {len(rates) + 1} of {scale.days}")
             events = sum(
                 runner.lakehouse.read_known(table_named(f"silver.{name}"), day).count() for name in SOURCES
             )
