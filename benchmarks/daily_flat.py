@@ -8,5 +8,5 @@ from benchmarks.growing_history import measured
 
 
 def measure(scale_name: str) -> dict[str, Any]:
-    """Seconds of a cut by days of history before it; the value is the longest's over the shortest's."""
+    """Seconds of a cut by days of history before it; the value is the longest's over the one before."""
     return measured("daily_flat", scale_name, is_daily=True)
