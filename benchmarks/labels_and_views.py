@@ -136,11 +136,10 @@ def _view(number: int, data: Data, provider: Entity, offline: Mapping[str, Any])
     )
 
 
-def joined(store: FeatureStore, data: Data) -> str:
-    """The labels with every feature, read to the end: a digest of them in order of the label."""
+def joined(store: FeatureStore, data: Data) -> pa.Table:
+    """The labels with every feature, read to the end."""
     with quiet():
-        answered = store.get_historical_features(data.labels, references()).to_arrow()
-    return digest(answered)
+        return store.get_historical_features(data.labels, references()).to_arrow()
 
 
 def digest(answered: pa.Table) -> str:

@@ -72,19 +72,29 @@ def timed(work: Callable[[], Any], told: str = "") -> tuple[float, Any]:
     return took, found
 
 
-def in_turn(sides: Mapping[str, Callable[[], Any]], rounds: int, *, warm: bool = True) -> dict[str, Timing]:
+def in_turn(
+    sides: Mapping[str, Callable[[], Any]],
+    rounds: int,
+    *,
+    warm: bool = True,
+    digest: Callable[[Any], Any] = lambda found: found,
+) -> dict[str, Timing]:
     """The sides one after the other, round after round; every run of every side must return the same.
+
+    What they return is compared by its digest, whose making is not timed.
 
     Raises:
         CheckFailed: two runs do not agree.
     """
     if warm:
-        _agree({name: side() for name, side in sides.items()})
+        _agree({name: digest(side()) for name, side in sides.items()})
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds):
         found = {}
         for name, side in sides.items():
-            took, found[name] = timed(side, f"round {number + 1} of {rounds}, {name}")
+            took, answered = timed(side, f"round {number + 1} of {rounds}, {name}")
+            found[name] = digest(answered)
+            del answered
             seconds[name].append(took)
         _agree(found)
     return {name: Timing(tuple(each)) for name, each in seconds.items()}

@@ -72,7 +72,7 @@ def _compared(settings: Settings, name: str, sizes: Sizes) -> dict[str, Any]:
     """The ratios, the seconds of each side, and the most memory each takes in a process of its own."""
     data = written(settings.home / name, sizes)
     sides = {side: partial(_joined_by, side, data, settings.spark_cores) for side in SIDES}
-    timings = in_turn({side: make() for side, make in sides.items()}, sizes.rounds)
+    timings = in_turn({side: make() for side, make in sides.items()}, sizes.rounds, digest=digest)
     medians = {side: timing.median for side, timing in timings.items()}
     with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as alone:
         peaks = {side: alone.submit(_peak, make).result() for side, make in sides.items()}
@@ -89,7 +89,7 @@ def _compared(settings: Settings, name: str, sizes: Sizes) -> dict[str, Any]:
     }
 
 
-def _joined_by(side: str, data: Data, threads: int) -> Callable[[], str]:
+def _joined_by(side: str, data: Data, threads: int) -> Callable[[], pa.Table]:
     """The join by one side, to be made as often as wanted."""
     if side == "polars":
         return partial(_by_hand, data)
@@ -103,14 +103,14 @@ def _joined_by(side: str, data: Data, threads: int) -> Callable[[], str]:
     return partial(joined, store_of(data, side, offline), data)
 
 
-def _peak(make: Callable[[], Callable[[], str]]) -> int:
+def _peak(make: Callable[[], Callable[[], pa.Table]]) -> int:
     """MiB that this process held at most, once the join is made."""
     make()()
     told = Path("/proc/self/status").read_text()  # rusage would count what the parent held as well
     return int(told.partition("VmHWM:")[2].split()[0]) // 1024
 
 
-def _by_hand(data: Data) -> str:
+def _by_hand(data: Data) -> pa.Table:
     found = pl.from_pandas(data.labels).with_row_index("place").sort(TIME)
     for number in range(VIEWS):
         rows = pl.read_parquet(data.path(number)).sort("at", "created").drop("created")
@@ -123,4 +123,4 @@ def _by_hand(data: Data) -> str:
             check_sortedness=False,
         ).drop("at")
     answered: pa.Table = found.sort("place").to_arrow()
-    return digest(answered)
+    return answered

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.labels_and_views import SCALES, VIEWS, joined, store_of, written
+from benchmarks.labels_and_views import SCALES, VIEWS, digest, joined, store_of, written
 from benchmarks.measured import in_turn, own_lake, result
 from roadside.spark_runner import open_spark
 
@@ -35,6 +35,7 @@ def measure(scale: str) -> dict[str, Any]:
             {"roadside": lambda: joined(ours, data), "stock": lambda: joined(stock, data)},
             ROUNDS[scale],
             warm=scale == "SMALL",
+            digest=digest,
         )
         spark.conf.unset("spark.sql.parser.quotedRegexColumnNames")
         faster = round(timings["stock"].median / timings["roadside"].median, 2)

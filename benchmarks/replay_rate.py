@@ -64,7 +64,8 @@ def measure(scale_name: str) -> dict[str, Any]:
         below = [step for step in STEPS if step.name.startswith(("bronze.", "silver."))]
         above = [step for step in STEPS if step not in below]
         timed(partial(carry, runner, Interval(days[0].start, days[-1].end), below), "silver of all days")
-    XX
+        rates: list[float] = []
+        seconds, sizes = [], []
         for day in days:
             took, _ = timed(partial(carry, runner, day, above), f"day {len(rates) + 1} of {scale.days}")
             events = sum(
