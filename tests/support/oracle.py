@@ -16,7 +16,7 @@ code with the platform, clocks included.
 """
 
 from support.oracle_areas import area_dispatch_15m
-from support.oracle_dataset import EtaDataset, eta_v1
+from support.oracle_dataset import Dataset, eta_v1
 from support.oracle_days import provider_performance_1d
 from support.oracle_drivers import DriverState, driver_state_15m, driver_states
 from support.oracle_fleet import provider_fleet_15m, zone_supply_15m
@@ -43,8 +43,8 @@ from support.oracle_views import VIEWS, View
 __all__ = [
     "VIEWS",
     "Assignment",
+    "Dataset",
     "DriverState",
-    "EtaDataset",
     "Job",
     "Landed",
     "LandedObject",
