@@ -7,8 +7,7 @@ import pytest
 
 from support.afternoon import AFTERNOON, at, expected, oracle_records, zone_ids
 from support.dispatch_tables import dispatch_objects
-from support.oracle import Dataset, Silver
-from support.oracle_acceptance import matching_acceptance_v1
+from support.oracle import Dataset, Silver, matching_acceptance_v1
 
 DAY = timedelta(days=1)
 ZONES = zone_ids()
@@ -202,6 +201,23 @@ def test_outcome_and_what_it_says(answer: str, outcome: str, is_accepted: bool |
     answered = outcome in ("declined", "accepted", "eta_rejected")
     assert row["label_response_seconds"] == (60 if answered else None)
     assert row["label_was_given_back"] == (False if is_accepted else None)
+
+
+def test_offer_led_to_the_assignment_of_its_first_acceptance() -> None:
+    table = """
+    | event      | t     | offer | assignment | provider | actor    |
+    |------------|-------|-------|------------|----------|----------|
+    | requested  | 12:00 |       |            |          |          |
+    | offered    | 12:01 | o1    |            | P1       |          |
+    | accepted   | 12:02 | o1    | {first}         | P1       |          |
+    | unassigned | 12:03 |       | a1         | P1       | provider |
+    | accepted   | 12:04 | o1    | {second}         | P1       |          |
+    """
+    given_back = [
+        the_row(table.format(first=first, second=second))["label_was_given_back"]
+        for first, second in (("a1", "a2"), ("a2", "a1"))
+    ]
+    assert given_back == [True, False]
 
 
 def test_give_back_counts_if_it_was_known_at_three_in_the_morning() -> None:

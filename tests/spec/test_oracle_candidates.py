@@ -12,9 +12,8 @@ import pytest
 
 from support.afternoon import AFTERNOON, at, oracle_records, zone_ids
 from support.dispatch_tables import dispatch_objects
-from support.oracle import Silver
+from support.oracle import Silver, matching_ranking_v1
 from support.oracle_candidates import Question, candidates
-from support.oracle_ranking import matching_ranking_v1
 from support.oracle_requests import km_between
 from support.road_tables import cell, ping_objects, status_objects
 

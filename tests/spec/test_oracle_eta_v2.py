@@ -9,8 +9,8 @@ import pytest
 
 from support.afternoon import AFTERNOON, at, expected, oracle_records, zone_ids
 from support.dispatch_tables import dispatch_objects
-from support.oracle import Dataset, Silver, eta_v1
-from support.oracle_eta_v2 import Point, decision_points, eta_v2
+from support.oracle import Dataset, Silver, eta_v1, eta_v2
+from support.oracle_eta_v2 import Point, decision_points
 
 DAY = timedelta(days=1)
 FINALLY = at("07:00", AFTERNOON + 2 * DAY)

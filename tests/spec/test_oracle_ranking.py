@@ -7,8 +7,7 @@ import pytest
 
 from support.afternoon import AFTERNOON, at, expected, oracle_records, zone_ids
 from support.dispatch_tables import dispatch_objects
-from support.oracle import Silver
-from support.oracle_ranking import RankingDataset, matching_ranking_v1, rule_recall
+from support.oracle import RankingDataset, Silver, matching_ranking_v1, rule_recall
 from support.oracle_rounds import Round, rounds_decided_on, rounds_of
 
 DAY = timedelta(days=1)
@@ -348,6 +347,12 @@ def test_asked_twice_in_a_round_the_last_answer_counts_and_the_first_asking_rank
         == 3
     )
     assert [(each.offered_count, each.inside_count) for each in dataset(table).recalls] == [(3, 0)]
+
+
+def test_offer_that_names_nobody_has_its_place_and_no_candidate() -> None:
+    table = HEAD + "| offered | 12:02 | o1 | | | | | | |\n| offered | 12:03 | o2 | P2 | | | | | |"
+    ranks = {row["provider_id"]: row["label_offer_rank"] for row in dataset(table).rows}
+    assert ranks == {"P0": 1, "P2": 3}
 
 
 def test_ranks_begin_anew_in_every_round() -> None:

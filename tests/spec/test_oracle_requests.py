@@ -5,8 +5,7 @@ import pytest
 
 from support.afternoon import AFTERNOON, at, oracle_records, zone_ids
 from support.dispatch_tables import dispatch_objects
-from support.oracle import Silver
-from support.oracle_acceptance import matching_acceptance_v1
+from support.oracle import Silver, matching_acceptance_v1
 from support.oracle_requests import NEVER_KEPT, km_between, request_fields
 
 ZONES = zone_ids()
