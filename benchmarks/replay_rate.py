@@ -39,7 +39,7 @@ class Scale:
     ping_seconds: int
 
 
-SCALES = {"SMALL": Scale(3, 60, 600, 60), "FULL": Scale(4, 600, 12_000, 15)}
+SCALES = {"SMALL": Scale(3, 60, 600, 60), "FULL": Scale(2, 240, 3_000, 15)}
 
 
 def measure(scale_name: str) -> dict[str, Any]:

@@ -18,13 +18,12 @@ import pyarrow as pa
 
 from feast_plugins.iceberg_files import IcebergTables, Planned
 from feast_plugins.point_in_time import ROW, Retrieval, Rows, ViewRead
+from feast_plugins.ranking import quoted, ranked
 from feast_plugins.retrieval import in_microseconds
-from feast_plugins.search import CREATED_AT, HOLDS_AT, KEY, TRUE_AT, Questions
+from feast_plugins.search import CREATED_AT, HOLDS_AT, KEY, NOT_CREATED, TRUE_AT, Questions
 from lakehouse.pinning import NEVER, REVISION, TICK, Publications
 from validation.errors import InputMissing, UnknownName
 
-_NEVER = -(2**62)
-"""Stands for the created time of a row that has none: older than any."""
 _TICK_AT, _REVISION = "roadside_tick_at", "roadside_revision"
 _BATCH = 2_000_000
 """Rows of a view in memory at once, beside those that answer."""
@@ -146,15 +145,11 @@ class _Session:
         return in_microseconds(found.select(read.answers))
 
     def _ranked(self, rows: pa.Table, values: Sequence[str]) -> np.ndarray:
-        """The place of each row, from 0 on, in order of timestamp, created and values, nulls least."""
-        order = ", ".join(f"{name} NULLS FIRST" for name in (TRUE_AT, CREATED_AT, *map(quoted, values)))
         beside = self._connection.cursor()  # for the rows of the view are still being read
-        beside.register("ranking", rows.append_column(ROW, pa.array(range(rows.num_rows))))
-        found = beside.sql(f"SELECT {ROW} FROM ranking ORDER BY {order}").to_arrow_table()
-        beside.close()
-        ranks = np.empty(rows.num_rows, dtype=np.int64)
-        ranks[found[ROW].to_numpy()] = np.arange(rows.num_rows)
-        return ranks
+        try:
+            return ranked(beside, rows, values)
+        finally:
+            beside.close()
 
     def newest(self, rows: Rows, keys: Sequence[str], features: Sequence[str]) -> pa.Table:
         columns = list(dict.fromkeys((*keys, *features, *rows.clocks)))
@@ -222,7 +217,7 @@ class _Session:
         columns = [
             f"{KEY}::BIGINT AS {KEY}",
             f"{_microseconds(rows.time, types.get(rows.time, ''))} AS {TRUE_AT}",
-            f"coalesce({created or 'NULL'}, {_NEVER})::BIGINT AS {CREATED_AT}",
+            f"coalesce({created or 'NULL'}, {NOT_CREATED})::BIGINT AS {CREATED_AT}",
             *(f"held.{quoted(source)} AS {quoted(answer)}" for source, answer in read.features),
         ]
         if read.only_created:
@@ -236,7 +231,7 @@ class _Session:
         return (
             f"SELECT {', '.join(columns)} FROM ({self.scanned(rows, read.sources)}) AS held "
             f"JOIN asked ON {' AND '.join(same) or 'true'}"
-            f"{f' WHERE {CREATED_AT} > {_NEVER}' if read.only_created else ''}"
+            f"{f' WHERE {CREATED_AT} > {NOT_CREATED}' if read.only_created else ''}"
         )
 
     def _scan(self, rows: Rows, columns: Sequence[str]) -> tuple[str, dict[str, str]]:
@@ -273,15 +268,6 @@ class _Session:
             import fsspec
 
             self._connection.register_filesystem(fsspec.filesystem(scheme))
-
-
-def quoted(name: str) -> str:
-    """The name as SQL takes any name.
-
-    >>> quoted('a "b"')
-    '"a ""b\"""'
-    """
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _as_published(batches: pa.RecordBatchReader, published: Publications) -> pa.RecordBatchReader:

@@ -14,6 +14,8 @@ import pyarrow as pa
 
 KEY, TRUE_AT, CREATED_AT = "roadside_key", "roadside_true_at", "roadside_created_at"
 HOLDS_AT = "roadside_holds_at"
+NOT_CREATED = -(2**62)
+"""Stands for the created time of a row that has none: older than any."""
 _LIMIT = 2**63
 
 

@@ -1,4 +1,4 @@
-"""The point-in-time join on Spark: one union of spine and views per set of keys, one sort, no range join.
+"""The point-in-time join on Spark: each view meets the spine by bucket of the keys, and is searched there.
 
 Touches nothing that others of the session see: no temporary view, no setting. Works in any session
 time zone, for moments are compared as moments and never written as text.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 
 import pandas as pd
@@ -19,10 +19,12 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import DateType, LongType, TimestampNTZType, TimestampType
 
 from feast_plugins.point_in_time import Retrieval, Rows, ViewRead
+from feast_plugins.search import CREATED_AT, HOLDS_AT, NOT_CREATED, TRUE_AT
+from feast_plugins.spark_join import Join, joined
 from lakehouse.pinning import NEVER, REVISION, TICK
 from validation.errors import InputMissing, UnknownName
 
-_SPINE = "roadside_spine"
+_NEWEST = "roadside_newest"
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,18 @@ class SparkEngine:
         [start, end] holds all the times of the spine.
         """
         columns = spine.columns
-        for reads in retrieval.by_keys():
-            spine = self._joined(spine, retrieval.time, reads, start, end)
-        answers = [answer for read in retrieval.reads for answer in read.answers]
-        return spine.select(*map(named, columns), *map(named, answers))
+        for read in retrieval.reads:
+            history = self._history(read, start, end)
+            keys = [named(name).cast(history.schema[n].dataType) for n, name in enumerate(read.spine_keys)]
+            join = Join(
+                len(keys),
+                tuple((f"value_{n}", answer) for n, answer in enumerate(read.answers)),
+                None if read.ttl is None else read.ttl // timedelta(microseconds=1),
+            )
+            spine = joined(spine, F.unix_micros(moment(spine, retrieval.time)), keys, history, join)
+        return spine.select(
+            *map(named, (*columns, *(each for read in retrieval.reads for each in read.answers)))
+        )
 
     def latest(self, rows: Rows, keys: Sequence[str], features: Sequence[str]) -> DataFrame:
         """One row per key: the newest in the range, with its clocks."""
@@ -59,7 +69,7 @@ class SparkEngine:
         if not keys:
             return found.orderBy(*newest).limit(1).select(*map(named, columns))
         ranked = F.row_number().over(Window.partitionBy(*map(named, keys)).orderBy(*newest))
-        return found.withColumn(_SPINE, ranked).where(F.col(_SPINE) == 1).select(*map(named, columns))
+        return found.withColumn(_NEWEST, ranked).where(F.col(_NEWEST) == 1).select(*map(named, columns))
 
     def all(self, rows: Rows, columns: Sequence[str]) -> DataFrame:
         """Every row of the range; every column of the source where none is named."""
@@ -75,89 +85,31 @@ class SparkEngine:
             parts.append(self._scanned(read.rows, read.sources).select(*wanted))
         return reduce(DataFrame.unionByName, parts).distinct()
 
-    def _joined(
-        self, spine: DataFrame, time: str, reads: Sequence[ViewRead], start: datetime, end: datetime
-    ) -> DataFrame:
-        """The spine with the features of the views that are asked by one set of its columns."""
-        names = [f"roadside_view_{number}" for number in range(len(reads))]
-        keys = [f"roadside_key_{number}" for number in range(len(reads[0].keys))]
-        histories = [self._history(read, start, end) for read in reads]
-        none = [F.lit(None).cast(history.schema["best"].dataType) for history in histories]
-        kept = F.struct(*map(named, spine.columns)).alias(_SPINE)
-        asked = spine.select(
-            kept,
-            *(named(column).alias(key) for column, key in zip(reads[0].spine_keys, keys, strict=True)),
-            moment(spine, time).alias("roadside_at"),
-            *(
-                F.lit(None).cast(each.schema["best"].dataType).alias(n)
-                for n, each in zip(names, histories, strict=True)
-            ),
-        )
-        no_spine = F.lit(None).cast(asked.schema[_SPINE].dataType).alias(_SPINE)
-        parts = [
-            history.select(
-                no_spine,
-                *(F.col(key) for key in keys),
-                F.col("holds_at").alias("roadside_at"),
-                *(
-                    (F.col("best") if name == mine else nothing).alias(name)
-                    for nothing, name in zip(none, names, strict=True)
-                ),
-            )
-            for mine, history in zip(names, histories, strict=True)
-        ]
-        by_time = [F.col("roadside_at"), F.col(_SPINE).isNotNull()]
-        by_key = Window.partitionBy(*map(F.col, keys))
-        so_far = Window.unboundedPreceding, Window.currentRow
-        if any(read.only_created or read.rows.published for read in reads):  # an older row may hold later
-            newest = [F.max(name).over(by_key.orderBy(*by_time).rowsBetween(*so_far)) for name in names]
-        else:  # what ties is in order of created time and values, so that the last is the greatest
-            in_order = by_key.orderBy(*by_time, *names).rowsBetween(*so_far)
-            newest = [F.last(name, ignorenulls=True).over(in_order) for name in names]
-        best = reduce(DataFrame.unionAll, parts, asked).select(
-            _SPINE, "roadside_at", *(found.alias(name) for found, name in zip(newest, names, strict=True))
-        )
-        return best.where(F.col(_SPINE).isNotNull()).select(
-            f"{_SPINE}.*",
-            *(
-                answer
-                for name, read, history in zip(names, reads, histories, strict=True)
-                for answer in _in_time(name, read)
-            ),
-        )
-
     def _history(self, read: ViewRead, start: datetime, end: datetime) -> DataFrame:
-        """The view's rows: keys, when each begins to hold, and what it holds, greater the newer."""
+        """The view's rows: keys, their clocks in microseconds, when they hold if later, what they hold."""
         oldest = start - read.ttl if read.ttl else None
         within = Rows(read.rows.source, read.rows.time, read.rows.created, oldest, end, read.rows.pin)
         found = self._scanned(within, read.sources)
-        true_at = moment(found, read.rows.time)
-        created = moment(found, read.rows.created) if read.rows.created else F.lit(None).cast("timestamp")
-        best = F.struct(
-            true_at.alias("true_at"),
-            created.alias("created_at"),
-            *(
-                part
-                for number, (source, _) in enumerate(read.features)
-                for part in (
-                    named(source).isNotNull().alias(f"given_{number}"),
-                    named(source).alias(f"value_{number}"),
-                )
-            ),
-        )
+        true_at = F.unix_micros(moment(found, read.rows.time))
+        created: Column = F.lit(None).cast("bigint")
+        if read.rows.created:
+            created = F.unix_micros(moment(found, read.rows.created))
         holds = F.greatest(true_at, created) if read.only_created else true_at
         if within.published:
             first = _first_read(found, within, created)
             found = found.where(first < NEVER)
-            holds = F.greatest(holds, F.timestamp_micros(first))
+            holds = F.greatest(holds, first)
         for _, source in read.keys:
             found = found.where(named(source).isNotNull())
         if read.only_created:
             found = found.where(created.isNotNull())
+        later = [holds.alias(HOLDS_AT)] if read.only_created or within.published else []
         return found.select(
-            *(named(source).alias(f"roadside_key_{n}") for n, (_, source) in enumerate(read.keys)),
-            holds.alias("holds_at"),
-            best.alias("best"),
+            *(named(source).alias(f"key_{n}") for n, (_, source) in enumerate(read.keys)),
+            true_at.alias(TRUE_AT),
+            F.coalesce(created, F.lit(NOT_CREATED)).alias(CREATED_AT),
+            *later,
+            *(named(source).alias(f"value_{n}") for n, (source, _) in enumerate(read.features)),
         )
 
     def _scanned(self, rows: Rows, columns: Sequence[str]) -> DataFrame:
@@ -211,16 +163,6 @@ def moment(frame: DataFrame, column: str) -> Column:
     return F.to_timestamp(named(column))
 
 
-def _in_time(name: str, read: ViewRead) -> list[Column]:
-    """The features of what was found, null where it is older than the time to live."""
-    found = F.col(f"{name}.true_at")
-    holds = found.isNotNull() if read.ttl is None else found >= F.col("roadside_at") - F.lit(read.ttl)
-    return [
-        F.when(holds, F.col(f"{name}.value_{number}")).alias(answer)
-        for number, (_, answer) in enumerate(read.features)
-    ]
-
-
 def _first_read(frame: DataFrame, rows: Rows, created: Column) -> Column:
     """Microseconds from which each row could be read."""
     published = rows.published
@@ -229,7 +171,7 @@ def _first_read(frame: DataFrame, rows: Rows, created: Column) -> Column:
     def first(tick: pd.Series, revised: pd.Series, revision: pd.Series) -> pd.Series:
         return pd.Series(published.first_read(tick.to_numpy(), revised.to_numpy(), revision.to_numpy()))
 
-    revised = F.coalesce(F.unix_micros(created), F.lit(0))
+    revised = F.coalesce(created, F.lit(0))
     first_read = pandas_udf(first, LongType())  # type: ignore[call-overload] # the stubs know old annotations
     return first_read(F.unix_micros(moment(frame, TICK)), revised, named(REVISION).cast("long"))
 

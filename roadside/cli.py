@@ -143,9 +143,9 @@ _DATASET.command(
 _DATASET.command(
     "leaks", epilog=_examples("roadside dataset leaks eta_v1 --start 2026-03-10 --end 2026-03-11")
 )(datasets.leaks)
-_DATASET.command(
-    "spine", epilog=_examples("roadside dataset spine matching_acceptance_v1 --day 2026-03-10")
-)(datasets.spine)
+_DATASET.command("spine", epilog=_examples("roadside dataset spine matching_acceptance_v1 --day 2026-03-10"))(
+    datasets.spine
+)
 _DATASET.command("list", epilog=_examples("roadside dataset list --json"))(datasets.list_datasets)
 _DATASET.command("show", epilog=_examples("roadside dataset show eta_v1"))(datasets.show)
 app.add_typer(_DATASET, name="dataset", rich_help_panel=_USE)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -90,7 +89,9 @@ def leaks(computing: Computing, days: Sequence[date]) -> LeakReport:
     spine = rows[seen].assign(**{DECISION_TIME: rows["meta_decision_at"]})
     served = features_at(spec, computing.store, spine)
     sooner = {
-        delay: features_at(spec, computing.store, spine.assign(**{DECISION_TIME: spine[DECISION_TIME] + delay}))
+        delay: features_at(
+            spec, computing.store, spine.assign(**{DECISION_TIME: spine[DECISION_TIME] + delay})
+        )
         for delay in (TICK_DELAY, DAILY_DELAY)
     }
     cadence = {column: view.is_daily for view in service.views for column in view.columns}
@@ -121,8 +122,8 @@ def _plain(value: Any) -> Any:
         return [_plain(each) for each in value]
     if pd.isna(value):
         return None
-    if isinstance(value, Number) and not isinstance(value, bool):
-        return float(value)  # type: ignore[arg-type]
+    if isinstance(value, int | float | np.number):
+        return float(value)
     return str(value)
 
 
@@ -162,5 +163,3 @@ def _corrected_columns(computing: Computing, view: ViewUsed, spine: pd.DataFrame
 
 def _share(count: int, of: int) -> float:
     return round(count / of, 6) if of else 0.0
-
-

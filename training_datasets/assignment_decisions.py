@@ -9,8 +9,10 @@ from pyspark.sql import functions as F
 
 from training_datasets.arrival_labels import LONGEST_ARRIVAL
 from training_datasets.known import Known
+from training_datasets.requests import STATE_A_JOB, last_stated
 from training_datasets.spec import Filter
 from transforms.local_hours import hour_of_week
+from transforms.zones import with_area
 from validation.clocks import TICK, Interval
 from validation.sources.dispatch_events import LIFECYCLE_ORDER
 
@@ -93,6 +95,7 @@ def points_of(known: Known, day: Interval) -> DataFrame:
         .withColumn("local_hour_of_week", hour_of_week(F.col("decision_at")))
         .drop("place", "driver_id")
         .transform(lambda frame: _with_driver(frame, known))
+        .transform(lambda frame: _with_job_as_stated(frame, known))
         .join(_asked(known), "offer_id", "left")
     )
 
@@ -157,6 +160,25 @@ def _with_driver(points: DataFrame, known: Known) -> DataFrame:
         .agg(F.max_by("driver_id", "order").alias("driver_id"))
     )
     return points.join(drivers, ["assignment_id", "decision_at"], "left")
+
+
+def _with_job_as_stated(points: DataFrame, known: Known) -> DataFrame:
+    """The points with service and zone as last stated by then, not as at the acceptance (trap T2)."""
+    facts = ("service_type", "zone_id")
+    stated = (
+        known.rows("dispatch_events")
+        .where(F.col("event_type").isin(*STATE_A_JOB))
+        .select("job_id", "event_timestamp", "event_type", "event_id", *facts)
+    )
+    by_then = (
+        points.select("assignment_id", "decision_at", "job_id")
+        .join(stated, "job_id")
+        .where("event_timestamp <= decision_at")
+        .groupBy("assignment_id", "decision_at")
+        .agg(*(last_stated(name, F.col(name).isNotNull()) for name in facts))
+    )
+    as_accepted = points.drop(*facts, "area_id")
+    return with_area(as_accepted.join(by_then, ["assignment_id", "decision_at"], "left"))
 
 
 def _asked(known: Known) -> DataFrame:

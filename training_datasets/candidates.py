@@ -45,7 +45,8 @@ def candidates(pairs: pd.DataFrame, most: int = MOST_CANDIDATES) -> pd.DataFrame
     available within 25 km; 50 km where fewer than five have territory. It can do the job if it completed
     one of the service in 90 days, or its equipment fits. On duty is a driver not offline, or, of a
     provider that is not tracked, an offer in 24 hours. The nearest are kept: by the nearest available
-    driver whose truck will do, else by the site, else last; then by provider_id.
+    driver whose truck will do, or without one by the site; those of unknown distance last, then by
+    provider_id.
     """
     needs_tow = _is(pairs["job_needs_tow"])
     has_territory = _number(pairs, "provider_area_1d__offers_90d_count") > 0
@@ -66,9 +67,8 @@ def candidates(pairs: pd.DataFrame, most: int = MOST_CANDIDATES) -> pd.DataFrame
         pairs["provider_profile_1d__site_latitude"],
         pairs["provider_profile_1d__site_longitude"],
     )
-    by_site = np.isinf(fit_driver)
-    named = pairs.assign(by_site=by_site, km=np.where(by_site, site, fit_driver))[serves & can & on_duty]
-    named = named.sort_values(["round_key", "by_site", "km", "provider_id"], na_position="last")
+    named = pairs.assign(km=np.where(np.isinf(fit_driver), site, fit_driver))[serves & can & on_duty]
+    named = named.sort_values(["round_key", "km", "provider_id"], na_position="last")
     return named.groupby("round_key", sort=False).head(most)[["round_key", "provider_id"]]
 
 

@@ -223,7 +223,7 @@ class Computing:
     def _revisions(self, days: Sequence[date]) -> dict[date, int]:
         """The newest revision among the feature rows that a day's decisions can read, by day."""
         read = []
-        for view in dict.fromkeys(replace(view, role="", columns=(), keys=(), table_keys=()) for view in self.service.views):
+        for view in {view.view: view for view in self.service.views}.values():
             spans = {day: self.spec.decisions(day) for day in days}
             known = Interval(spans[days[0]].start - view.ttl, spans[days[-1]].end)
             readable = {

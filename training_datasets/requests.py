@@ -21,6 +21,8 @@ LocationOf = Callable[[Column], Column]
 ASKED = ("asked_provider_id", "asked_at")
 """Columns of the decisions that name the offer whose channel is meant."""
 
+STATE_A_JOB = ("requested", "job_updated")
+"""The events that say what a job is."""
 _PLACES = ("latitude", "longitude", "destination_latitude", "destination_longitude")
 _MINUTE = 60_000_000.0
 
@@ -72,19 +74,29 @@ def _places(decided: DataFrame, known: Known, location_of: LocationOf) -> DataFr
     """By row_key the coordinates last stated, each, at or before the decision."""
     precise = known.rows("dispatch_events_precise")
     stated = (
-        precise.where(F.col("event_type").isin("requested", "job_updated"))
+        precise.where(F.col("event_type").isin(*STATE_A_JOB))
         .join(decided.select("job_id").distinct(), "job_id", "left_semi")
         .withColumn("place", location_of(F.col("sealed_payload")))
         .select("job_id", "event_timestamp", "event_type", "event_id", "place.*")
     )
-    order = F.struct("event_timestamp", (F.col("event_type") == "job_updated").cast("int"), "event_id")
+    is_destination = F.col("destination_latitude").isNotNull() & F.col("destination_longitude").isNotNull()
+    here, there = _PLACES[:2], _PLACES[2:]
     return (
         decided.select("row_key", "job_id", "decision_at")
         .join(stated, "job_id")
         .where("event_timestamp <= decision_at")
         .groupBy("row_key")
-        .agg(*(F.max_by(name, F.when(F.col(name).isNotNull(), order)).alias(name) for name in _PLACES))
+        .agg(
+            *(last_stated(name, F.col(name).isNotNull()) for name in here),
+            *(last_stated(name, is_destination) for name in there),
+        )
     )
+
+
+def last_stated(name: str, where: Column) -> Column:
+    """The value of the last event, in the order of a job's events, among those where it counts."""
+    order = F.struct("event_timestamp", (F.col("event_type") == "job_updated").cast("int"), "event_id")
+    return F.max_by(name, F.when(where, order)).alias(name)
 
 
 def _offers_so_far(decided: DataFrame, known: Known) -> DataFrame:

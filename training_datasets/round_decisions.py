@@ -22,10 +22,13 @@ def offers_by_round(known: Known) -> DataFrame:
     begins the next.
     """
     offers = known.state("offers", "offer_id")
-    yes = offers.where(_said_yes()).select("job_id", F.col("responded_at").alias("yes_at"))
+    order = F.struct("offered_at", "offer_seq")
+    yes = offers.where(_said_yes()).select(
+        "job_id", F.col("responded_at").alias("yes_at"), order.alias("yes_order")
+    )
     earlier = (
         offers.join(yes, "job_id")
-        .where("yes_at <= offered_at")
+        .where((F.col("yes_at") <= F.col("offered_at")) & (F.col("yes_order") < order))
         .groupBy("offer_id")
         .agg(F.count(F.lit(1)).alias("yes_before"))
     )
@@ -113,7 +116,7 @@ def gain_labels(known: Known, decided: DataFrame) -> DataFrame:
 
 
 def _last_asked(known: Known) -> DataFrame:
-    """One row per round and provider asked: its last offer, what became of it, its place among the asked."""
+    """One row per round and provider asked: its last offer, what became of it, the place of its first."""
     ends = (
         known.state("assignments", "assignment_id")
         .where("offer_id IS NOT NULL")
@@ -123,15 +126,15 @@ def _last_asked(known: Known) -> DataFrame:
     ends = ends.withColumn("place", F.row_number().over(one_end)).where("place = 1")
     of_provider = Window.partitionBy(*ROUND, "provider_id")
     newest = of_provider.orderBy(F.desc("offered_at"), F.desc("offer_seq"))
-    asked_first = Window.partitionBy(*ROUND).orderBy("first_offered_at", "first_seq")
+    in_order = Window.partitionBy(*ROUND).orderBy("offered_at", "offer_seq")
     return (
         offers_by_round(known)
+        .withColumn("place", F.row_number().over(in_order).cast("bigint"))
         .where("provider_id IS NOT NULL")
-        .withColumn("first_offered_at", F.min("offered_at").over(of_provider))
-        .withColumn("first_seq", F.min("offer_seq").over(of_provider))
+        .withColumn("offer_rank", F.min("place").over(of_provider))
         .withColumn("age", F.row_number().over(newest))
         .where("age = 1")
-        .withColumn("offer_rank", F.row_number().over(asked_first).cast("bigint"))
+        .drop("place")
         .join(ends.drop("place", "assignment_id"), "offer_id", "left")
     )
 

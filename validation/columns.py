@@ -289,7 +289,7 @@ _DATASET = (
         _L,
         "3 arrived on time, 2 arrived late, 1 accepted and lost, 0 said no or nothing; null if not known.",
     ),
-    Column("label_offer_rank", _L, "Place among the providers asked in the round; null if not asked."),
+    Column("label_offer_rank", _L, "Place of its first offer among the round's; null if not asked."),
     Column("label_logged_rank", _L, "Rank that the policy in force gave; null if not logged."),
     Column("label_logged_score", _D, "Score that the policy in force gave; null if not logged."),
     Column("label_logged_propensity", _D, "Chance by which that policy asked; null if not logged."),

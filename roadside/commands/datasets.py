@@ -170,8 +170,8 @@ def spine(
 ) -> None:
     """The decisions of a day and what leaves some out, before any feature is joined. Writes nothing."""
     first = parse_day(day, "--day")
-    from training_datasets.spines import LEFT_OUT, waterfall
     from training_datasets.specs import spec_named
+    from training_datasets.spines import LEFT_OUT, waterfall
 
     spec = spec_named(name)
     frame = _computing(settings_here(), spec).spine(first)

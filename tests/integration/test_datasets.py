@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from feast import FeatureStore
@@ -22,7 +24,9 @@ from roadside.locations import location_opener
 from roadside.runner import Runner
 from simulation.afternoon import AFTERNOON, write_afternoon
 from simulation.city import SimulationConfig, simulate
+from support import oracle
 from support.oracle import Silver, records_from_landing
+from support.oracle_dataset import ROLES, Dataset, joined
 from support.tokens import driver_tokens
 from training_datasets.build import BuildResult, build
 from training_datasets.spec import DatasetSpec
@@ -97,7 +101,84 @@ def built(city: City) -> dict[str, BuildResult]:
     return {spec.name: city.build(spec) for spec in SPECS}
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in SPECS])
-def test_the_rows_of_a_dataset_are_whole(city: City, built: dict[str, BuildResult], name: str) -> None:
+NAMES = [spec.name for spec in SPECS]
+each_dataset = pytest.mark.parametrize("name", NAMES)
+FEATURES_OF_EVERY = 7
+"""Of so many rows one has its features compared: the oracle is slow."""
+
+
+def oracle_of(name: str, silver: Silver) -> Dataset:
+    """The day's rows by the oracle, without features."""
+    if name == "eta_v1":
+        return oracle.eta_v1(silver, AFTERNOON)
+    made: Dataset = getattr(oracle, name)(silver, AFTERNOON, timezone_of=pacific)
+    return made
+
+
+def pacific(zone_id: str | None) -> str | None:
+    """The city and the afternoon lie by the bay."""
+    return "America/Los_Angeles" if zone_id else None
+
+
+def key_of(name: str, row: dict[str, Any]) -> str:
+    """The row as training.row_index names it."""
+    micros = (row["meta_decision_at"] - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return {
+        "eta_v1": "{assignment_id}",
+        "eta_v2": "{assignment_id}|{micros}",
+        "matching_acceptance_v1": "{offer_id}",
+        "matching_ranking_v1": "{job_id}|{meta_round_seq}|{provider_id}",
+    }[name].format(micros=micros, **row)
+
+
+def plain(value: Any) -> Any:
+    """A cell whatever type pandas gives it; distances to a micrometre."""
+    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)) or value is pd.NA:
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime().astimezone(UTC)
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | float | np.number):
+        return round(float(value), 9)
+    return value
+
+
+@each_dataset
+def test_rows_and_labels_are_the_oracle_s(
+    city: City, silver: Silver, built: dict[str, BuildResult], name: str
+) -> None:
+    made = oracle_of(name, silver)
     rows = city.rows(spec_named(name))
-    assert len(rows) == built[name].rows > 0
+    assert built[name].waterfall == made.waterfall
+    assert sorted(rows.index) == sorted(key_of(name, row) for row in made.rows)
+    compared = set()
+    for expected in made.rows:
+        row = rows.loc[key_of(name, expected)]
+        both = [column for column in expected if column in rows.columns]
+        compared |= set(both)
+        assert {column: plain(row[column]) for column in both} == {
+            column: plain(expected[column]) for column in both
+        }, key_of(name, expected)
+    of_no_oracle = {"meta_row_id", "meta_group", "meta_round", "dataset", "job_id"}
+    assert {column for column in rows.columns if "__" not in column} - compared <= of_no_oracle
+
+
+@each_dataset
+def test_features_are_the_oracle_s_at_the_decision(
+    city: City, silver: Silver, built: dict[str, BuildResult], name: str
+) -> None:
+    columns = [column for column in spec_named(name).table.column_names if "__" in column]
+    stored: dict[str, list[str]] = {}
+    for role, _, feature in (column.partition("__") for column in columns):
+        if role in ROLES:
+            stored.setdefault(role, []).append(feature)
+    rows, known = city.rows(spec_named(name)), 0
+    for expected in oracle_of(name, silver).rows[::FEATURES_OF_EVERY]:
+        row = rows.loc[key_of(name, expected)]
+        features = joined(silver, expected, stored)
+        assert {column: plain(row[column]) for column in features} == {
+            column: plain(value) for column, value in features.items()
+        }, key_of(name, expected)
+        known += sum(value is not None for value in features.values())
+    assert known > len(stored)

@@ -52,7 +52,7 @@ def job_records(draw: st.DrawFn) -> list[Landed]:
             data["scheduled_for"] = draw(st.sampled_from([None, "2026-03-11T09:00:00+00:00"]))
         if event_type in ("offered", "accepted", "declined", "offer_expired", "eta_rejected"):
             data["offer_id"] = given_id
-        if event_type == "offered":
+        if event_type in ("offered", "accepted", "declined"):  # of an answer it tells nothing of the offer
             data["dispatch_channel"] = draw(st.sampled_from(["digital", "phone", None]))
         if event_type in ("accepted", "eta_updated"):
             promise = draw(st.sampled_from([None, 30, 60, 120]))

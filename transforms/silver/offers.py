@@ -32,7 +32,8 @@ def offers(history: History) -> Iterator[Row]:
 
 
 def _offer(history: History, offered: Event) -> Row:
-    answer, channel, rejected = _answer(history, offered)
+    answer, rejected = _answer(history, offered)
+    channel = offered.dispatch_channel
     outcome = OUTCOMES[answer.event_type] if answer else "open"
     if outcome == "accepted" and rejected:
         outcome = "eta_rejected"
@@ -72,16 +73,13 @@ def _offer(history: History, offered: Event) -> Row:
     }
 
 
-def _answer(history: History, offered: Event) -> tuple[Event | None, str | None, bool]:
-    """The first answer (or cancel after the offer), the channel given, and whether the ETA was rejected."""
+def _answer(history: History, offered: Event) -> tuple[Event | None, bool]:
+    """The first answer (or cancel after the offer), and whether the ETA was rejected."""
     mine = history.of_offer(offered.offer_key)
     answers = [event for event in mine if event.event_type in ANSWERS]
     closings = (answers[0] if answers else None, history.next("cancelled", offered))
     answer = min((event for event in closings if event is not None), key=history.place, default=None)
-    channel = offered.dispatch_channel
-    for event in answers:
-        channel = channel or event.dispatch_channel
     rejected = answer is not None and any(
         event.event_type == "eta_rejected" and history.place(event) > history.place(answer) for event in mine
     )
-    return answer, channel, rejected
+    return answer, rejected

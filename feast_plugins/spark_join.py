@@ -1,0 +1,140 @@
+"""The search of feast_plugins.search on the executors: spine and view meet by bucket of their keys.
+
+A bucket holds all rows of its keys of both sides, so it is joined by itself, in Arrow and numpy, where it
+lies. Nothing is collected, and no range is joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructField, StructType
+
+from feast_plugins.search import KEY, Questions
+
+AT, BUCKET = "roadside_at", "roadside_bucket"
+_ASKED, _HELD = "roadside_asked_", "roadside_held_"
+_BUCKETS_A_PARTITION = 16
+_LEAST_BUCKETS = 64
+
+
+@dataclass(frozen=True)
+class Join:
+    """What a bucket's two sides are joined by.
+
+    Attributes:
+        keys: how many columns name the entity.
+        values: columns of the view's rows -> the answer's.
+        ttl: microseconds that a row holds; None for ever.
+    """
+
+    keys: int
+    values: tuple[tuple[str, str], ...]
+    ttl: int | None
+
+    def of_bucket(self) -> Callable[[pa.Table, pa.Table], pa.Table]:
+        """(spine's rows, view's rows) -> the spine's rows with the answers."""
+        keys, values, ttl = self.keys, self.values, self.ttl
+
+        def joined(spine: pa.Table, rows: pa.Table) -> pa.Table:
+            if not spine.num_rows:  # a bucket of keys that nobody asks about
+                rows = rows.slice(0, 0)
+            asked, held = _numbered(
+                [(spine[f"{_ASKED}{n}"], rows[f"{_HELD}{n}"]) for n in range(keys)],
+                spine.num_rows,
+                rows.num_rows,
+            )
+            questions = Questions(asked, spine[AT].to_numpy())
+            history = rows.drop_columns([BUCKET, *(f"{_HELD}{n}" for n in range(keys))])
+            history = history.append_column(KEY, pa.array(held)).combine_chunks()
+            batches = history.to_reader()
+            found = questions.answered(batches, _ranked([name for name, _ in values]), ttl)
+            answer = spine.drop_columns([AT, BUCKET, *(f"{_ASKED}{n}" for n in range(keys))])
+            for name, told in values:
+                answer = answer.append_column(told, found[name])
+            return answer.cast(pa.schema([each.with_type(_in_utc(each.type)) for each in answer.schema]))
+
+        return joined
+
+
+def joined(spine: DataFrame, at: Column, keys: Sequence[Column], history: DataFrame, join: Join) -> DataFrame:
+    """The spine with the answers of one view.
+
+    Args:
+        at: the spine's moment in microseconds.
+        keys: the spine's keys, of the types of the history's first columns.
+        history: the view's rows: its keys first, none null; TRUE_AT, CREATED_AT, HOLDS_AT where rows hold
+            later; the values.
+    """
+    partitions = int(str(spine.sparkSession.conf.get("spark.sql.shuffle.partitions")))
+    buckets = max(_LEAST_BUCKETS, _BUCKETS_A_PARTITION * partitions)
+    names = history.columns[: join.keys]
+    asked = spine.select(
+        "*",
+        at.alias(AT),
+        _bucket(keys, buckets),
+        *(key.alias(f"{_ASKED}{n}") for n, key in enumerate(keys)),
+    )
+    held = history.withColumnsRenamed({name: f"{_HELD}{n}" for n, name in enumerate(names)}).select(
+        "*", _bucket([F.col(f"{_HELD}{n}") for n in range(join.keys)], buckets)
+    )
+    types = {each.name: each.dataType for each in history.schema}
+    answered = StructType(
+        [*spine.schema.fields, *(StructField(told, types[name]) for name, told in join.values)]
+    )
+    sides = asked.groupBy(BUCKET).cogroup(held.groupBy(BUCKET))
+    return sides.applyInArrow(join.of_bucket(), answered)
+
+
+def _bucket(keys: Sequence[Column], buckets: int) -> Column:
+    return (F.pmod(F.xxhash64(*keys), F.lit(buckets)) if keys else F.lit(0).cast("long")).alias(BUCKET)
+
+
+def _numbered(
+    pairs: Sequence[tuple[pa.ChunkedArray, pa.ChunkedArray]], asked: int, held: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A number per row of each side, the same for the same keys; -1 where one is null."""
+    numbers = np.zeros(asked + held, dtype=np.int64)
+    is_null = np.zeros(asked + held, dtype=bool)
+    for of_spine, of_rows in pairs:
+        both = pa.chunked_array([*of_spine.chunks, *of_rows.chunks], of_rows.type).combine_chunks()
+        codes = both.dictionary_encode().indices
+        is_null |= codes.is_null().to_numpy(zero_copy_only=False)
+        own = codes.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+        pairwise = numbers * (int(own.max(initial=0)) + 1) + own
+        numbers = np.unique(pairwise, return_inverse=True)[1].astype(np.int64)
+    numbers[is_null] = -1
+    return numbers[:asked], numbers[asked:]
+
+
+def _in_utc(kind: pa.DataType) -> pa.DataType:
+    """The type with its moments in UTC: Spark gives them in the session's zone, and takes them in UTC."""
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
+        return pa.timestamp(kind.unit, "UTC")
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_in_utc(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([each.with_type(_in_utc(each.type)) for each in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(_in_utc(kind.key_type), _in_utc(kind.item_type))
+    return kind
+
+
+def _ranked(values: Sequence[str]) -> Callable[[pa.Table], np.ndarray]:
+    """Ranks by DuckDB, which is opened where something ties."""
+
+    def of_rows(rows: pa.Table) -> np.ndarray:
+        import duckdb
+
+        from feast_plugins.ranking import ranked
+
+        with duckdb.connect(config={"threads": "1"}) as connection:
+            connection.execute("SET TimeZone = 'UTC'").fetchall()
+            return ranked(connection, rows, values)
+
+    return of_rows
