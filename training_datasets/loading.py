@@ -70,9 +70,9 @@ class Dataset:
     @cached_property
     def card(self) -> str:
         """The dataset card of these rows: one HTML page that needs nothing else."""
-        from training_datasets.card import card
+        from training_datasets.card import drawn
 
-        return card(self)
+        return drawn(self).html
 
     def of(self, split: str) -> Dataset:
         """The rows of train, validation, test or embargo.
