@@ -74,17 +74,16 @@ class DatasetFolder:
         """The day's rows with the column that partitions them, as they are in the file.
 
         Raises:
-            CheckFailed: the file is missing or cannot be read.
+            CheckFailed: the file is missing or cannot be read; the message names the columns that cannot.
         """
         path = day_file(self.path, self.table, day)
         try:
             # Not read_table: that would take the partition from the folder's name, as text.
             rows = pq.ParquetFile(path).read()
         except (OSError, pa.ArrowException) as error:
-            is_missing = isinstance(error, FileNotFoundError)
-            state = "is missing" if is_missing else "cannot be read as Parquet"
             raise CheckFailed(
-                f"{self.name}: the file of {day} {state} ({path.relative_to(self.path)}).", self._next_step
+                f"{self.name}: the file of {day} {_state(path)} ({path.relative_to(self.path)}).",
+                self._next_step,
             ) from error
         partition = pa.array([day] * rows.num_rows, pa.date32())
         return rows.append_column(pa.field(self.table.partition, pa.date32()), partition)
@@ -152,6 +151,26 @@ def open_folder(path: Path, name: str | None = None) -> DatasetFolder:
             "It was changed after it was written; build any day of the dataset, and it is written anew.",
         )
     return DatasetFolder(path, manifest, table_named(manifest["table"]))
+
+
+def _state(path: Path) -> str:
+    """What is the matter with a file that could not be read whole."""
+    if not path.exists():
+        return "is missing"
+    try:
+        names = pq.ParquetFile(path).schema_arrow.names
+        unreadable = [name for name in names if not _is_readable(path, name)]
+    except (OSError, pa.ArrowException):
+        return "cannot be read as Parquet"
+    return f"cannot be read in {_listed(unreadable, len(names))}"
+
+
+def _is_readable(path: Path, column: str) -> bool:
+    try:
+        pq.ParquetFile(path).read(columns=[column])
+    except (OSError, pa.ArrowException):
+        return False
+    return True
 
 
 def _listed(columns: Sequence[str], all_columns: int) -> str:

@@ -135,6 +135,19 @@ def test_a_flipped_byte_never_passes(folder: Path, settings: Settings, place: in
         training_datasets.load("eta_v1", settings=settings)
 
 
+def test_a_column_whose_bytes_cannot_be_read_is_named(folder: Path, settings: Settings) -> None:
+    path = day_file(folder, ETA_V1, TAKEN)
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    chunks = [group.column(place) for place in range(group.num_columns)]
+    chunk = next(each for each in chunks if each.path_in_schema == "label_arrival_minutes")
+    start = min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset)
+    content = bytearray(path.read_bytes())
+    content[start : start + chunk.total_compressed_size] = b"\xff" * chunk.total_compressed_size
+    path.write_bytes(content)
+    with pytest.raises(CheckFailed, match=f"the file of {TAKEN} cannot be read in label_arrival_minutes"):
+        training_datasets.load("eta_v1", settings=settings)
+
+
 def test_a_missing_file_and_a_changed_manifest_are_told(folder: Path, settings: Settings) -> None:
     day_file(folder, ETA_V1, TAKEN).unlink()
     with pytest.raises(CheckFailed, match=f"the file of {TAKEN} is missing"):
