@@ -111,9 +111,10 @@ def survival_chart(caption: Cell, curve: Survival, seen_only: Survival, horizon:
     band = _steps(at, high, horizon) + " " + _steps(at, low, horizon, backwards=True) + "Z"
     paths = [
         f'<path class="band" d="{band}"/>',
-        f'<path class="curve second" d="{_steps(at, seen_only.at(at), horizon)}"/>',
         f'<path class="curve" d="{_steps(at, curve.at(at), horizon)}"/>',
     ]
+    if seen_only.rows:
+        paths.insert(1, f'<path class="curve second" d="{_steps(at, seen_only.at(at), horizon)}"/>')
     inner = (
         '<svg width="100%" height="100%" viewBox="0 0 1000 1000" preserveAspectRatio="none">'
         f"{''.join(paths)}</svg>"

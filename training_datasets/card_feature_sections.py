@@ -25,6 +25,13 @@ from training_datasets.feature_statistics import LEAST_LABELLED, LEAST_TO_COMPAR
 _SHOWN = 15
 _TRIPWIRE_ROWS = 10
 _PSI_SCALE = 2 * DRIFTED
+_OF_VARIANCE = (
+    "Share of the label's variance that one input tells: by a line, a line over ranks, or its bins, "
+    "whichever is most; a null is a value of its own."
+)
+_OF_ANSWERS = (
+    "AUC of one input: ascending or descending, nulls first or last, or by its bins, whichever is greatest."
+)
 _DRIFT_NOTE = (
     "Counts of a 28- or 90-day window grow for as long as the platform's history is shorter than the window: "
     "such a PSI tells of the start, not of the world. Moments are compared by their age at the decision."
@@ -64,8 +71,8 @@ def drift(facts: Facts) -> Html:
         return note(f"Drift compares days, and there is one ({n_of(facts.rows)} rows).")
     if min(old, new) < LEAST_TO_COMPARE:
         return note(
-            f"Too few rows to compare: {count(old)} before and {count(new)} in the last {len(recent)} days; "
-            f"{LEAST_TO_COMPARE} of each are needed."
+            f"Too few rows to compare: {count(old)} before and {count(new)} in the last "
+            f"{counted(len(recent), 'day')}; {LEAST_TO_COMPARE} of each are needed."
         )
     worst = sorted(
         (each for each in facts.features if each.psi is not None),
@@ -95,9 +102,6 @@ def tripwire(facts: Facts) -> Html:
         key=lambda each: (-(each.alone or 0), each.name),
     )
     labelled = int(facts.labelled.sum())
-    what = (
-        "AUC of one input alone" if facts.is_answer else "Share of the label's variance that one input tells"
-    )
     if not known:
         return note(
             f"Not computed: it needs {LEAST_LABELLED} unlike labels, and {count(labelled)} rows have one."
@@ -110,7 +114,7 @@ def tripwire(facts: Facts) -> Html:
     return joined(
         [
             tag("p", tag("strong", f"T16 {verdict}."), class_="bad" if facts.tripped else "good"),
-            note(f"{what}, a null being a value of its own; by a line, a line over ranks, or bins."),
+            note(_OF_ANSWERS if facts.is_answer else _OF_VARIANCE),
             table(("input", "alone", "n"), rows),
         ]
     )

@@ -34,6 +34,7 @@ _SPLIT_NOTE = (
     "after a boundary, or beyond a boundary that the job's first decision is before."
 )
 _WHOLE = f"Test is the last {TEST_DAYS} days, validation the {VALIDATION_DAYS} before, train the rest. "
+_TWO_LINES = "The two lines differ by what dropping the rows that were cut off would hide (trap T8)."
 _SHORTENED = (
     f" days are fewer than {TEST_DAYS + VALIDATION_DAYS + 1}, so that test has a third of them (not 14) and "
     "validation a sixth (not 7), each at least one day more than the embargo fills. "
@@ -89,9 +90,7 @@ def censoring(facts: Facts) -> Html:
     if facts.censored is None:
         return joined([*parts, note("No row of this dataset says whether it was cut off.")])
     cut = int(facts.censored.sum())
-    parts.append(
-        tag("p", f"{count(cut)} of {count(facts.rows)} rows were cut off ({share(_part(cut, facts.rows))}).")
-    )
+    parts.append(tag("p", f"{count(cut)} of {count(facts.rows)} rows were cut off."))
     if facts.survival is None:
         parts.append(note("No row tells how long it was watched: there is no curve to draw."))
     else:
@@ -172,14 +171,19 @@ def _survival(facts: Facts) -> Html:
         f"which {count(curve.rows - curve.events)} were cut off"
     )
     rows = [
-        (name, number(of.quantile(0.5)), number(of.mean_through(horizon)) if of.rows else "-", count(of.rows))
+        (
+            name,
+            number(of.quantile(0.5)),
+            number(of.mean_through(horizon) if of.events else None),
+            count(of.rows),
+        )
         for name, of in (("all rows, those cut off too", curve), ("only those seen to the end", seen))
     ]
     return joined(
         [
             survival_chart(caption, curve, seen, horizon, facts.unit),
             table(("", "median", f"mean through {number(horizon, 0)}", "n"), rows),
-            note("The two lines differ by what dropping the rows that were cut off would hide (trap T8)."),
+            note(_TWO_LINES if seen.rows else "It was seen of no row: the curve stays where it began."),
         ]
     )
 
