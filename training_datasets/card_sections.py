@@ -213,13 +213,13 @@ def _counted(caption: str, counts: dict[str, int], whole: int) -> Html:
 def _kept(facts: Facts) -> Html:
     told = []
     for name, meaning in facts.profile.kept.items():
-        values = facts.dataset.y[name].dropna() if name in facts.dataset.y else []
-        if len(values):
-            told.append(
-                tag("li", f"{share(float(values.astype(float).mean()))} {meaning} ({n_of(len(values))})")
-            )
-        else:
+        known = facts.dataset.y[name].dropna() if name in facts.dataset.y else pd.Series(dtype=float)
+        if known.empty:
             told.append(tag("li", f"Not known how many {meaning}: no row says so."))
+        else:
+            told.append(
+                tag("li", f"{share(float(known.astype(float).mean()))} {meaning} ({n_of(len(known))})")
+            )
     return tag("ul", *told) if told else Html("")
 
 

@@ -11,7 +11,7 @@ rows on its other side have as labels; the embargo keeps the two apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -133,5 +133,5 @@ def _period(plan: SplitPlan, moments: pd.Series) -> np.ndarray:
     return period
 
 
-def _instants(moments: Sequence[datetime] | pd.Series) -> np.ndarray:
+def _instants(moments: pd.Series) -> np.ndarray:
     return np.asarray(pd.DatetimeIndex(moments).tz_convert("UTC").as_unit("ns").asi8)
