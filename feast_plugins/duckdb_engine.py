@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 
 from feast_plugins.iceberg_files import IcebergTables, Planned
-from feast_plugins.pinning import NEVER, REVISION, TICK, Publications
 from feast_plugins.point_in_time import ROW, Retrieval, Rows, ViewRead
 from feast_plugins.retrieval import in_microseconds
 from feast_plugins.search import CREATED_AT, HOLDS_AT, KEY, TRUE_AT, Questions
+from lakehouse.pinning import NEVER, REVISION, TICK, Publications
 from validation.errors import InputMissing, UnknownName
 
 _NEVER = -(2**62)

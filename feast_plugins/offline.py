@@ -30,10 +30,10 @@ from pydantic import Field
 from feast_plugins.duckdb_engine import DuckDBEngine
 from feast_plugins.iceberg_files import IcebergTables
 from feast_plugins.offline_writing import append_rows
-from feast_plugins.pinning import pin_in_force
 from feast_plugins.point_in_time import Retrieval, Rows, ViewRead, rows_of, spark_source, view_reads
 from feast_plugins.retrieval import OfFiles, OfSpark, PointInTimeJob
 from feast_plugins.spines import KeyTypes, Spine, key_types, spine_of
+from lakehouse.pinning import pin_in_force
 from validation.errors import UnknownName, UserError
 
 RANGE_TIME = "entity_ts"

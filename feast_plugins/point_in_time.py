@@ -19,7 +19,7 @@ from feast.data_source import DataSource
 from feast.feature_view import DUMMY_ENTITY_ID
 from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
 
-from feast_plugins.pinning import REVISION, TICK, Pin, Publications
+from lakehouse.pinning import REVISION, TICK, Pin, Publications
 from validation.errors import UserError
 
 ROW = "roadside_row"

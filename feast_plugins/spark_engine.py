@@ -18,8 +18,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import DateType, LongType, TimestampNTZType, TimestampType
 
-from feast_plugins.pinning import NEVER, REVISION, TICK
 from feast_plugins.point_in_time import Retrieval, Rows, ViewRead
+from lakehouse.pinning import NEVER, REVISION, TICK
 from validation.errors import InputMissing, UnknownName
 
 _SPINE = "roadside_spine"

@@ -161,6 +161,24 @@ def historical_features(store: FeatureStore, spine: pd.DataFrame, service_name: 
     return pd.concat([spine, pd.DataFrame(features).set_axis(spine.index)], axis="columns")
 
 
+@_quiet()
+def features_by_reference(
+    store: FeatureStore, spine: pd.DataFrame, references: Sequence[str]
+) -> pd.DataFrame:
+    """The spine, as given, with the stored features referred to (`view:feature`), under full names.
+
+    One row per row of the spine, in its order; for what is worked out from features and shown nowhere.
+
+    Raises:
+        UserError: the spine lacks a key or a time, or its time has no zone.
+    """
+    asked = spine.reset_index(drop=True)
+    asked[_POSITION] = range(len(asked))
+    job = store.get_historical_features(entity_df=asked, features=list(references), full_feature_names=True)
+    answered = job.to_df().sort_values(_POSITION, ignore_index=True)
+    return answered.drop(columns=_POSITION).set_axis(spine.index)
+
+
 @dataclass(frozen=True)
 class OnlineCell:
     """One feature of one entity as Redis serves it now.

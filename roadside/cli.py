@@ -27,7 +27,9 @@ app = typer.Typer(
     "5 refused, 6 unreachable, 70 ours to fix.",
 )
 _FEATURE = typer.Typer(no_args_is_help=True, help="The catalogue of features: list, show, preview.")
-_DATASET = typer.Typer(no_args_is_help=True, help="Training datasets: build, list, show, card, diff.")
+_DATASET = typer.Typer(
+    no_args_is_help=True, help="Training datasets: build, rebuild, list, show, card, diff, leaks, spine."
+)
 _ONLINE = typer.Typer(no_args_is_help=True, help="Read what Redis serves.")
 _ENV = typer.Typer(no_args_is_help=True, help="Settings and what is installed.")
 _REDIS = typer.Typer(no_args_is_help=True, help="The private Redis of the embedded platform.")
@@ -133,6 +135,19 @@ _DATASET.command(
         "roadside dataset build eta_v1 --start 2026-03-01 --end 2026-03-08 --force",
     ),
 )(datasets.build)
+_DATASET.command(
+    "rebuild",
+    epilog=_examples(
+        "roadside dataset rebuild eta_v1 --verify",
+        "roadside dataset rebuild eta_v1 --verify --start 2026-03-10 --end 2026-03-11 --json",
+    ),
+)(datasets.rebuild)
+_DATASET.command(
+    "leaks", epilog=_examples("roadside dataset leaks eta_v1 --start 2026-03-10 --end 2026-03-11")
+)(datasets.leaks)
+_DATASET.command("spine", epilog=_examples("roadside dataset spine matching_acceptance_v1 --day 2026-03-10"))(
+    datasets.spine
+)
 _DATASET.command("list", epilog=_examples("roadside dataset list --json"))(datasets.list_datasets)
 _DATASET.command("show", epilog=_examples("roadside dataset show eta_v1"))(datasets.show)
 _DATASET.command(

@@ -227,11 +227,19 @@ def _served(settings: Settings, store: Any, stage: Callable[[str], Any]) -> dict
 
 
 def _dataset(settings: Settings, runner: Runner, store: Any) -> BuildResult:
+    from lakehouse.vault import handle_of
+    from roadside.locations import location_opener
     from training_datasets.build import build
     from training_datasets.specs import spec_named
 
     return build(
-        settings, runner.lakehouse, store, spec_named(DATASET), DATASET_DAY, DATASET_DAY + timedelta(days=1)
+        settings,
+        runner.lakehouse,
+        store,
+        spec_named(DATASET),
+        DATASET_DAY,
+        DATASET_DAY + timedelta(days=1),
+        location_of=location_opener(handle_of(settings)),
     )
 
 

@@ -13,12 +13,15 @@ from ingestion.rows import payload_context
 from lakehouse.vault import VaultHandle, vault_of
 from validation.errors import InputMissing
 
+PLACES = ("latitude", "longitude", "destination_latitude", "destination_longitude")
+
 
 def location_opener(handle: VaultHandle) -> Callable[[Column], Column]:
-    """A function from a sealed dispatch payload to struct<latitude, longitude>.
+    """A function from a sealed dispatch payload to the places it holds, in degrees.
 
-    Null where the payload holds no location, or its subject was erased. The plan holds where the
-    vault is; keys stay in the process that opens them.
+    struct<latitude, longitude, destination_latitude, destination_longitude>, null where the payload
+    does not say, or its subject was erased. The plan holds where the vault is; keys stay in the process
+    that opens them.
     """
     context = payload_context("dispatch_events")
 
@@ -30,10 +33,11 @@ def location_opener(handle: VaultHandle) -> Callable[[Column], Column]:
                 fields = {} if payload is None else json.loads(vault.open(bytes(payload), context))
             except InputMissing:
                 fields = {}
-            places.append((fields.get("latitude"), fields.get("longitude")))
-        return pd.DataFrame(places, columns=["latitude", "longitude"], dtype="float64")
+            of = (fields, fields.get("destination") or {})
+            places.append([each.get(name) for each in of for name in ("latitude", "longitude")])
+        return pd.DataFrame(places, columns=[*PLACES], dtype="float64")
 
     opener: Callable[[Column], Column] = pandas_udf(  # type: ignore[call-overload]
-        opened, "latitude double, longitude double"
+        opened, ", ".join(f"{name} double" for name in PLACES)
     )
     return opener

@@ -23,6 +23,7 @@ from training_datasets.card_sections import n_of
 from training_datasets.feature_statistics import LEAST_LABELLED, LEAST_TO_COMPARE
 
 _SHOWN = 15
+_RULES = ("ignoring_available_at", "ignoring_landing")
 _TRIPWIRE_ROWS = 10
 _PSI_SCALE = 2 * DRIFTED
 _OF_VARIANCE = (
@@ -125,28 +126,20 @@ def leaks(facts: Facts) -> Html:
     report = facts.leaks
     if report is None:
         return note("No leak report was made of this dataset yet.")
-    shares = [
-        (
-            str(each["feature"]),
-            float(each.get("ignoring_available_at") or 0),
-            float(each.get("ignoring_landing") or 0),
-        )
-        for each in report.get("features", [])
-    ]
-    found = sorted((each for each in shares if max(each[1:]) > 0), key=lambda each: (-max(each[1:]), each[0]))
-    n = int(report.get("cells", 0))
+    told = [(str(each["feature"]), *(each.get(rule) for rule in _RULES)) for each in report["features"]]
+    found = [each for each in told if any(each[1:])]
+    found.sort(key=lambda each: (-max(part or 0 for part in each[1:]), each[0]))
+    cells = f"n = {count(int(report['cells']))} cells"
+    rows = f" of {counted(int(report['rows']), 'row')}" if "rows" in report else ""
     if not found:
-        return note(f"No cell of {count(n)} would differ, whichever rule is ignored.")
-    rows = [
-        (code(name), first, second, f"{share(first)}, {share(second)}")
-        for name, first, second in found[:_SHOWN]
+        return note(f"No cell would differ, whichever rule is ignored ({cells}{rows}).")
+    drawn = [
+        (code(name), early or 0.0, late or 0.0, f"{share(early)}, {share(late)}")
+        for name, early, late in found[:_SHOWN]
     ]
     more = f"; {len(found) - _SHOWN} more differ" if len(found) > _SHOWN else ""
-    return two_bars(
-        f"Share of a feature's cells that would differ, n = {count(n)} cells in all{more}",
-        rows,
-        ("if available_at is ignored", "if landing is ignored"),
-    )
+    caption = f"Share of a feature's cells that would differ, {cells}{rows} and all features{more}"
+    return two_bars(caption, drawn, ("if available_at is ignored", "if landing is ignored"))
 
 
 def every_input(facts: Facts) -> Html:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from lakehouse.ops import Ops
+from lakehouse.pinning import Publications
 from lakehouse.releases import Releases
 from validation.clocks import (
     TICK,
@@ -25,12 +26,11 @@ from validation.clocks import (
 )
 from validation.errors import NotReady
 
-NEVER = np.iinfo(np.int64).max
-Publications = Mapping[str, Sequence[tuple[datetime, datetime]]]
+CameOut = Mapping[str, Sequence[tuple[datetime, datetime]]]
 """By features table: tick, and when a release of it came out."""
 
 
-def publications(ops: Ops, tables: Sequence[str]) -> Publications:
+def publications(ops: Ops, tables: Sequence[str]) -> CameOut:
     """What the ledger says of the tables.
 
     Raises:
@@ -47,7 +47,7 @@ def publications(ops: Ops, tables: Sequence[str]) -> Publications:
     return {name: by_table[name] for name in tables}
 
 
-def late_rows(decided_at: pd.Series, came_out: Publications) -> np.ndarray:
+def late_rows(decided_at: pd.Series, came_out: CameOut) -> np.ndarray:
     """Whether of some table the newest tick promised by the decision came out after it, row by row.
 
     A release holds the ticks up to its own. A tick that was held counts as late until the next
@@ -57,16 +57,10 @@ def late_rows(decided_at: pd.Series, came_out: Publications) -> np.ndarray:
     late = np.zeros(len(decided), dtype=bool)
     for table, releases in sorted(came_out.items()):
         promised = _newest_cut(decided) if table.endswith("_1d") else _newest_tick(decided)
-        late |= _first_out(promised, releases) > decided
+        # revision 0, whose rows came out with the first release of their tick or a later one
+        out = Publications(tuple(releases)).first_read(promised, promised, np.zeros_like(promised))
+        late |= out > decided
     return late
-
-
-def _first_out(ticks: np.ndarray, releases: Sequence[tuple[datetime, datetime]]) -> np.ndarray:
-    """When each tick could first be read: with the first release of it or of a later one."""
-    ordered = np.array(sorted((_micro(tick), _micro(out)) for tick, out in releases), dtype=np.int64)
-    earliest = np.append(np.minimum.accumulate(ordered[::-1, 1])[::-1], NEVER)
-    found: np.ndarray = earliest[np.searchsorted(ordered[:, 0], ticks)]
-    return found
 
 
 def _newest_tick(decided: np.ndarray) -> np.ndarray:

@@ -39,6 +39,11 @@ class DayManifest:
         return int(self.content["rows"])
 
     @property
+    def revision(self) -> int:
+        """The newest revision among the feature rows that the day could read."""
+        return int(self.inputs["revision"])
+
+    @property
     def waterfall(self) -> dict[str, int]:
         """How the day's decisions became rows."""
         return dict(self.content["waterfall"])
@@ -62,13 +67,13 @@ def inputs_of(
     features = f"available_at <= meta_decision_at AND revision <= {revision}"
     return {
         "predicate": {
-            spec.source.name: f"known_at <= {close}",
-            spec.evidence.name: f"known_at <= {close}",
+            **{table.name: f"known_at <= {close}" for table in spec.sources},
             **{view.table.name: features for view in service.views},
         },
         "feature_service": {"name": service.name, "digest": service.digest},
         "contract_digest": contract_digest(spec),
         "code_version": code,
+        "revision": revision,
         "mode": MODE,
     }
 

@@ -13,10 +13,12 @@ from lakehouse.run_ledger import RunStatus
 from training_datasets.feature_service import ServiceDefinition, ViewUsed
 from training_datasets.spec import DatasetSpec
 from validation.clocks import TICK, Interval
+from validation.contracts.silver.arrival_evidence import ARRIVAL_EVIDENCE
 from validation.errors import NotReady
 
 SOURCES = ("dispatch_events", "gps_pings")
-"""Landing sources behind the labels: closed through the close, no object can still enter it."""
+"""Landing sources behind silver: closed through the close, no object can still enter it. Pings bear arrivals
+out, where a dataset asks for that."""
 
 Coverage = Sequence[Interval]
 
@@ -57,11 +59,11 @@ def why_not_mature(ops: Ops, spec: DatasetSpec, service: ServiceDefinition, day:
     close, decided = spec.close(day), spec.decisions(day)
     closing = f"it closes at {_told(close)} (03:00 ET, {spec.closes_after_days} days later)"
     ledger = LandingLedger(ops)
-    for source in SOURCES:
+    for source in SOURCES[: 1 + (ARRIVAL_EVIDENCE in spec.sources)]:
         through = ledger.closed_through(source)
         if through is None or through < close:
             return f"{closing} and {source} is closed through {_told(through)}."
-    for table in (spec.source, spec.evidence):
+    for table in spec.sources:
         missing = _gap(coverage(ops, table.name), decided.start, close)
         if missing is not None:
             return f"{closing} and {table.name} was not made for {missing}."

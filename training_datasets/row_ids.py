@@ -25,6 +25,10 @@ class RowIds:
         """meta_group of the rows that share this key."""
         return self._token("group", key)
 
+    def round(self, key: str) -> str:
+        """meta_round of the rows that are candidates of one choice."""
+        return self._token("round", key)
+
     def _token(self, name: str, key: str) -> str:
         return self._vault.token(self._subject, name, key).removeprefix(self._subject.prefix)
 

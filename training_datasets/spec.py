@@ -11,15 +11,21 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from pyspark.sql import DataFrame
 
+from training_datasets.known import Known
 from validation.clocks import Interval, business_day_start, daily_available_at
 from validation.contract import Table
 from validation.errors import UserError
 
-Labels = Callable[[DataFrame, DataFrame, datetime], DataFrame]
-"""(changelog of the source, evidence, close) -> row key and label_* of what was known by the close."""
+Decisions = Callable[[Known, Interval], DataFrame]
+"""(silver as known at the close, business day) -> one row per decision: keys, decision_at, its inputs."""
+Labels = Callable[[Known, DataFrame], DataFrame]
+"""(silver as known at the close, decisions) -> one row per decision that has any: row key and label_*."""
+Choices = Callable[..., tuple[DataFrame, Any]]
+"""training_datasets.choice_sets.choice_sets: one row per choice and candidate, and the rule's recall."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +45,22 @@ class DatasetSpec:
         question: what a model trained on it answers.
         table: contract of its rows; its checks are asked before anything is published.
         service: the Feast service that gives its features, joined at the decision.
-        source: changelog its rows come from, one row per `row_key`; `group_key` never parts in a split.
-        evidence: the table that bears labels out.
-        decision_at: the input that is the decision instant.
-        allowed_inputs: columns of the source that a row may show or be filtered by.
+        sources: tables of silver that rows and labels are made of.
+        decided: the pure function of the decisions.
+        choices: where a decision is a choice, what makes its candidates; `decided` gives the choices.
+        counts: what a decision is, as the waterfall calls it.
+        row_key: columns of the decisions that name a row.
+        group_key: column of the decisions; rows that share it are never parted by a split.
+        allowed_inputs: columns of the decisions that a row may show.
+        later_inputs: columns that tell what came later; a filter may read them, a row never shows them.
+        hidden_keys: columns that features are joined by and no row shows, each an allowed input.
         spine: column of the dataset -> allowed input.
         filters: applied in this order; a decision counts at the first that leaves it out.
         labels: the pure function of the labels.
-        censoring: what the labels do with arrivals nobody saw, as a sentence.
+        censoring: what the labels do with what nobody saw, as a sentence.
         closes_after_days: the partition of business day d closes at 03:00 ET on d + this.
-        weight: weight of a row in the default loss.
+        decides_for: how long after its day a decision of the day may be taken.
+        is_weighted_by: column whose rows share a weight of 1; None weighs every row 1.
 
     Raises:
         UserError: the spine, the decision or a filter reads what is not an allowed input.
@@ -58,23 +70,28 @@ class DatasetSpec:
     question: str
     table: Table
     service: str
-    source: Table
-    evidence: Table
-    row_key: str
-    group_key: str
-    decision_at: str
+    sources: tuple[Table, ...]
+    decided: Decisions
+    counts: str
+    row_key: tuple[str, ...]
     allowed_inputs: tuple[str, ...]
     spine: Mapping[str, str]
     filters: tuple[Filter, ...]
     labels: Labels
     censoring: str
+    group_key: str = "job_id"
+    later_inputs: tuple[str, ...] = ()
+    hidden_keys: tuple[str, ...] = ()
     closes_after_days: int = 2
-    weight: float = 1.0
+    decides_for: timedelta = timedelta(0)
+    is_weighted_by: str | None = None
+    choices: Choices | None = None
 
     def __post_init__(self) -> None:
-        columns = set(self.source.column_names)
+        self.require_allowed([*self.hidden_keys, *self.spine.values()])
+        columns = {column for table in self.sources for column in table.column_names}
         words = {word for each in self.filters for word in re.findall(r"[a-z_0-9]+", each.keeps)}
-        self.require_allowed([self.decision_at, *self.spine.values(), *sorted(words & columns)])
+        self.require_allowed(sorted(words & (columns - set(self.later_inputs))))
 
     def require_allowed(self, inputs: list[str]) -> None:
         """Refuse inputs that the dataset may not read.
@@ -90,9 +107,14 @@ class DatasetSpec:
                 f"Allowed: {', '.join(self.allowed_inputs)}. What came after the decision is a leak.",
             )
 
-    def decisions(self, day: date) -> Interval:
-        """The business day [03:00 ET, 03:00 ET) of the decisions."""
+    def day(self, day: date) -> Interval:
+        """The business day [03:00 ET, 03:00 ET)."""
         return Interval(business_day_start(day), business_day_start(day + timedelta(days=1)))
+
+    def decisions(self, day: date) -> Interval:
+        """What holds the instants of the day's decisions."""
+        of_day = self.day(day)
+        return Interval(of_day.start, of_day.end + self.decides_for)
 
     def close(self, day: date) -> datetime:
         """When the day's labels are mature: nothing known later enters them."""

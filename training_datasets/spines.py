@@ -3,65 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 
 import pandas as pd
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from training_datasets.known import Known
 from training_datasets.spec import DatasetSpec
 from validation.errors import UserError
+from validation.on_demand import REQUEST
 
 DECISION_TIME = "event_timestamp"
 """What Feast calls the decision instant."""
-
+ROW_KEY, GROUP_KEY = "row_key", "group_key"
 LEFT_OUT = "left_out"
+_REQUEST_FIELDS = tuple(column.name for column in REQUEST)
 
 
-def spine(spec: DatasetSpec, changelog: DataFrame, day: date) -> DataFrame:
-    """One row per decision of the business day that no filter leaves out.
+def with_row_key(decided: DataFrame, *names: str) -> DataFrame:
+    """The decisions with their key as one text."""
+    return decided.withColumn(ROW_KEY, F.concat_ws("|", *(_as_text(name) for name in names)))
 
-    Columns: the row and group key, the columns of `spec.spine`, day and weight.
+
+def decided(spec: DatasetSpec, known: Known, day: date) -> DataFrame:
+    """One row per decision of the business day, left out or not, with every input and `row_key`."""
+    return with_row_key(spec.decided(known, spec.day(day)), *spec.row_key)
+
+
+def decisions(spec: DatasetSpec, decided: DataFrame, day: date) -> DataFrame:
+    """One row per decision of the business day, with the filter that leaves it out.
+
+    Shows of the decisions the keys and the allowed inputs that the spec names, nothing else.
     """
-    kept = decisions(spec, changelog, day).where(F.col(LEFT_OUT).isNull())
-    return kept.drop(LEFT_OUT)
-
-
-def decisions(spec: DatasetSpec, changelog: DataFrame, day: date) -> DataFrame:
-    """One row per decision of the business day, as known at its close, with the filter that leaves it out.
-
-    Reads of the changelog the keys and the allowed inputs, nothing else.
-    """
-    day_of = spec.decisions(day)
-    decided_at = F.col(spec.decision_at)
     first_failing = [
         F.when(~F.coalesce(F.expr(each.keeps), F.lit(False)), F.lit(each.name)) for each in spec.filters
     ]
-    return (
-        known_by(changelog, spec.row_key, spec.close(day))
-        .select(spec.row_key, spec.group_key, *spec.allowed_inputs)
-        .where((decided_at >= F.lit(day_of.start)) & (decided_at < F.lit(day_of.end)))
-        .select(
-            spec.row_key,
-            spec.group_key,
-            *(F.col(source).alias(name) for name, source in spec.spine.items()),
-            F.lit(day).alias("meta_decision_date_et"),
-            F.lit(spec.weight).alias("meta_weight"),
-            F.coalesce(*first_failing, F.lit(None).cast("string")).alias(LEFT_OUT),
-        )
+    left_out = F.coalesce(*first_failing, F.lit(None).cast("string"))
+    shown = {name: F.col(source) for name, source in spec.spine.items()}
+    return decided.withColumn(LEFT_OUT, left_out).select(
+        ROW_KEY,
+        F.col(spec.group_key).alias(GROUP_KEY),
+        *(column.alias(name) for name, column in shown.items()),
+        *(name for name in spec.hidden_keys if name not in shown),
+        *(name for name in _REQUEST_FIELDS if name in decided.columns),
+        F.lit(day).alias("meta_decision_date_et"),
+        _weight(spec).alias("meta_weight"),
+        LEFT_OUT,
     )
 
 
-def known_by(changelog: DataFrame, key: str, moment: datetime) -> DataFrame:
-    """The state of each key as the platform knew it at the moment; none of what was taken back by then."""
-    newest_first = Window.partitionBy(key).orderBy(F.desc("known_at"))
-    newest = (
-        changelog.where(F.col("known_at") <= F.lit(moment))
-        .withColumn("age", F.row_number().over(newest_first))
-        .where("age = 1")
-        .drop("age")
-    )
-    return newest.where("NOT coalesce(is_retracted, false)") if "is_retracted" in newest.columns else newest
+def spine(spec: DatasetSpec, decided: DataFrame, day: date) -> DataFrame:
+    """The decisions that no filter leaves out."""
+    return decisions(spec, decided, day).where(F.col(LEFT_OUT).isNull()).drop(LEFT_OUT)
+
+
+def _weight(spec: DatasetSpec) -> Column:
+    """1 a row, or 1 shared by the rows that stay of one assignment."""
+    if spec.is_weighted_by is None:
+        return F.lit(1.0)
+    together = Window.partitionBy(spec.is_weighted_by)
+    return F.lit(1.0) / F.count(F.when(F.col(LEFT_OUT).isNull(), 1)).over(together)
+
+
+def _as_text(name: str) -> Column:
+    """A part of a row's key; a moment as microseconds of UTC."""
+    return (F.unix_micros(name) if name.endswith("_at") else F.col(name)).cast("string")
 
 
 def waterfall(spec: DatasetSpec, left_out: Iterable[str | None]) -> dict[str, int]:
@@ -71,7 +78,7 @@ def waterfall(spec: DatasetSpec, left_out: Iterable[str | None]) -> dict[str, in
     """
     reasons = [None if pd.isna(reason) else reason for reason in left_out]
     return {
-        "accepted_offers": len(reasons),
+        spec.counts: len(reasons),
         **{each.name: reasons.count(each.name) for each in spec.filters},
         "rows": reasons.count(None),
     }
@@ -84,7 +91,7 @@ def checked_spine(spec: DatasetSpec, frame: pd.DataFrame) -> pd.DataFrame:
         UserError: a column is neither the dataset's own nor an allowed input, or event_timestamp is
             missing or has no time zone.
     """
-    own = {DECISION_TIME, spec.row_key, *spec.spine} | {
+    own = {DECISION_TIME, *spec.row_key, *spec.spine, *_REQUEST_FIELDS} | {
         name for name in spec.table.column_names if name.startswith("meta_")
     }
     spec.require_allowed([str(name) for name in frame.columns if name not in own])

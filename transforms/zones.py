@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import h3
 import pandas as pd
 import pyarrow as pa
+import tzfpy
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
@@ -49,6 +50,12 @@ def centre_of(zone_id: Column) -> Column:
     return centre
 
 
+def timezone_of(zone_id: Column) -> Column:
+    """IANA name of the time zone at a cell's centre; null where that is."""
+    name: Column = _timezones(zone_id)
+    return name
+
+
 def _parent(zone_id: str | None, resolution: int) -> str | None:
     return str(h3.cell_to_parent(zone_id, resolution)) if zone_id else zone_id
 
@@ -73,8 +80,16 @@ def _centres_of(zones: pa.Array) -> pa.Array:
     return pa.array(centres, pa.list_(pa.float64())).take(coded.indices)
 
 
+def _timezones_of(zones: pa.Array) -> pa.Array:
+    coded = zones.dictionary_encode()
+    centres = [h3.cell_to_latlng(zone) for zone in coded.dictionary.to_pylist()]
+    names = [tzfpy.get_tz(longitude, latitude) or None for latitude, longitude in centres]
+    return pa.array(names, pa.string()).take(coded.indices)
+
+
 _areas = arrow_udf(_areas_of, StringType())  # type: ignore[call-overload]
 _markets = arrow_udf(_markets_of, StringType())  # type: ignore[call-overload]
+_timezones = arrow_udf(_timezones_of, StringType())  # type: ignore[call-overload]
 _centres = arrow_udf(_centres_of, ArrayType(DoubleType()))  # type: ignore[call-overload]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from validation.contract import Column, Sensitivity, Type
 from validation.errors import UnknownName
 from validation.feature_columns import FEATURE_COLUMNS
+from validation.on_demand import REQUEST
 
 _S, _L, _I, _D, _B, _T = Type.STRING, Type.LONG, Type.INT, Type.DOUBLE, Type.BOOLEAN, Type.TIMESTAMP
 _BUSINESS, _TOKEN, _PRECISE, _SEALED = (
@@ -236,16 +237,28 @@ _TILES = (
 
 _DATASET = (
     Column("dataset", _S, "Dataset the row belongs to, `eta_v1` say."),
+    Column("row_key", _S, "What the row is of, by its keys in the lake: an assignment, an offer."),
     Column("meta_row_id", _S, "Identifier of the row in its dataset; no key of the lake."),
     Column("meta_decision_at", _T, "Instant of the decision.", "UTC"),
     Column("meta_decision_date_et", Type.DATE, "Business day of the decision; the partition."),
     Column("meta_weight", _D, "Weight of the row in the default loss."),
     Column("meta_group", _S, "Rows of one group never part (a split keeps them together)."),
-    Column("meta_dispatch_channel", _S, "Slice: channel of the accepted offer."),
+    Column("meta_dispatch_channel", _S, "Slice: channel of the offer."),
     Column("meta_program_id", _S, "Slice: program.", sensitivity=_BUSINESS),
+    Column("meta_stage", _S, "Decision point: accepted, en_route, or open (five minutes after a tick)."),
+    Column("meta_decision_seq", _L, "Number of the decision among the assignment's rows, from 1."),
+    Column("meta_round", _S, "Rows of one round of offers: one choice among candidates."),
+    Column("meta_round_seq", _L, "Number of the round of offers in its job, from 1."),
+    Column(
+        "meta_candidate_source", _S, "rule, or offered_outside_rule: asked though the rule does not name it."
+    ),
     Column("incident_zone_id", _S, "H3 r7 cell of the incident at the decision."),
     Column("incident_area_id", _S, "H3 r6 cell of the incident at the decision."),
-    Column("label_status", _S, "observed, censored, missing_milestone or invalid_arrival."),
+    Column(
+        "label_status",
+        _S,
+        "observed, censored, missing_milestone, invalid_arrival, or unobserved: never asked.",
+    ),
     Column("label_arrival_minutes", _D, "Acceptance to arrival; null unless observed.", "min"),
     Column("label_observed_minutes", _D, "Minutes without arrival that were observed.", "min"),
     Column("label_lower_bound_minutes", _D, "Arrival took at least this long.", "min"),
@@ -264,6 +277,22 @@ _DATASET = (
     Column(
         "label_arrival_evidence", _S, "status_and_gps, status_only, gps_only or goa; null without arrival."
     ),
+    Column("label_remaining_minutes", _D, "Decision to arrival; null unless observed.", "min"),
+    Column(
+        "label_is_accepted", _B, "The provider said yes, though its ETA may be refused; null if withdrawn."
+    ),
+    Column("label_outcome", _S, "accepted, eta_rejected, declined, expired, no_contact or withdrawn."),
+    Column("label_response_seconds", _L, "Offer to answer; null if nobody answered.", "s"),
+    Column("label_was_given_back", _B, "The provider gave the accepted job back; null unless it said yes."),
+    Column(
+        "label_gain",
+        _L,
+        "3 arrived on time, 2 arrived late, 1 accepted and lost, 0 said no or nothing; null if not known.",
+    ),
+    Column("label_offer_rank", _L, "Place among the providers asked in the round; null if not asked."),
+    Column("label_logged_rank", _L, "Rank that the policy in force gave; null if not logged."),
+    Column("label_logged_score", _D, "Score that the policy in force gave; null if not logged."),
+    Column("label_logged_propensity", _D, "Chance by which that policy asked; null if not logged."),
 )
 
 COLUMNS: dict[str, Column] = {
@@ -279,6 +308,7 @@ COLUMNS: dict[str, Column] = {
         *_FEATURE_CLOCKS,
         *FEATURE_COLUMNS,
         *_TILES,
+        *REQUEST,
         *_DATASET,
     )
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,11 +13,16 @@ import typer
 from roadside.installation import settings_here
 from roadside.rendering import counted, notice, print_json, print_table, say
 from roadside.time_ranges import days_of
-from validation.errors import InputMissing
+from validation.clocks import parse_day
+from validation.errors import CheckFailed, InputMissing, NotReady, UserError
 
 if TYPE_CHECKING:
+    from lakehouse.settings import Settings
     from training_datasets.build import DayResult
+    from training_datasets.computing import Computing
     from training_datasets.differences import DayMoved, Differences
+    from training_datasets.rebuilding import Verdict
+    from training_datasets.spec import DatasetSpec
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _COLUMNS_TOLD = 6
@@ -43,19 +48,11 @@ def build(
     if dry_run:
         _tell_days(settings.datasets_dir / spec.name, start, end)
         return
-    from roadside.feast_registry import open_store
-    from roadside.spark_runner import open_runner
-    from roadside.standing import has_ops
     from training_datasets.build import build as build_dataset
 
-    if not has_ops(settings):
-        raise InputMissing(
-            f"Nothing was made in {settings.home} yet.", "Run `roadside run --start DAY --end DAY` first."
-        )
-    store = open_store(settings)
-    lakehouse = open_runner(settings).lakehouse
+    of = _computing(settings, spec)
     built = build_dataset(
-        settings, lakehouse, store, spec, first, last,
+        settings, of.lakehouse, of.store, spec, first, last, location_of=of.location_of,
         progress=_tell_day, force=force, new_release=new_release,
     )  # fmt: skip
     if as_json:
@@ -64,6 +61,152 @@ def build(
     print_table(("decisions", "count"), built.waterfall.items(), numbers=["count"])
     say(f"{counted(built.rows, 'row')} of {counted(len(built.days), 'day')} in {built.folder}")
     say(f"manifest {built.manifest}")
+
+
+def rebuild(
+    name: Annotated[str, typer.Argument(help="A dataset, eta_v1 say.")],
+    start: Annotated[str | None, typer.Option(help="First business day (ET); the first built one.")] = None,
+    end: Annotated[str | None, typer.Option(help="The day after the last; all that are built.")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Say whether each day comes out equal.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compute built days again from what their manifests name, and compare. Writes nothing.
+
+    Exit code 0: all equal. 3: a day differs; told are its columns, how many rows, and what changed.
+    1: a day cannot be computed again.
+    """
+    from training_datasets.specs import spec_named
+
+    spec = spec_named(name)
+    if not verify:
+        raise UserError(
+            "A built day is never edited: a rebuild says whether it would come out equal.",
+            f"roadside dataset rebuild {name} --verify; for changed days, build --new-release.",
+        )
+    settings = settings_here()
+    built = sorted((_manifest(settings.datasets_dir / spec.name) or {}).get("days", {}))
+    if not built:
+        raise InputMissing(
+            f"{name} was never built in {settings.datasets_dir / name}.",
+            f"Build it: roadside dataset build {name} --start DAY --end DAY",
+        )
+    days = [date.fromisoformat(day) for day in built if (start or "") <= day < (end or "9999")]
+    from training_datasets.rebuilding import DIFFERS, EQUAL, FILE_CHANGED, rebuilt
+
+    told = [*rebuilt(_computing(settings, spec), days, _tell_verdict)]
+    if as_json:
+        print_json(told)
+    else:
+        print_table(
+            ("day", "is", "rows", "differing rows by column", "why"),
+            [
+                (
+                    str(each.day),
+                    each.status,
+                    each.rows,
+                    ", ".join(f"{column} {count}" for column, count in each.columns.items()),
+                    "; ".join(each.why),
+                )
+                for each in told
+            ],
+            numbers=["rows"],
+        )
+    statuses = {each.status for each in told}
+    if statuses & {DIFFERS, FILE_CHANGED}:
+        raise typer.Exit(CheckFailed.exit_code)
+    if statuses - {EQUAL}:
+        raise typer.Exit(NotReady.exit_code)
+
+
+def leaks(
+    name: Annotated[str, typer.Argument(help="A dataset, eta_v1 say.")],
+    start: Annotated[str, typer.Option(help="First business day (ET) of the decisions.")],
+    end: Annotated[str, typer.Option(help="The day after the last.")],
+    as_json: AsJson = False,
+) -> None:
+    """Which share of cells a careless join would have leaked: ignoring availability, or landing.
+
+    The report stands beside the dataset's manifest afterwards, where the card finds it.
+    """
+    first, last = days_of(start, end)
+    from training_datasets.files import write_json
+    from training_datasets.specs import spec_named
+
+    spec = spec_named(name)
+    settings = settings_here()
+    of = _computing(settings, spec)
+    from roadside.leaks import FILE
+    from roadside.leaks import leaks as leaks_of
+
+    report = leaks_of(of, [first + timedelta(days=n) for n in range((last - first).days)])
+    told = report.told()
+    write_json(settings.datasets_dir / spec.name / FILE, told)
+    if as_json:
+        print_json(told)
+        return
+    leaking = [each for each in told["features"] if each["ignoring_available_at"] or each["ignoring_landing"]]
+    print_table(
+        ("feature", "cells", "ignoring availability", "ignoring landing"),
+        [
+            (
+                each["feature"],
+                each["cells"],
+                f"{each['ignoring_available_at']:.2%}",
+                "" if each["ignoring_landing"] is None else f"{each['ignoring_landing']:.2%}",
+            )
+            for each in sorted(leaking, key=lambda each: -each["ignoring_available_at"])
+        ],
+        numbers=["cells", "ignoring availability", "ignoring landing"],
+    )
+    say(
+        f"{told['ignoring_available_at']:.2%} of {told['cells']:,} cells would differ if availability were "
+        f"ignored, {told['ignoring_landing']:.2%} if landing were; {counted(report.rows, 'row')}, "
+        f"{counted(len(report.features) - len(leaking), 'feature')} without a leak"
+    )
+
+
+def spine(
+    name: Annotated[str, typer.Argument(help="A dataset, eta_v1 say.")],
+    day: Annotated[str, typer.Option(help="Business day (ET) of the decisions.")],
+    limit: Annotated[int, typer.Option(help="Rows to show.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """The decisions of a day and what leaves some out, before any feature is joined. Writes nothing."""
+    first = parse_day(day, "--day")
+    from training_datasets.specs import spec_named
+    from training_datasets.spines import LEFT_OUT, waterfall
+
+    spec = spec_named(name)
+    frame = _computing(settings_here(), spec).spine(first)
+    shown, steps = [*spec.spine], waterfall(spec, frame[LEFT_OUT])
+    if as_json:
+        decided = frame.head(limit)[[*shown, LEFT_OUT]].astype(object).where(frame.notna(), None)
+        print_json({"waterfall": steps, "decisions": decided.to_dict("records")})
+        return
+    print_table(("decisions", "count"), steps.items(), numbers=["count"])
+    print_table((*shown, LEFT_OUT), frame.head(limit)[[*shown, LEFT_OUT]].astype(str).itertuples(index=False))
+
+
+def _computing(settings: Settings, spec: DatasetSpec) -> Computing:
+    """What the dataset's days are computed from, Spark and the store opened."""
+    from lakehouse.vault import handle_of
+    from roadside.feast_registry import open_store
+    from roadside.locations import location_opener
+    from roadside.spark_runner import open_runner
+    from roadside.standing import has_ops
+    from training_datasets.computing import Computing
+
+    if not has_ops(settings):
+        raise InputMissing(
+            f"Nothing was made in {settings.home} yet.", "Run `roadside run --start DAY --end DAY` first."
+        )
+    store = open_store(settings)
+    lakehouse = open_runner(settings).lakehouse
+    return Computing(settings, lakehouse, store, spec, location_opener(handle_of(settings)))
+
+
+def _tell_verdict(verdict: Verdict) -> None:
+    notice(f"{verdict.day}  {verdict.status:<16} {verdict.rows:>9,} rows")
 
 
 def _tell_day(result: DayResult) -> None:

@@ -9,6 +9,8 @@ from feast import FeatureService, OnDemandFeatureView
 from feast.repo_contents import RepoContents
 
 from simulation.ascii_tables import read_table
+from support.oracle import VIEWS
+from support.oracle_dataset import ROLES
 from validation.contract import Column, Sensitivity
 from validation.contracts import FEATURES, SERVED, table_named
 from validation.contracts.features.feature_table import feature_columns
@@ -237,3 +239,13 @@ def test_the_views_written_to_redis_are_those_of_the_dataset_s_service(repo: Rep
     """The other services have no reader yet; their views are written when they are named."""
     read = {projection.name for projection in service_of(repo, "eta_v1").feature_view_projections}
     assert {table.short_name for table in SERVED} == read
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name != "ops_board_v1"])
+def test_oracle_reads_the_stored_views_of_a_dataset_by_the_same_keys(repo: RepoContents, name: str) -> None:
+    views = {view.name: view for view in repo.feature_views}
+    for read in service_of(repo, name).feature_view_projections:
+        if read.name in views:
+            keys = tuple(read.join_key_map.get(key, key) for key in VIEWS[read.name].keys)
+            assert sorted(VIEWS[read.name].keys) == sorted(views[read.name].join_keys)
+            assert ROLES[read.name_to_use()] == (read.name, keys)

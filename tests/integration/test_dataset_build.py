@@ -22,6 +22,8 @@ from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from lakehouse.tables import Lakehouse
+from lakehouse.vault import handle_of
+from roadside.locations import location_opener
 from support.afternoon import AFTERNOON, expected, oracle_records, zone_ids
 from support.frames import frame_of
 from support.oracle import Silver
@@ -58,7 +60,15 @@ class Platform:
 
     def build(self, start: date = AFTERNOON, end: date = AFTERNOON + DAY, **options: Any) -> BuildResult:
         return build(
-            self.settings, self.lakehouse, self.store, ETA_V1, start, end, now=lambda: NOW, **options
+            self.settings,
+            self.lakehouse,
+            self.store,
+            ETA_V1,
+            start,
+            end,
+            location_of=location_opener(handle_of(self.settings)),
+            now=lambda: NOW,
+            **options,
         )
 
     def files(self) -> dict[str, bytes]:
@@ -138,7 +148,7 @@ def built(platform: Platform) -> BuildResult:
 def frame_by_assignment(platform: Platform) -> pd.DataFrame:
     index = platform.lakehouse.read(ROW_INDEX).toPandas().set_index("meta_row_id")
     rows = platform.lakehouse.read(ETA_V1.table).toPandas()
-    return rows.assign(assignment=rows["meta_row_id"].map(index["assignment_id"])).set_index("assignment")
+    return rows.assign(assignment=rows["meta_row_id"].map(index["row_key"])).set_index("assignment")
 
 
 def test_the_afternoon_has_seven_rows_with_its_labels(platform: Platform, built: BuildResult) -> None:

@@ -20,8 +20,8 @@ from pyspark.sql import SparkSession
 
 from feast_plugins.iceberg_files import IcebergTables
 from feast_plugins.offline import RoadsideOfflineStore
-from feast_plugins.pinning import Pin, Publications, pinned
 from feast_plugins.point_in_time import Rows
+from lakehouse.pinning import Pin, Publications, pinned
 from lakehouse.settings import Settings
 from lakehouse.spark import CATALOG
 from simulation.ascii_tables import read_table

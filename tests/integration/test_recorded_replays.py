@@ -89,9 +89,9 @@ def labels(recorded_data: Path) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def dataset(san_francisco: Replayed) -> pd.DataFrame:
     """The dataset's files, by assignment."""
-    index = san_francisco.rows("training.row_index", "meta_row_id", "assignment_id")
+    index = san_francisco.rows("training.row_index", "meta_row_id", "row_key")
     rows = pd.read_parquet(san_francisco.settings.datasets_dir / "eta_v1")
-    return rows.merge(index, on="meta_row_id", validate="one_to_one").set_index("assignment_id")
+    return rows.merge(index, on="meta_row_id", validate="one_to_one").set_index("row_key")
 
 
 def test_every_record_of_san_francisco_is_in_bronze(san_francisco: Replayed, recorded_data: Path) -> None:

@@ -33,6 +33,7 @@ from lakehouse.vault import handle_of, vault_of
 from roadside.corrected import as_corrected
 from roadside.failures import INTERRUPTED
 from roadside.graph import STEPS, step_named
+from roadside.locations import location_opener
 from roadside.materialization import materialize, view_names
 from roadside.runner import Runner, StepResult, road_version
 from simulation.afternoon import write_afternoon
@@ -285,7 +286,15 @@ def online(road: Road) -> Iterator[bytes]:
         materialize(road.settings, store, view_names())
         held = redis_bytes(client)
         client.save()
-    build(road.settings, road.lakehouse, store, ETA_V1, date(2026, 3, 9), date(2026, 3, 10))
+    build(
+        road.settings,
+        road.lakehouse,
+        store,
+        ETA_V1,
+        date(2026, 3, 9),
+        date(2026, 3, 10),
+        location_of=location_opener(handle_of(road.settings)),
+    )
     yield held
     stop_redis(road.settings)
     shutil.rmtree(road.settings.datasets_dir)

@@ -75,6 +75,38 @@ _CELLS: dict[str, Any] = {
         "on_time_last_promise": yes_no,
     },
     "expected_eta_v1_waterfall": {"rows": int},
+    "expected_eta_v2": {
+        "seq": int,
+        "rows": int,
+        "decision": clock(AFTERNOON),
+        "remaining_minutes": float,
+        "observed_minutes": float,
+        "lower_bound": float,
+        "upper_bound": float,
+        "is_goa": yes_no,
+    },
+    "expected_eta_v2_stale_open": {"decision": clock(AFTERNOON)},
+    "expected_eta_v2_waterfall": {"rows": int},
+    "expected_matching_acceptance_v1": {
+        "decision": clock(AFTERNOON),
+        "requested": clock(AFTERNOON),
+        "is_accepted": yes_no,
+        "response_seconds": int,
+        "was_given_back": yes_no,
+        "offers_so_far": int,
+        "declines_so_far": int,
+        "minutes_since_declined": float,
+        "tow_leg_km": float,
+    },
+    "expected_matching_acceptance_v1_waterfall": {"rows": int},
+    "expected_matching_ranking_v1": {
+        "round": int,
+        "decision": clock(AFTERNOON),
+        "gain": int,
+        "offer_rank": int,
+    },
+    "expected_matching_ranking_v1_recall": {"round": int, "offered": int, "inside": int},
+    "expected_matching_ranking_v1_waterfall": {"rows": int},
 }
 
 

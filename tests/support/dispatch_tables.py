@@ -26,6 +26,7 @@ _NAMES = {
     "promise": "promised_arrival_at",
 }
 _TIMES = ("promised_arrival_at", "scheduled_for", "offer_expires_at")
+_SELECTION = {"rank": int, "score": float, "propensity": float}
 
 
 def dispatch_objects(text: str, day: date = AFTERNOON) -> list[LandingObject]:
@@ -33,8 +34,8 @@ def dispatch_objects(text: str, day: date = AFTERNOON) -> list[LandingObject]:
 
     t, landed, promise, scheduled_for and offer_expires_at are clock times of the day (17:03:40) or
     whole ones (2026-03-12T17:00). Left out or blank: job is J1, landed a minute after t, event_id the
-    job and the row's number; a request is a tow in zone Z1. zone is Z1 or Z2; a blank cell means that
-    the record has no such field.
+    job and the row's number; a request is a tow in zone Z1. zone and destination are Z1 or Z2; rank, score
+    and propensity are the selection's. A blank cell means that the record has no such field.
     """
     return [_object(number, row, day) for number, row in enumerate(read_table(text), start=1)]
 
@@ -46,7 +47,12 @@ def _object(number: int, row: dict[str, str], day: date) -> LandingObject:
     landed_at = moment(record.pop("landed"), day) if "landed" in record else (happened_at + LANDING_DELAY)
     zone = record.pop("zone", "Z1" if record["event_type"] == "requested" else None)
     if zone:
-        record["latitude"], record["longitude"] = h3.cell_to_latlng(zone_ids()[zone])
+        record |= _place(zone)
+    if "destination" in record:
+        record["destination"] = _place(record["destination"])
+    selection = {name: of(record.pop(name)) for name, of in _SELECTION.items() if name in record}
+    if selection:
+        record["selection"] = selection
     if record["event_type"] == "requested":
         record.setdefault("service_type", "tow")
     record |= {name: moment(record[name], day) for name in _TIMES if name in record}
@@ -58,6 +64,11 @@ def _object(number: int, row: dict[str, str], day: date) -> LandingObject:
     }
     whole_second = landed_at.replace(microsecond=0)
     return LandingObject("dispatch_events", whole_second, f"row-{number:02}", (record,))
+
+
+def _place(zone: str) -> dict[str, float]:
+    latitude, longitude = h3.cell_to_latlng(zone_ids()[zone])
+    return {"latitude": latitude, "longitude": longitude}
 
 
 def moment(text: str, day: date) -> datetime:

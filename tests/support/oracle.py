@@ -10,20 +10,25 @@
     rows_written(silver, view, start, end, held)
     served_row(silver, view, ("P1", "tow"), decision_at, held)
     eta_v1(silver, date(2026, 3, 10)).rows
+    eta_v2(silver, date(2026, 3, 10)).waterfall   # matching_acceptance_v1, matching_ranking_v1 likewise
+    rule_recall(matching_ranking_v1(silver, date(2026, 3, 10)).recalls)
 
 Slow on purpose: plain loops over all records, so that it can be checked by reading. It shares no
 code with the platform, clocks included.
 """
 
+from support.oracle_acceptance import matching_acceptance_v1
 from support.oracle_areas import area_dispatch_15m
-from support.oracle_dataset import EtaDataset, eta_v1
+from support.oracle_dataset import Dataset, eta_v1
 from support.oracle_days import provider_performance_1d
 from support.oracle_drivers import DriverState, driver_state_15m, driver_states
+from support.oracle_eta_v2 import eta_v2
 from support.oracle_fleet import provider_fleet_15m, zone_supply_15m
 from support.oracle_held import LandedObject, held_instants, is_complete, objects_from_landing
 from support.oracle_job_states import job_state_15m
 from support.oracle_landing import records_from_landing
 from support.oracle_lifecycle import lifecycle
+from support.oracle_ranking import RankingDataset, matching_ranking_v1, rule_recall
 from support.oracle_records import (
     Landed,
     business_date,
@@ -43,13 +48,14 @@ from support.oracle_views import VIEWS, View
 __all__ = [
     "VIEWS",
     "Assignment",
+    "Dataset",
     "DriverState",
-    "EtaDataset",
     "Job",
     "Landed",
     "LandedObject",
     "Lifecycle",
     "Offer",
+    "RankingDataset",
     "Silver",
     "View",
     "area_dispatch_15m",
@@ -59,6 +65,7 @@ __all__ = [
     "driver_state_15m",
     "driver_states",
     "eta_v1",
+    "eta_v2",
     "held_instants",
     "is_complete",
     "is_overdue",
@@ -66,6 +73,8 @@ __all__ = [
     "job_state_15m",
     "ledger_known_at",
     "lifecycle",
+    "matching_acceptance_v1",
+    "matching_ranking_v1",
     "objects_from_landing",
     "parse_time",
     "point_in_time",
@@ -77,6 +86,7 @@ __all__ = [
     "records_from_landing",
     "row_written",
     "rows_written",
+    "rule_recall",
     "served_row",
     "tick_end",
     "zone_demand_15m",

@@ -1,4 +1,4 @@
-"""Naive oracle, part 20: the rows of eta_v1, one per assignment, and what was left out."""
+"""Naive oracle, part 22: what all datasets share, and eta_v1: one row per assignment, what was left out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.oracle_days import ping_near_arrival
 from support.oracle_records import business_date, business_day_start
 from support.oracle_rows import Row, served_row
 from support.oracle_silver import Silver
-from support.oracle_states import Assignment, Job, Lifecycle, area_of, zone_of
+from support.oracle_states import Assignment, Job, Lifecycle, Offer, area_of, zone_of
 from support.oracle_views import VIEWS
 from support.oracle_windows import DAY
 
@@ -19,6 +19,8 @@ LONGEST_ARRIVAL = timedelta(minutes=360)
 GRACE = timedelta(minutes=15)
 CENSORINGS = ("member_cancelled", "agent_reassigned", "provider_gave_back", "eta_rejected")
 ROLES = {  # name of a view in the service: the view, and the spine columns that are its key
+    "driver_state_15m": ("driver_state_15m", ("driver_id",)),
+    "job_state_15m": ("job_state_15m", ("job_id",)),
     "provider_fleet_15m": ("provider_fleet_15m", ("provider_id",)),
     "provider_activity_15m": ("provider_activity_15m", ("provider_id",)),
     "incident_zone_demand_15m": ("zone_demand_15m", ("incident_zone_id",)),
@@ -26,8 +28,11 @@ ROLES = {  # name of a view in the service: the view, and the spine columns that
     "incident_zone_traffic_15m": ("zone_traffic_15m", ("incident_zone_id",)),
     "incident_area_dispatch_15m": ("area_dispatch_15m", ("incident_area_id",)),
     "provider_performance_1d": ("provider_performance_1d", ("provider_id",)),
+    "provider_profile_1d": ("provider_profile_1d", ("provider_id",)),
+    "provider_service_1d": ("provider_service_1d", ("provider_id", "service_type")),
     "provider_area_1d": ("provider_area_1d", ("provider_id", "incident_area_id")),
     "incident_area_service_1d": ("area_service_1d", ("incident_area_id", "service_type")),
+    "incident_area_hour_1d": ("area_hour_1d", ("incident_area_id", "local_hour_of_week")),
 }
 LABELS = (
     "label_arrival_minutes",
@@ -45,16 +50,14 @@ LABELS = (
 
 
 @dataclass(frozen=True)
-class EtaDataset:
+class Dataset:
     """The rows of a business day, in order of decision, and how many each filter left out."""
 
     rows: list[Row]
     waterfall: dict[str, int]
 
 
-def eta_v1(
-    silver: Silver, day: date, service_features: Mapping[str, Sequence[str]] | None = None
-) -> EtaDataset:
+def eta_v1(silver: Silver, day: date, service_features: Mapping[str, Sequence[str]] | None = None) -> Dataset:
     """The partition of a business day, with what was known at its close, 03:00 ET two days later.
 
     Rows hold assignment_id and job_id (to find them again), the keys, meta_* (without row_id and
@@ -62,17 +65,23 @@ def eta_v1(
     """
     close = business_day_start(day + 2 * DAY)
     state = silver.at(close)
-    accepted = [each for each in state.assignments.values() if business_date(each.accepted_at) == day]
+    accepted = accepted_on(state, day)
     waterfall = {"accepted_offers": len(accepted), "scheduled": 0, "second_tow": 0, "backdated": 0, "rows": 0}
     rows = []
-    for assignment in sorted(accepted, key=lambda each: (each.accepted_at, each.assignment_id)):
+    for assignment in accepted:
         refused = left_out(assignment, state.jobs[assignment.job_id])
         waterfall[refused or "rows"] += 1
         if refused is None:
             spine = spine_row(assignment, state)
             features = joined(silver, spine, service_features or {})
             rows.append({**spine, **features, **labels(silver, state, assignment, close)})
-    return EtaDataset(rows, waterfall)
+    return Dataset(rows, waterfall)
+
+
+def accepted_on(state: Lifecycle, day: date) -> list[Assignment]:
+    """The assignments accepted on the business day, in order of acceptance."""
+    accepted = [each for each in state.assignments.values() if business_date(each.accepted_at) == day]
+    return sorted(accepted, key=lambda each: (each.accepted_at, each.assignment_id))
 
 
 def left_out(assignment: Assignment, job: Job) -> str | None:
@@ -89,22 +98,32 @@ def left_out(assignment: Assignment, job: Job) -> str | None:
 def spine_row(assignment: Assignment, state: Lifecycle) -> Row:
     """Keys and meta of an assignment, the job as stated by the decision."""
     job = state.jobs[assignment.job_id]
-    decision_at = assignment.accepted_at
-    zone_id = zone_of(job.place(decision_at))
-    offer = state.offers.get(assignment.offer_id or "")
     return {
         "assignment_id": assignment.assignment_id,
         "job_id": assignment.job_id,
+        **spine_columns(job, assignment.accepted_at, assignment.provider_id, offer_of(assignment, state)),
+    }
+
+
+def spine_columns(job: Job, decision_at: datetime, provider_id: str | None, offer: Offer | None) -> Row:
+    """Keys and meta that the datasets share: the job as stated by the decision, the offer's channel."""
+    zone_id = zone_of(job.place(decision_at))
+    return {
         "meta_decision_at": decision_at,
         "meta_decision_date_et": business_date(decision_at),
         "meta_weight": 1.0,
         "meta_dispatch_channel": offer.dispatch_channel if offer else None,
         "meta_program_id": job.fact("program_id", decision_at),
-        "provider_id": assignment.provider_id,
+        "provider_id": provider_id,
         "incident_zone_id": zone_id,
         "incident_area_id": area_of(zone_id),
         "service_type": job.fact("service_type", decision_at),
     }
+
+
+def offer_of(assignment: Assignment, state: Lifecycle) -> Offer | None:
+    """The offer that was accepted, if it is known."""
+    return state.offers.get(assignment.offer_id or "")
 
 
 def joined(silver: Silver, spine: Row, service_features: Mapping[str, Sequence[str]]) -> Row:

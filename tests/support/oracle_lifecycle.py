@@ -82,6 +82,7 @@ def _offers(job_id: str, events: list[Event]) -> dict[str, Offer]:
     for event in events:
         if event.type == "offered":
             offer_id = event.get("offer_id") or f"{job_id}:{event.get('event_id')}"
+            selection = event.get("selection") or {}
             offers.setdefault(
                 offer_id,
                 Offer(
@@ -91,6 +92,10 @@ def _offers(job_id: str, events: list[Event]) -> dict[str, Offer]:
                     event.at,
                     event.position,
                     event.get("dispatch_channel"),
+                    event.moment("offer_expires_at"),
+                    selection.get("rank"),
+                    selection.get("score"),
+                    selection.get("propensity"),
                 ),
             )
     for offer in offers.values():

@@ -48,6 +48,10 @@ class Offer:
     offered_at: datetime
     position: int
     given_channel: str | None
+    expires_at: datetime | None = None
+    selection_rank: int | None = None
+    selection_score: float | None = None
+    selection_propensity: float | None = None
     seq: int = 0
     service_type: str | None = None
     area_id: str | None = None

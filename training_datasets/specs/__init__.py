@@ -2,9 +2,12 @@
 
 from training_datasets.spec import DatasetSpec
 from training_datasets.specs.eta_v1 import ETA_V1
+from training_datasets.specs.eta_v2 import ETA_V2
+from training_datasets.specs.matching_acceptance_v1 import MATCHING_ACCEPTANCE_V1
+from training_datasets.specs.matching_ranking_v1 import MATCHING_RANKING_V1
 from validation.errors import UnknownName
 
-SPECS: tuple[DatasetSpec, ...] = (ETA_V1,)
+SPECS: tuple[DatasetSpec, ...] = (ETA_V1, ETA_V2, MATCHING_ACCEPTANCE_V1, MATCHING_RANKING_V1)
 
 
 def spec_named(name: str) -> DatasetSpec:

@@ -42,6 +42,9 @@ from validation.contracts.tiles.driver_states_15m import DRIVER_STATES_15M
 from validation.contracts.tiles.fleet_1d import FLEET_1D
 from validation.contracts.tiles.traffic_15m import TRAFFIC_15M
 from validation.contracts.training.eta_v1 import ETA_V1
+from validation.contracts.training.eta_v2 import ETA_V2
+from validation.contracts.training.matching_acceptance_v1 import MATCHING_ACCEPTANCE_V1
+from validation.contracts.training.matching_ranking_v1 import MATCHING_RANKING_V1
 from validation.contracts.training.row_index import ROW_INDEX
 from validation.errors import UnknownName
 
@@ -104,8 +107,8 @@ SERVED = (
     PROVIDER_AREA_1D,
     AREA_SERVICE_1D,
 )
-"""Feature tables that a dataset's service reads: in Redis after every tick; the others when asked for."""
-TRAINING = (ETA_V1, ROW_INDEX)
+"""Feature tables in Redis after every tick, those of eta_v1; the others when asked for."""
+TRAINING = (ETA_V1, ETA_V2, MATCHING_ACCEPTANCE_V1, MATCHING_RANKING_V1, ROW_INDEX)
 TABLES: tuple[Table, ...] = (*BRONZE, *QUARANTINE, *SILVER, *TILES, *FEATURES, *TRAINING)
 
 

@@ -16,8 +16,8 @@ from pyiceberg.types import LongType
 
 from feast_plugins.duckdb_engine import DuckDBEngine
 from feast_plugins.iceberg_files import IcebergTables, Planned
-from feast_plugins.pinning import Pin
 from feast_plugins.point_in_time import ROW, Retrieval, Rows, ViewRead
+from lakehouse.pinning import Pin
 from validation.errors import InputMissing, UnknownName
 
 pytestmark = pytest.mark.filterwarnings("ignore:The spark data source API:RuntimeWarning")

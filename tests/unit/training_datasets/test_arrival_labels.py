@@ -12,9 +12,10 @@ from support.dispatch_tables import dispatch_objects
 from support.frames import frame_of
 from support.oracle import Landed, Silver, eta_v1
 from support.oracle_tables import assignment_rows, evidence_rows
-from training_datasets.arrival_labels import LABELS, arrival_labels
+from training_datasets.arrival_labels import arrival_labels
+from training_datasets.known import Known
 from training_datasets.specs.eta_v1 import ETA_V1
-from training_datasets.spines import decisions, waterfall
+from training_datasets.spines import decided, decisions, waterfall
 from validation.contracts.silver.arrival_evidence import ARRIVAL_EVIDENCE
 from validation.contracts.silver.assignments import ASSIGNMENTS
 
@@ -85,10 +86,15 @@ def by_spark(silver: Silver, spark: SparkSession) -> dict[str, dict[str, Any]]:
     ticks = [CLOSE - timedelta(hours=24), CLOSE, CLOSE + timedelta(hours=1)]
     changelog = frame_of(spark, ASSIGNMENTS, assignment_rows(silver, ticks))
     evidence = frame_of(spark, ARRIVAL_EVIDENCE, evidence_rows(silver, CLOSE))
-    labels = arrival_labels(changelog, evidence, CLOSE)
-    rows = decisions(ETA_V1, changelog, AFTERNOON).join(labels, "assignment_id", "left")
+    known = Known({"assignments": changelog, "arrival_evidence": evidence}, CLOSE)
+    decided_on = decided(ETA_V1, known, AFTERNOON)
+    labels = arrival_labels(known, decided_on)
+    rows = decisions(ETA_V1, decided_on, AFTERNOON).join(labels, "row_key", "left")
     as_utc = rows.withColumn("meta_decision_at", F.unix_micros("meta_decision_at"))
-    return {row["assignment_id"]: row.asDict() for row in as_utc.collect()}
+    return {
+        row["row_key"]: {**row.asDict(), "assignment_id": row["row_key"], "job_id": row["group_key"]}
+        for row in as_utc.collect()
+    }
 
 
 def test_rows_and_labels_equal_the_oracles_to_the_bit(
@@ -102,7 +108,7 @@ def test_rows_and_labels_equal_the_oracles_to_the_bit(
         mine = kept.pop(row["assignment_id"])
         decided = row["meta_decision_at"].timestamp() * 1_000_000
         assert {**row, "meta_decision_at": decided} == {name: mine[name] for name in row}
-        assert set(LABELS) <= set(row)
+        assert {name for name in ETA_V1.table.column_names if name.startswith("label_")} <= set(row)
     assert kept == {}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -26,9 +26,11 @@ from training_datasets import dataset_folder
 from training_datasets.card import drawn
 from training_datasets.card_facts import Facts
 from training_datasets.loading import Dataset
-from validation.columns import pick
 from validation.contract import Column, Table, Type
 from validation.contracts.training.eta_v1 import ETA_V1
+from validation.contracts.training.eta_v2 import ETA_V2
+from validation.contracts.training.matching_acceptance_v1 import MATCHING_ACCEPTANCE_V1
+from validation.contracts.training.matching_ranking_v1 import MATCHING_RANKING_V1
 
 OFFERS = "provider_activity_15m__offers_60m_count"
 VOID = {"meta", "br", "wbr"}
@@ -201,6 +203,7 @@ def test_the_leak_report_beside_the_dataset_is_drawn(tmp_path: Path) -> None:
     folder = eta_dataset(tmp_path / "eta_v1", days=3, per_day=20)
     shares = [
         {"feature": OFFERS, "ignoring_available_at": 0.067, "ignoring_landing": 0.01},
+        {"feature": "request_time__is_night", "ignoring_available_at": 0.5, "ignoring_landing": None},
         {
             "feature": "provider_fleet_15m__drivers_on_duty_count",
             "ignoring_available_at": 0,
@@ -211,8 +214,10 @@ def test_the_leak_report_beside_the_dataset_is_drawn(tmp_path: Path) -> None:
     page = page_of(training_datasets.load(folder))
     assert "n = 4,080 cells" in page.text
     assert "6.7 %, 1.0 %" in page.text
-    (folder / "_leaks.json").write_text(json.dumps({"cells": 4080, "features": shares[1:]}))
-    assert "No cell of 4,080 would differ" in page_of(training_datasets.load(folder)).text
+    assert "50.0 %, -" in page.text
+    (folder / "_leaks.json").write_text(json.dumps({"cells": 4080, "rows": 60, "features": shares[2:]}))
+    page = page_of(training_datasets.load(folder))
+    assert "No cell would differ, whichever rule is ignored (n = 4,080 cells of 60 rows)." in page.text
 
 
 def test_what_the_data_say_is_no_markup(tmp_path: Path) -> None:
@@ -229,50 +234,8 @@ def test_a_part_of_the_days_is_told_as_one(tmp_path: Path) -> None:
     assert "n = 675 decisions" in page_of(dataset).text
 
 
-def table_of(name: str, label: Column, *more: Column) -> Table:
-    """A contract with a few inputs and the label."""
-    inputs = ("provider_id", "incident_zone_id", "incident_area_id", "service_type")
-    meta = ("row_id", "decision_at", "decision_date_et", "group", "weight", "dispatch_channel", "program_id")
-    features = {
-        "provider_performance_1d__offer_accept_ratio_28d": Type.DOUBLE,
-        "trip_geometry__nearest_available_driver_km": Type.DOUBLE,
-        "provider_profile_1d__is_location_tracked": Type.BOOLEAN,
-    }
-    return Table(
-        name=f"training.{name}",
-        grain="One row per offer made on the business day.",
-        key=("meta_row_id",),
-        columns=(
-            *pick(*(f"meta_{each}" for each in meta), *inputs),
-            *(Column(column, kind, "A feature.") for column, kind in features.items()),
-            label,
-            *more,
-        ),
-        order=("meta_decision_at", "meta_row_id"),
-        partition="meta_decision_date_et",
-        clock="meta_decision_at",
-    )
-
-
-@pytest.fixture
-def loaded_as(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Table, pd.DataFrame], Dataset]:
-    """A dataset of a contract that is none of the project's."""
-
-    def load(table: Table, frame: pd.DataFrame) -> Dataset:
-        monkeypatch.setattr(dataset_folder, "table_named", lambda _name: table)
-        return made(tmp_path, frame, table=table)
-
-    return load
-
-
-def test_a_yes_or_no_is_drawn_as_one(loaded_as: Callable[[Table, pd.DataFrame], Dataset]) -> None:
-    label = Column("label_is_accepted", Type.BOOLEAN, "The provider said yes.")
-    table = table_of(
-        "matching_acceptance_v1",
-        label,
-        Column("label_outcome", Type.STRING, "What was answered."),
-        Column("label_is_censored", Type.BOOLEAN, "Withdrawn."),
-    )
+def test_a_yes_or_no_is_drawn_as_one(tmp_path: Path) -> None:
+    table = MATCHING_ACCEPTANCE_V1
     frame = decision_rows(table, days_from(FIRST, 30), 100)
     chance = np.random.default_rng(5)
     ratio = "provider_performance_1d__offer_accept_ratio_28d"
@@ -282,7 +245,8 @@ def test_a_yes_or_no_is_drawn_as_one(loaded_as: Callable[[Table, pd.DataFrame], 
     frame.loc[withdrawn, "label_is_accepted"] = pd.NA
     frame["label_is_censored"] = pd.array(withdrawn, dtype="boolean")
     frame["label_outcome"] = np.where(withdrawn, "withdrawn", np.where(said_yes, "accepted", "declined"))
-    dataset = loaded_as(table, frame)
+    dataset = made(tmp_path, frame, table=table)
+    assert "local_hour_of_week" in dataset.X
     page = page_of(dataset)
     for told in ("share of yes", "withdrawn", "Brier", "AUC", "not tracked", "T16 passed", "3 h after each"):
         assert told in page.text, told
@@ -292,39 +256,51 @@ def test_a_yes_or_no_is_drawn_as_one(loaded_as: Callable[[Table, pd.DataFrame], 
     assert provider.measures["log loss"] < constant.measures["log loss"]
 
 
-def test_a_gain_is_scored_by_pairs_of_a_round(loaded_as: Callable[[Table, pd.DataFrame], Dataset]) -> None:
-    table = table_of(
-        "matching_ranking_v1",
-        Column("label_gain", Type.LONG, "3, 2, 1 or 0."),
-        Column("label_offer_rank", Type.LONG, "Place among those asked."),
-        Column("meta_round", Type.STRING, "One choice."),
-    )
+def test_a_gain_is_scored_by_pairs_of_a_round(tmp_path: Path) -> None:
+    table = MATCHING_RANKING_V1
     frame = decision_rows(table, days_from(FIRST, 30), 100)
     chance = np.random.default_rng(6)
     frame["meta_round"] = [f"r{number // 4}" for number in range(len(frame))]
-    gain = pd.array(chance.integers(0, 4, len(frame)), dtype="Int64")
-    frame["label_gain"] = gain
+    frame["label_gain"] = pd.array(chance.integers(0, 4, len(frame)), dtype="Int64")
     frame["trip_geometry__nearest_available_driver_km"] = 9.0 - frame["label_gain"].astype(float)
     frame.loc[chance.random(len(frame)) < 0.4, "label_gain"] = pd.NA
-    dataset = loaded_as(table, frame)
+    dataset = made(tmp_path, frame, table=table)
     nearest, asked = Facts(dataset).scores
     assert nearest.measures == {"pairs in order": 1.0}
     assert 0 < nearest.scored == nearest.of
     assert asked.lacking.startswith("No two candidates")
     page = page_of(dataset)
-    for told in (
-        "mean gain",
-        "100 %",
-        "Order of the offers (in hindsight)",
-        "candidate that was never asked",
-    ):
+    for told in ("mean gain", "100 %", "Order of the offers (in hindsight)", "that was never asked"):
         assert told in page.text, told
 
 
-def test_any_contract_with_a_label_can_be_drawn(loaded_as: Callable[[Table, pd.DataFrame], Dataset]) -> None:
-    table = table_of("something_v1", Column("label_minutes", Type.DOUBLE, "Minutes.", "min"))
+def test_minutes_to_go_are_foretold_by_the_promise_and_by_what_is_left_of_the_median(tmp_path: Path) -> None:
+    table = ETA_V2
+    frame = decision_rows(table, days_from(FIRST, 30), 90).sort_values("meta_decision_at", ignore_index=True)
+    places = np.arange(len(frame)) % 3  # three decisions of a job, ten minutes apart
+    frame["meta_group"] = [f"g{number // 3}" for number in range(len(frame))]
+    frame["provider_id"] = "P1"
+    frame["meta_decision_at"] = frame["meta_decision_at"].where(places == 0).ffill() + pd.to_timedelta(
+        10.0 * places, "min"
+    )
+    frame["label_remaining_minutes"] = 35.0 - 10 * places
+    frame[AREA_MEDIAN] = pd.array([35] * len(frame), dtype=frame[AREA_MEDIAN].dtype)
+    frame["promise_context__promised_minutes_remaining"] = 40.0 - 10 * places
+    frame["label_is_censored"] = pd.array([False] * len(frame), dtype="boolean")
+    frame["label_observed_minutes"] = frame["label_remaining_minutes"]
+    facts = Facts(made(tmp_path, frame, table=table))
+    _, promise, median = facts.scores
+    assert (promise.measures["bias"], median.measures["mean error"]) == (5, 0)
+    assert "minutes left of the promise" in page_of(facts.dataset).text.lower()
+
+
+def test_any_contract_with_a_label_can_be_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    label = Column("label_minutes", Type.DOUBLE, "Minutes.", "min")
+    inputs = (column for column in ETA_V1.columns if not column.name.startswith("label_"))
+    table = replace(ETA_V1, name="training.something_v1", columns=(*inputs, label), checks=(), required=())
+    monkeypatch.setattr(dataset_folder, "table_named", lambda _name: table)
     frame = decision_rows(table, days_from(FIRST, 30), 20)
     frame["label_minutes"] = np.random.default_rng(7).normal(0, 5, len(frame))
-    page = page_of(loaded_as(table, frame))
+    page = page_of(made(tmp_path, frame, table=table))
     assert "No row of this dataset says whether it was cut off." in page.text
     assert "label_minutes, n = 600 rows with a label of 600" in page.text

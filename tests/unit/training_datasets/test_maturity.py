@@ -21,6 +21,8 @@ SERVICE = ServiceDefinition(
         ViewUsed("provider_activity_15m", "provider_activity_15m", timedelta(days=2), ()),
         ViewUsed("provider_performance_1d", "provider_performance_1d", timedelta(days=8), ()),
     ),
+    (),
+    (),
     "digest",
 )
 LABELS = ("silver.assignments", "silver.arrival_evidence")

@@ -6,6 +6,7 @@ import pytest
 from training_datasets.spec import Filter
 from training_datasets.specs import SPECS, spec_named
 from training_datasets.specs.eta_v1 import ETA_V1
+from validation.contracts.training.dataset_table import REQUEST
 from validation.errors import UnknownName, UserError
 
 
@@ -40,8 +41,8 @@ def test_a_day_closes_at_three_in_the_morning_two_days_later(day: date, close: d
 
 def test_every_dataset_is_found_by_its_name_and_an_unknown_one_is_told() -> None:
     assert [spec_named(spec.name) for spec in SPECS] == list(SPECS)
-    with pytest.raises(UnknownName, match=r"no dataset named 'eta_v2'\.\nDid you mean eta_v1\?"):
-        spec_named("eta_v2")
+    with pytest.raises(UnknownName, match=r"no dataset named 'eta_v3'\.\nDid you mean eta_v1"):
+        spec_named("eta_v3")
 
 
 def test_every_spec_gives_its_contract_the_columns_it_wants() -> None:
@@ -50,4 +51,4 @@ def test_every_spec_gives_its_contract_the_columns_it_wants() -> None:
             name for name in spec.table.column_names if "__" not in name and not name.startswith("label_")
         }
         made = {"meta_row_id", "meta_group", "meta_decision_date_et", "meta_weight"}
-        assert wanted == {*spec.spine, *made}
+        assert wanted == {*spec.spine, *made, *(set(REQUEST) & wanted)}

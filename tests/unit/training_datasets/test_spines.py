@@ -2,12 +2,13 @@ from datetime import UTC, date, datetime
 
 import pandas as pd
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from support.ascii_tables import table, yes_no
 from support.frames import frame_of
+from training_datasets.known import Known
 from training_datasets.specs.eta_v1 import ETA_V1
-from training_datasets.spines import checked_spine, decisions, spine, waterfall
+from training_datasets.spines import checked_spine, decided, decisions, spine, waterfall
 from validation.contracts.silver.assignments import ASSIGNMENTS
 from validation.errors import UserError
 
@@ -45,9 +46,14 @@ CHANGELOG = table(
 )
 
 
+def decided_of(spark: SparkSession) -> DataFrame:
+    known = Known({"assignments": frame_of(spark, ASSIGNMENTS, CHANGELOG)}, ETA_V1.close(DAY))
+    return decided(ETA_V1, known, DAY)
+
+
 def test_rows_are_the_business_days_decisions_as_known_at_its_close(spark: SparkSession) -> None:
-    found = decisions(ETA_V1, frame_of(spark, ASSIGNMENTS, CHANGELOG), DAY).collect()
-    assert {row["assignment_id"]: row["left_out"] for row in found} == {
+    found = decisions(ETA_V1, decided_of(spark), DAY).collect()
+    assert {row["row_key"]: row["left_out"] for row in found} == {
         "first": None,
         "last": None,
         "booked": "scheduled",
@@ -62,15 +68,15 @@ def test_rows_are_the_business_days_decisions_as_known_at_its_close(spark: Spark
         "backdated": 1,
         "rows": 3,
     }
-    (revised,) = [row for row in found if row["assignment_id"] == "revised"]
+    (revised,) = [row for row in found if row["row_key"] == "revised"]
     assert (revised["service_type"], revised["incident_zone_id"]) == ("winch_out", "Z1")
     assert (revised["meta_decision_date_et"], revised["meta_weight"]) == (DAY, 1.0)
 
 
 def test_a_spine_shows_keys_decision_and_slices_and_nothing_else(spark: SparkSession) -> None:
-    assert spine(ETA_V1, frame_of(spark, ASSIGNMENTS, CHANGELOG[:1]), DAY).columns == [
-        "assignment_id",
-        "job_id",
+    assert spine(ETA_V1, decided_of(spark), DAY).columns == [
+        "row_key",
+        "group_key",
         "meta_decision_at",
         "meta_dispatch_channel",
         "meta_program_id",

@@ -1,18 +1,7 @@
 """training.eta_v1: a provider accepted: minutes to arrival?"""
 
-from dataclasses import replace
-
-from validation.columns import pick
-from validation.contract import Check, Column, OneOf, Table
-from validation.contracts.features.area_dispatch_15m import AREA_DISPATCH_15M
-from validation.contracts.features.area_service_1d import AREA_SERVICE_1D
-from validation.contracts.features.provider_activity_15m import PROVIDER_ACTIVITY_15M
-from validation.contracts.features.provider_area_1d import PROVIDER_AREA_1D
-from validation.contracts.features.provider_fleet_15m import PROVIDER_FLEET_15M
-from validation.contracts.features.provider_performance_1d import PROVIDER_PERFORMANCE_1D
-from validation.contracts.features.zone_demand_15m import ZONE_DEMAND_15M
-from validation.contracts.features.zone_supply_15m import ZONE_SUPPLY_15M
-from validation.contracts.features.zone_traffic_15m import ZONE_TRAFFIC_15M
+from validation.contract import Check, OneOf
+from validation.contracts.training.dataset_table import dataset_table
 
 SERVICE_FEATURES: dict[str, tuple[str, ...]] = {
     "provider_fleet_15m": (
@@ -101,64 +90,28 @@ SERVICE_FEATURES: dict[str, tuple[str, ...]] = {
         "goa_ratio_28d",
     ),
 }
-_TABLE_OF = {
-    "provider_fleet_15m": PROVIDER_FLEET_15M,
-    "provider_activity_15m": PROVIDER_ACTIVITY_15M,
-    "incident_zone_demand_15m": ZONE_DEMAND_15M,
-    "incident_zone_supply_15m": ZONE_SUPPLY_15M,
-    "incident_zone_traffic_15m": ZONE_TRAFFIC_15M,
-    "incident_area_dispatch_15m": AREA_DISPATCH_15M,
-    "provider_performance_1d": PROVIDER_PERFORMANCE_1D,
-    "provider_area_1d": PROVIDER_AREA_1D,
-    "incident_area_service_1d": AREA_SERVICE_1D,
-}
 
 
-def _service_columns() -> tuple[Column, ...]:
-    return tuple(
-        replace(_TABLE_OF[role].column(name), name=f"{role}__{name}")
-        for role, names in SERVICE_FEATURES.items()
-        for name in names
-    )
-
-
-ETA_V1 = Table(
-    name="training.eta_v1",
+ETA_V1 = dataset_table(
+    "eta_v1",
     grain="One row per assignment accepted on the business day, whatever became of it.",
-    key=("meta_row_id",),
-    columns=(
-        *pick(
-            "meta_row_id",
-            "meta_decision_at",
-            "meta_decision_date_et",
-            "meta_group",
-            "meta_weight",
-            "meta_dispatch_channel",
-            "meta_program_id",
-            "provider_id",
-            "incident_zone_id",
-            "incident_area_id",
-            "service_type",
-        ),
-        *_service_columns(),
-        *pick(
-            "label_status",
-            "label_arrival_minutes",
-            "label_observed_minutes",
-            "label_lower_bound_minutes",
-            "label_upper_bound_minutes",
-            "label_is_censored",
-            "label_censor_reason",
-            "label_wait_minutes",
-            "label_ata_minutes",
-            "label_is_on_time",
-            "label_is_on_time_grace15",
-            "label_is_goa",
-            "label_arrival_evidence",
-        ),
+    features=SERVICE_FEATURES,
+    labels=(
+        "label_status",
+        "label_arrival_minutes",
+        "label_observed_minutes",
+        "label_lower_bound_minutes",
+        "label_upper_bound_minutes",
+        "label_is_censored",
+        "label_censor_reason",
+        "label_wait_minutes",
+        "label_ata_minutes",
+        "label_is_on_time",
+        "label_is_on_time_grace15",
+        "label_is_goa",
+        "label_arrival_evidence",
     ),
-    required=("meta_decision_at", "provider_id", "label_status", "label_is_censored", "meta_weight"),
-    order=("meta_decision_at", "meta_row_id"),
+    required=("label_is_censored",),
     checks=(
         Check(
             "arrival_in_range",
@@ -168,7 +121,4 @@ ETA_V1 = Table(
         OneOf("label_status", ("observed", "censored", "missing_milestone", "invalid_arrival")),
         Check("one_label_or_none", "(label_arrival_minutes IS NOT NULL) = (label_status = 'observed')"),
     ),
-    retention_months=24,
-    partition="meta_decision_date_et",
-    clock="meta_decision_at",
 )

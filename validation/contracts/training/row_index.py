@@ -1,4 +1,4 @@
-"""training.row_index: which assignment and job a dataset's row came from."""
+"""training.row_index: what in the lake a dataset's row came from."""
 
 from validation.columns import pick
 from validation.contract import Table
@@ -7,7 +7,7 @@ ROW_INDEX = Table(
     name="training.row_index",
     grain="One row per dataset and row of it.",
     key=("dataset", "meta_row_id"),
-    columns=pick("dataset", "meta_row_id", "assignment_id", "job_id", "meta_decision_date_et"),
+    columns=pick("dataset", "meta_row_id", "row_key", "job_id", "meta_decision_date_et"),
     required=("job_id",),
     order=("dataset", "meta_row_id"),
     is_restricted=True,

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feast_plugins.pinning import NEVER, Publications, as_published
+from lakehouse.pinning import NEVER, Publications, as_published
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NUMBERS = st.integers(0, 6)

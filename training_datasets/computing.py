@@ -1,0 +1,244 @@
+"""Computes whole days of a dataset: rows, features as served, labels, checks; publishes nothing.
+
+The same landed data and code give the same rows, whoever asks: a build, or a rebuild that verifies one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from functools import cached_property, partial, reduce
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.code_version import code_version
+from lakehouse.feast_edge import features_by_reference, historical_features
+from lakehouse.pinning import Pin, pinned
+from lakehouse.settings import Settings
+from lakehouse.tables import Lakehouse
+from training_datasets.choice_sets import CHOICE, Recall, checked_recall
+from training_datasets.feature_service import ServiceDefinition, service_definition
+from training_datasets.files import arrow_table, digest_of
+from training_datasets.known import Known
+from training_datasets.manifests import DayManifest, content_of, contract_digest, inputs_of
+from training_datasets.requests import LocationOf, with_request
+from training_datasets.row_ids import row_ids
+from training_datasets.spec import DatasetSpec
+from training_datasets.spines import (
+    DECISION_TIME,
+    GROUP_KEY,
+    LEFT_OUT,
+    ROW_KEY,
+    checked_spine,
+    decided,
+    decisions,
+    waterfall,
+    with_row_key,
+)
+from transforms.features.revisions import known_in
+from validation.clocks import Interval
+from validation.contracts.features.feature_table import time_to_live
+from validation.contracts.features.provider_area_1d import PROVIDER_AREA_1D
+from validation.contracts.features.provider_fleet_15m import PROVIDER_FLEET_15M
+from validation.contracts.training.row_index import ROW_INDEX
+from validation.errors import CheckFailed, Defect
+from validation.pandera_schema import validated
+from validation.sources.dispatch_events import DISPATCH_EVENTS
+
+_CODE = ("validation", "ingestion", "transforms", "training_datasets")
+_JOB_IS_FOLLOWED = timedelta(days=10)
+"""A request tells of what a job did for so long before the decision (transforms.silver.histories)."""
+
+
+def features_at(spec: DatasetSpec, store: Any, spine: pd.DataFrame) -> pd.DataFrame:
+    """The spine, in its order, with every `view__feature` as it could be read at `event_timestamp`.
+
+    Raises:
+        UserError: the spine asks for what is not an allowed input, or its times have no zone.
+    """
+    return historical_features(store, checked_spine(spec, spine), spec.service)
+
+
+@dataclass(frozen=True)
+class ComputedDay:
+    """One day, computed and checked, not yet published."""
+
+    manifest: DayManifest
+    rows: pa.Table
+    index: pa.Table
+
+
+@dataclass
+class Computing:
+    """Everything that a dataset's days are computed from."""
+
+    settings: Settings
+    lakehouse: Lakehouse
+    store: Any
+    spec: DatasetSpec
+    location_of: LocationOf
+    recalls: dict[date, Recall] = field(default_factory=dict)
+
+    @cached_property
+    def service(self) -> ServiceDefinition:
+        """The feature service; it must give the contract's feature columns, and no label or meta."""
+        service = service_definition(self.store, self.spec.service)
+        wanted = [name for name in self.spec.table.column_names if "__" in name]
+        if sorted(service.columns) != sorted(wanted):
+            differing = sorted(set(service.columns) ^ set(wanted))
+            raise Defect(
+                f"{self.spec.name}: the feature service and the contract disagree on {', '.join(differing)}.",
+                "A released service is never edited: add the next version.",
+            )
+        return service
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of the code, contract and service that decide a day's content."""
+        return digest_of([dataset_version(), contract_digest(self.spec), self.service.digest])
+
+    def computed(self, days: Sequence[date], revision: int | None = None) -> dict[date, ComputedDay]:
+        """Rows, checks and manifest of each day. Reads only; the same days give the same rows.
+
+        `revision` pins the features: none made later counts, so a replay since then changes nothing.
+        """
+        with pinned(Pin(revision=revision)) if revision is not None else nullcontext():
+            return self._computed(days, revision)
+
+    def spine(self, day: date) -> pd.DataFrame:
+        """One row per decision of the day, left out or not, by its key; no feature is joined."""
+        return self._decided(day).orderBy("meta_decision_at", ROW_KEY).toArrow().to_pandas()
+
+    def _computed(self, days: Sequence[date], revision: int | None) -> dict[date, ComputedDay]:
+        spec = self.spec
+        collected = reduce(DataFrame.unionByName, map(self._decided, days)).toArrow().to_pandas()
+        ids = row_ids(self.settings, spec.name)
+        collected["meta_row_id"] = collected[ROW_KEY].map(ids.row)
+        collected["meta_group"] = collected[GROUP_KEY].map(ids.group)
+        if "meta_round" in collected:
+            collected["meta_round"] = collected["meta_round"].map(ids.round)
+        rows = collected[collected[LEFT_OUT].isna()].reset_index(drop=True)
+        frame = self._with_features(rows)
+        revisions = self._revisions(days) if revision is None else dict.fromkeys(days, revision)
+        computed = {}
+        for day in days:
+            of_day = collected["meta_decision_date_et"] == day
+            steps = waterfall(spec, collected.loc[of_day, LEFT_OUT])
+            mine = frame[frame["meta_decision_date_et"] == day]
+            checks = self._checks(day, steps, mine, rows[rows["meta_decision_date_et"] == day])
+            table = arrow_table(validated(mine[list(spec.table.column_names)], spec.table), spec.table)
+            index = mine.rename(columns={GROUP_KEY: "job_id"}).assign(dataset=spec.name)
+            computed[day] = ComputedDay(
+                DayManifest(
+                    day,
+                    1,
+                    inputs_of(spec, self.service, day, revisions[day], dataset_version()),
+                    content_of(spec, table, steps, checks),
+                    {},
+                ),
+                table,
+                arrow_table(validated(index[list(ROW_INDEX.column_names)], ROW_INDEX), ROW_INDEX),
+            )
+        return computed
+
+    def _decided(self, day: date) -> DataFrame:
+        """The day's decisions, left out or not, with their labels, of what was known by the close."""
+        spec, known = self.spec, self._known(day)
+        decided_on = decided(spec, known, day) if spec.choices is None else self._candidates(known, day)
+        labels = spec.labels(known, decided_on)
+        if self.service.request:
+            decided_on = with_request(decided_on, known, self.location_of)
+        return decisions(spec, decided_on, day).join(labels, ROW_KEY, "left")
+
+    def _candidates(self, known: Known, day: date) -> DataFrame:
+        """The day's choices, a row per candidate of each; how many of the asked the rule names is kept."""
+        spec, asked_for = self.spec, self.spec.decisions(day)
+        rounds = with_row_key(spec.decided(known, spec.day(day)), "round_key")
+        stated = with_request(rounds, known, self.location_of)
+        readable = [
+            self.lakehouse.read_known(table, Interval(asked_for.start - time_to_live(table), asked_for.end))
+            for table in (PROVIDER_AREA_1D, PROVIDER_FLEET_15M)
+        ]
+        assert spec.choices is not None
+        features_of = partial(features_by_reference, self.store)
+        found, self.recalls[day] = spec.choices(known, stated, *readable, features_of)
+        return with_row_key(found.select(*rounds.drop(ROW_KEY).columns, *CHOICE), *spec.row_key)
+
+    def _known(self, day: date) -> Known:
+        """The dataset's silver as known at the day's close."""
+        spec, close = self.spec, self.spec.close(day)
+        earliest = spec.day(day).start - (
+            _JOB_IS_FOLLOWED if self.service.request else DISPATCH_EVENTS.ahead
+        )  # without a request, the day's own events; one may land before its time
+        read = Interval(earliest, close)
+        return Known(
+            {table.short_name: self.lakehouse.read_known(table, read) for table in spec.sources}, close
+        )
+
+    def _with_features(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows and features, joined by row id; the features see keys, request and decision instant only."""
+        seen = list(dict.fromkeys((*self.service.keys, *self.service.request)))
+        spine = rows[["meta_row_id", *seen]].assign(**{DECISION_TIME: rows["meta_decision_at"]})
+        features = features_at(self.spec, self.store, spine)[["meta_row_id", *self.service.columns]]
+        repeated = int(features["meta_row_id"].duplicated().sum())
+        if repeated:
+            raise CheckFailed(
+                f"{self.spec.name}: {repeated} of {len(features)} rows have a row id that another row has.",
+                f"A row is decided twice in these days: look at {self.spec.sources[0].name}.",
+            )
+        return rows.merge(features, on="meta_row_id", how="left", validate="one_to_one")
+
+    def _checks(
+        self, day: date, steps: Mapping[str, int], frame: pd.DataFrame, rows: pd.DataFrame
+    ) -> dict[str, str]:
+        """The checks that all datasets share, by name, all passed.
+
+        Raises:
+            CheckFailed: one does not hold.
+        """
+        first, *filters = (count for step, count in steps.items() if step != "rows")
+        held = {
+            "waterfall_sums_to_the_rows": first - sum(filters) == steps["rows"] == len(rows),
+            "features_add_and_drop_no_row": sorted(frame["meta_row_id"]) == sorted(rows["meta_row_id"]),
+            "one_row_per_row_id": bool(frame["meta_row_id"].is_unique),
+            "every_row_has_a_label_status": bool(frame["label_status"].notna().all()),
+        }
+        broken = [name for name, is_held in held.items() if not is_held]
+        if broken:
+            raise CheckFailed(
+                f"{self.spec.name}: {', '.join(broken)} failed for a day of {len(rows)} rows.",
+                "Nothing was published; this is ours to mend.",
+            )
+        checks = dict.fromkeys([*held, "contract"], "passed")
+        if day in self.recalls:
+            checks["rule_recall"] = checked_recall(self.spec.name, day, self.recalls[day])
+        return checks
+
+    def _revisions(self, days: Sequence[date]) -> dict[date, int]:
+        """The newest revision among the feature rows that a day's decisions can read, by day."""
+        read = []
+        for view in dict.fromkeys(replace(view, role="", columns=(), keys=(), table_keys=()) for view in self.service.views):
+            spans = {day: self.spec.decisions(day) for day in days}
+            known = Interval(spans[days[0]].start - view.ttl, spans[days[-1]].end)
+            readable = {
+                day: known_in(view.table, [Interval(span.start - view.ttl, span.end)])
+                for day, span in spans.items()
+            }
+            newest_by_day = [
+                F.max(F.when(is_readable, F.col("revision"))).alias(str(day))
+                for day, is_readable in readable.items()
+            ]
+            read.append(self.lakehouse.read_known(view.table, known).agg(*newest_by_day))
+        newest = reduce(DataFrame.unionByName, read).agg(*(F.max(f"`{day}`") for day in days)).collect()[0]
+        return {day: int(found or 0) for day, found in zip(days, newest, strict=True)}
+
+
+def dataset_version() -> str:
+    """Version of the code that decides what a dataset holds."""
+    return code_version(*_CODE)

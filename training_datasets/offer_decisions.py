@@ -1,0 +1,67 @@
+"""Decisions to offer a job to a provider, and what was answered. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from training_datasets.known import Known
+from transforms.local_hours import hour_of_week
+from validation.clocks import Interval
+
+DIGITAL_EXPIRY, OTHER_EXPIRY = timedelta(seconds=90), timedelta(minutes=15)
+"""Of an offer that names no expiry (DOMAIN 2.2)."""
+ANSWERED_WITHIN = timedelta(minutes=15)
+"""After the expiry: a later outcome is no answer to the question asked."""
+
+_YES = ("accepted", "eta_rejected")
+
+
+def offered_on(known: Known, day: Interval) -> DataFrame:
+    """One row per offer made in [start, end); `is_resolved` where an outcome came in time."""
+    offered_at = F.col("offered_at")
+    expiry = F.when(F.col("dispatch_channel") == "digital", F.lit(DIGITAL_EXPIRY)).otherwise(
+        F.lit(OTHER_EXPIRY)
+    )
+    due = F.coalesce("offer_expires_at", offered_at + expiry) + F.lit(ANSWERED_WITHIN)
+    return (
+        known.state("offers", "offer_id")
+        .where((offered_at >= F.lit(day.start)) & (offered_at < F.lit(day.end)))
+        .withColumn("decision_at", offered_at)
+        .withColumn("is_resolved", (F.col("offer_outcome") != "open") & (F.col("responded_at") <= due))
+        .withColumn("local_hour_of_week", hour_of_week(offered_at))
+        .withColumn("asked_provider_id", F.col("provider_id"))
+        .withColumn("asked_at", offered_at)
+    )
+
+
+def acceptance_labels(known: Known, decided: DataFrame) -> DataFrame:
+    """One row per offer: yes, no, or null where it was withdrawn before an answer.
+
+    A promise refused afterwards was a yes. An expiry, or nobody at the phone, is a no of another kind:
+    `label_outcome` keeps the six apart.
+    """
+    outcome = F.col("offer_outcome")
+    is_withdrawn, said_yes = outcome == "withdrawn", outcome.isin(*_YES)
+    return decided.join(_given_back(known), "offer_id", "left").select(
+        "row_key",
+        F.when(is_withdrawn, "censored").otherwise("observed").alias("label_status"),
+        F.when(~is_withdrawn, said_yes).alias("label_is_accepted"),
+        outcome.alias("label_outcome"),
+        F.col("response_seconds").alias("label_response_seconds"),
+        F.when(said_yes, F.coalesce("is_given_back", F.lit(False))).alias("label_was_given_back"),
+        is_withdrawn.alias("label_is_censored"),
+    )
+
+
+def _given_back(known: Known) -> DataFrame:
+    """By offer_id whether the provider gave the job back."""
+    gave_back: Column = F.max(F.col("end_reason") == "provider_gave_back")
+    return (
+        known.state("assignments", "assignment_id")
+        .where("offer_id IS NOT NULL")
+        .groupBy("offer_id")
+        .agg(gave_back.alias("is_given_back"))
+    )

@@ -1,0 +1,138 @@
+"""Rebuilds days from their manifests and says whether they come out equal, and if not, what moved and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lakehouse.ops import Ops
+from training_datasets.computing import Computing
+from training_datasets.files import column_digests, day_file
+from training_datasets.manifests import DayManifest, day_manifest
+from training_datasets.maturity import why_not_mature
+from validation.errors import InputMissing, RoadsideError
+
+EQUAL, DIFFERS, FILE_CHANGED, NOT_RECOMPUTABLE = "equal", "differs", "file changed", "not recomputable"
+_KEY = "meta_row_id"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one day.
+
+    Attributes:
+        rows: rows of the manifest.
+        columns: rows that differ, by column; of rows that one side lacks, by `only before`, `only now`.
+        why: what was found to have changed; empty where the day is equal.
+    """
+
+    day: date
+    status: str
+    rows: int
+    columns: Mapping[str, int] = field(default_factory=dict)
+    why: tuple[str, ...] = ()
+
+
+def rebuilt(
+    computing: Computing, days: Sequence[date], progress: Callable[[Verdict], None] = lambda _: None
+) -> Iterator[Verdict]:
+    """The verdict of each day, computed again from what its manifest names; nothing is written.
+
+    Raises:
+        InputMissing: a day was never built.
+    """
+    folder = computing.settings.datasets_dir / computing.spec.name
+    manifests = {day: day_manifest(folder, day) for day in days}
+    missing = [str(day) for day, found in manifests.items() if found is None]
+    if missing:
+        raise InputMissing(
+            f"{computing.spec.name} was never built for {', '.join(missing)}.",
+            f"Built days: roadside dataset show {computing.spec.name}.",
+        )
+    for manifest in manifests.values():
+        assert manifest is not None
+        verdict = _verdict(computing, manifest)
+        progress(verdict)
+        yield verdict
+
+
+def _verdict(computing: Computing, manifest: DayManifest) -> Verdict:
+    spec, day = computing.spec, manifest.day
+    folder = computing.settings.datasets_dir / spec.name
+    path = day_file(folder, spec.table, day)
+    if not path.is_file():
+        return Verdict(day, FILE_CHANGED, manifest.rows, why=(f"{path.name} of the day is gone",))
+    stored = pq.read_table(path, partitioning=None)
+    of_file = column_digests(stored, _KEY)
+    told = {name: manifest.content["columns"][name] for name in of_file}
+    touched = sorted(name for name in of_file if of_file[name] != told[name])
+    if touched:
+        why = f"the file is not the one that the manifest tells of: {', '.join(touched)}"
+        return Verdict(day, FILE_CHANGED, manifest.rows, why=(why,))
+    reason = why_not_mature(Ops(computing.settings.ops_url), spec, computing.service, day)
+    if reason is not None:
+        return Verdict(day, NOT_RECOMPUTABLE, manifest.rows, why=(reason,))
+    try:
+        again = computing.computed([day], manifest.revision)[day]
+    except RoadsideError as error:
+        return Verdict(day, NOT_RECOMPUTABLE, manifest.rows, why=(error.what,))
+    if again.manifest.content == manifest.content:
+        return Verdict(day, EQUAL, manifest.rows)
+    columns = differing_rows(stored, again.rows.drop_columns([spec.table.partition]))
+    return Verdict(day, DIFFERS, manifest.rows, columns, _why(computing, manifest, again.manifest, columns))
+
+
+def differing_rows(before: pa.Table, now: pa.Table) -> dict[str, int]:
+    """Rows whose value differs, by column; rows that one side lacks count as `only before`, `only now`."""
+    shared = pc.is_in(before[_KEY], value_set=now[_KEY].combine_chunks())
+    old = before.filter(shared).sort_by(_KEY)
+    new = now.filter(pc.is_in(now[_KEY], value_set=before[_KEY].combine_chunks())).sort_by(_KEY)
+    found = {"only before": before.num_rows - old.num_rows, "only now": now.num_rows - new.num_rows}
+    for name in before.column_names:
+        if name not in now.column_names:
+            found[name] = before.num_rows
+            continue
+        pairs = zip(old[name].to_pylist(), new[name].to_pylist(), strict=True)
+        found[name] = sum(repr(mine) != repr(theirs) for mine, theirs in pairs)
+    return {name: count for name, count in found.items() if count}
+
+
+def _why(
+    computing: Computing, before: DayManifest, now: DayManifest, columns: Mapping[str, int]
+) -> tuple[str, ...]:
+    """What decides the day and is not what it was; else the tables whose rows must have changed."""
+    names = {
+        "code_version": "the code",
+        "contract_digest": "the contract",
+        "feature_service": "the feature service",
+    }
+    changed = [
+        f"{told} is another: {_short(before.inputs[name])}, now {_short(now.inputs[name])}"
+        for name, told in names.items()
+        if before.inputs[name] != now.inputs[name]
+    ]
+    if changed:
+        return tuple(changed)
+    return (
+        f"code, contract and service are the same: rows changed in {', '.join(_tables(computing, columns))}",
+    )
+
+
+def _tables(computing: Computing, columns: Mapping[str, int]) -> list[str]:
+    """The tables that the columns come from."""
+    of_column = {column: view.table.name for view in computing.service.views for column in view.columns}
+    silver = [table.name for table in computing.spec.sources]
+    found: dict[str, None] = {}
+    for column in columns:
+        found |= dict.fromkeys([of_column[column]] if column in of_column else silver)
+    return list(found)
+
+
+def _short(told: object) -> str:
+    text = told["digest"] if isinstance(told, dict) else str(told)
+    return str(text)[:12]
