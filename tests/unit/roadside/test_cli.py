@@ -93,7 +93,7 @@ ERRORS = {
     "dataset show eta_v1": (2, "Build it: roadside dataset build eta_v1"),
     "dataset show eta_v2": (2, "Did you mean eta_v1?"),
     "dataset card eta_v1": (2, "Build it: roadside dataset build eta_v1"),
-    "dataset card eta_v01": (2, "Did you mean eta_v1?"),
+    "dataset card eta_v01": (2, "Did you mean eta_v1"),
     "dataset diff eta_v1 eta_v1@1": (2, "eta_v1 was never built in"),
     "skew eta_v1 --day 10.3.2026": (2, "--day '10.3.2026' is not a day."),
     "skew eta_v1 --day 2026-03-10": (2, "Nothing was made in"),
