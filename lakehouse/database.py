@@ -94,6 +94,11 @@ class Database:
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_engine": None, "_opened_by": 0}
 
+    def is_there(self) -> bool:
+        """Whether it was made; to ask an absent SQLite file anything would make it."""
+        url = make_url(self.url)
+        return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database."""

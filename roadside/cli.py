@@ -27,7 +27,9 @@ app = typer.Typer(
     "5 refused, 6 unreachable, 70 ours to fix.",
 )
 _FEATURE = typer.Typer(no_args_is_help=True, help="The catalogue of features: list, show, preview.")
-_DATASET = typer.Typer(no_args_is_help=True, help="Training datasets: build, rebuild, list, show.")
+_DATASET = typer.Typer(
+    no_args_is_help=True, help="Training datasets: build, rebuild, list, show, card, diff, leaks, spine."
+)
 _ONLINE = typer.Typer(no_args_is_help=True, help="Read what Redis serves.")
 _ENV = typer.Typer(no_args_is_help=True, help="Settings and what is installed.")
 _REDIS = typer.Typer(no_args_is_help=True, help="The private Redis of the embedded platform.")
@@ -148,6 +150,20 @@ _DATASET.command("spine", epilog=_examples("roadside dataset spine matching_acce
 )
 _DATASET.command("list", epilog=_examples("roadside dataset list --json"))(datasets.list_datasets)
 _DATASET.command("show", epilog=_examples("roadside dataset show eta_v1"))(datasets.show)
+_DATASET.command(
+    "card",
+    epilog=_examples(
+        "roadside dataset card eta_v1",
+        "roadside dataset card eta_v1 --through 2026-03-31 --out /tmp/eta_v1.html",
+    ),
+)(datasets.card)
+_DATASET.command(
+    "diff",
+    epilog=_examples(
+        "roadside dataset diff eta_v1@1 eta_v1@2",
+        "roadside dataset diff eta_v1@2026-03-10 /mnt/copy/eta_v1@2026-03-10 --json",
+    ),
+)(datasets.diff)
 app.add_typer(_DATASET, name="dataset", rich_help_panel=_USE)
 _ONLINE.command(
     "get",

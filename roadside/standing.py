@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import make_url
-
 from lakehouse.catalog_reader import CatalogReader, TableState
 from lakehouse.completeness import Completeness
 from lakehouse.landing_ledger import LandingLedger, Reconciliation
@@ -129,9 +127,8 @@ class Standing:
 
 
 def has_ops(settings: Settings) -> bool:
-    """Whether the operational database exists; asking an absent SQLite file would make it."""
-    url = make_url(settings.ops_url)
-    return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
+    """Whether the operational database exists."""
+    return Ops(settings.ops_url).is_there()
 
 
 def standing(

@@ -62,8 +62,13 @@ def write_parquet(path: Path, rows: pa.Table) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """The content as JSON, whole or not at all."""
+    write_text(path, as_json(content))
+
+
+def write_text(path: Path, text: str) -> None:
+    """The text in UTF-8, whole or not at all."""
     draft = _draft(path)
-    draft.write_text(as_json(content))
+    draft.write_text(text, encoding="utf-8")
     _put(draft, path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from lakehouse.settings import Settings
     from training_datasets.build import DayResult
     from training_datasets.computing import Computing
+    from training_datasets.differences import DayMoved, Differences
     from training_datasets.rebuilding import Verdict
     from training_datasets.spec import DatasetSpec
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_COLUMNS_TOLD = 6
 
 
 def build(
@@ -284,6 +287,106 @@ def show(
         numbers=["rows", "release"],
     )
     say(f"in {folder}")
+
+
+def card(
+    name: Annotated[str, typer.Argument(help="A dataset, eta_v1 say, or the folder of one.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write.", show_default="_card.html in its folder")
+    ] = None,
+    through: Annotated[
+        str | None, typer.Option(help="Last business day (ET) to use.", metavar="DAY", show_default="all")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw a dataset's card: one HTML page of what it is, with labels, censoring, drift and baselines.
+
+    Every value is held to the digests of the manifests first. The page needs nothing beside it, and the
+    same dataset gives the same bytes.
+    """
+    from training_datasets import load
+    from training_datasets.card import drawn
+    from training_datasets.files import write_text
+
+    dataset = load(name, through, settings=settings_here())
+    made = drawn(dataset)
+    path = dataset.folder.path / "_card.html" if out is None else out
+    write_text(path, made.html)
+    if as_json:
+        print_json({"dataset": dataset.name, "rows": len(dataset), "card": path, "findings": made.findings})
+        return
+    for finding in made.findings:
+        say(finding, "yellow")
+    say(f"{counted(len(dataset), 'row')} of {counted(len(dataset.days), 'day')}: {path}")
+
+
+def diff(
+    a: Annotated[
+        str, typer.Argument(help="A dataset's name or folder; @2 one release, @2026-03-10 one day.")
+    ],
+    b: Annotated[str, typer.Argument(help="The other.")],
+    as_json: AsJson = False,
+) -> None:
+    """How two datasets, releases or days differ: rows, columns, days, and why; exit code 1 if they do.
+
+    The manifests say which days and columns moved; of those the files are read to count rows. The file
+    of an earlier release is not kept: there, columns are told and rows are not counted.
+    """
+    from training_datasets.differences import differences, side
+
+    folder = settings_here().datasets_dir
+    found = differences(side(a, folder), side(b, folder))
+    if as_json:
+        print_json(found)
+    else:
+        _print_differences(found)
+    raise typer.Exit(0 if found.is_equal else 1)
+
+
+def _print_differences(found: Differences) -> None:
+    print_table(
+        ("", "rows", "days", "columns of it alone", "days of it alone"),
+        [
+            (found.a, found.rows_a, _days_told(found, found.days_only_a),
+             ", ".join(found.columns_only_a), _span(found.days_only_a)),
+            (found.b, found.rows_b, _days_told(found, found.days_only_b),
+             ", ".join(found.columns_only_b), _span(found.days_only_b)),
+        ],
+        numbers=["rows", "days"],
+    )  # fmt: skip
+    if found.is_equal:
+        say(f"{counted(found.days_equal, 'day')}: every one holds the same rows and values.", "green")
+        return
+    if found.days_moved:
+        print_table(
+            ("day", "release", "rows", "added", "removed", "made from other", "columns (rows that differ)"),
+            [_moved_line(each) for each in found.days_moved],
+            "days that moved",
+            ["added", "removed"],
+        )
+    say(f"{counted(found.days_equal, 'day')} equal, {len(found.days_moved)} moved.", "bold red")
+
+
+def _moved_line(each: DayMoved) -> tuple[Any, ...]:
+    columns = [name.column + ("" if name.rows is None else f" ({name.rows:,})") for name in each.columns]
+    more = f", and {len(columns) - _COLUMNS_TOLD} more" if len(columns) > _COLUMNS_TOLD else ""
+    return (
+        each.day,
+        f"{each.release_a} -> {each.release_b}",
+        f"{each.rows_a:,} -> {each.rows_b:,}",
+        each.added,
+        each.removed,
+        ", ".join(each.inputs),
+        ", ".join(columns[:_COLUMNS_TOLD]) + more,
+    )
+
+
+def _days_told(found: Differences, alone: Sequence[date]) -> int:
+    return found.days_equal + len(found.days_moved) + len(alone)
+
+
+def _span(days: Sequence[date]) -> str:
+    return "" if not days else f"{days[0]} to {days[-1]}" if len(days) > 1 else str(days[0])
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:

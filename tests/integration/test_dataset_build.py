@@ -15,6 +15,7 @@ import pytest
 from feast import FeatureStore
 from pyspark.sql import SparkSession
 
+import training_datasets
 from lakehouse import feast_edge
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.ops import Ops
@@ -28,7 +29,9 @@ from support.afternoon import AFTERNOON, expected, oracle_records, zone_ids
 from support.frames import frame_of
 from support.oracle import Silver
 from support.oracle_tables import assignment_rows
-from training_datasets.build import BuildResult, DayResult, build, features_at
+from training_datasets.build import BuildResult, DayResult, build
+from training_datasets.computing import features_at
+from training_datasets.differences import differences, side
 from training_datasets.maturity import SOURCES
 from training_datasets.specs.eta_v1 import ETA_V1
 from validation.clocks import Interval
@@ -275,6 +278,20 @@ def test_a_given_spine_is_held_to_the_same_rules(platform: Platform) -> None:
     assert features_at(ETA_V1, platform.store, spine)[OFFERS].tolist() == [1]
 
 
+def test_what_was_built_is_loaded_with_its_labels_and_drawn(platform: Platform, built: BuildResult) -> None:
+    dataset = training_datasets.load("eta_v1", settings=platform.settings)
+    index = platform.lakehouse.read(ROW_INDEX).toPandas().set_index("meta_row_id")["row_key"]
+    labels = dataset.y.set_axis(dataset.meta["meta_row_id"].map(index), axis="index")
+    gone, missing = labels.loc["J3#3"], labels.loc["J6#2"]
+    assert (gone["label_status"], bool(gone["label_is_goa"])) == ("observed", True)
+    assert (missing["label_status"], bool(missing["label_is_censored"])) == ("missing_milestone", False)
+    assert (missing["label_lower_bound_minutes"], missing["label_upper_bound_minutes"]) == (0, 49)
+    assert (dataset.X[OFFERS].dtype, dataset.X[OFFERS].isna().sum()) == (pd.Int64Dtype(), 5)
+    assert set(dataset.meta["meta_split"]) == {"embargo"}, "of three days test is the last two"
+    assert dataset.card == training_datasets.load(built.folder).card
+    assert "n = 8 decisions" in dataset.card
+
+
 def test_a_built_day_changes_only_as_a_new_release(platform: Platform, built: BuildResult) -> None:
     """Last: it changes the features the other tests read."""
     tick = datetime(2026, 3, 10, 17, tzinfo=UTC)
@@ -294,3 +311,6 @@ def test_a_built_day_changes_only_as_a_new_release(platform: Platform, built: Bu
     assert json.loads((manifests / "2026-03-10.json").read_text())["release_number"] == 2
     kept = (manifests / "2026-03-10.1.json").read_bytes()
     assert kept == before["_manifests/2026-03-10.json"]
+    releases = [side(f"eta_v1@{number}", platform.settings.datasets_dir) for number in (1, 2)]
+    (moved,) = differences(*releases).days_moved
+    assert [each.column for each in moved.columns] == [OFFERS]
