@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from training_datasets.arrival_labels import LONGEST_ARRIVAL
@@ -75,14 +75,19 @@ def points_of(known: Known, day: Interval) -> DataFrame:
     close. `decision_seq` numbers the others. The driver is the one named by then (trap T3).
     """
     accepted = accepted_on(known, day)
-    stages = [
-        accepted.withColumn("stage", F.lit("accepted")),
-        _set_out(accepted),
-        accepted.drop("decision_at").join(_known_open(accepted, known), "assignment_id"),
-    ]
-    points = stages[0]
-    for each in stages[1:]:
-        points = points.unionByName(each)
+    stages = F.concat(
+        F.array(_point("accepted", F.col("accepted_at"))),
+        F.array(_point("en_route", _set_out())),
+        F.transform(F.coalesce("open_at", F.array().cast("array<timestamp>")), lambda at: _point("open", at)),
+    )
+    points = (
+        accepted.drop("decision_at")
+        .join(_known_open(accepted, known), "assignment_id", "left")
+        .withColumn("point", F.explode(stages))
+        .select("*", "point.stage", "point.decision_at")
+        .where("decision_at IS NOT NULL")
+        .drop("point", "open_at")
+    )
     is_over = F.coalesce(F.col("decision_at") >= F.col("ended_at"), F.lit(False))
     by_instant = Window.partitionBy("assignment_id", "decision_at").orderBy("stage")
     in_order = Window.partitionBy("assignment_id", "is_stale").orderBy("decision_at")
@@ -100,18 +105,19 @@ def points_of(known: Known, day: Interval) -> DataFrame:
     )
 
 
-def _set_out(accepted: DataFrame) -> DataFrame:
-    """The assignments at en route, where that lies between acceptance and end."""
-    is_before_end = F.coalesce(F.col("en_route_at") < F.col("ended_at"), F.lit(True))
-    return (
-        accepted.where((F.col("en_route_at") > F.col("accepted_at")) & is_before_end)
-        .withColumn("decision_at", F.col("en_route_at"))
-        .withColumn("stage", F.lit("en_route"))
-    )
+def _point(stage: str, at: Column) -> Column:
+    return F.struct(F.lit(stage).alias("stage"), at.alias("decision_at"))
+
+
+def _set_out() -> Column:
+    """When the driver was en route, where that lies between acceptance and end; null elsewhere."""
+    at = F.col("en_route_at")
+    is_before_end = F.coalesce(at < F.col("ended_at"), F.lit(True))
+    return F.when((at > F.col("accepted_at")) & is_before_end, at)
 
 
 def _known_open(accepted: DataFrame, known: Known) -> DataFrame:
-    """Of each assignment the first twelve ticks at which it was known open: decision_at and stage."""
+    """By assignment `open_at`: five minutes after each of the first twelve ticks at which it was open."""
     tick, after = TICK // timedelta(microseconds=1), AFTER_TICK // timedelta(microseconds=1)
     longest = LONGEST_ARRIVAL // timedelta(microseconds=1)
     micros = F.unix_micros("accepted_at")
@@ -120,7 +126,8 @@ def _known_open(accepted: DataFrame, known: Known) -> DataFrame:
     state = F.max(F.struct("known_at", "end_reason", "is_retracted")).alias("state")
     earliest = Window.partitionBy("assignment_id").orderBy("asked_at_tick")
     return (
-        accepted.select("assignment_id", F.timestamp_micros(F.explode(ticks)).alias("asked_at_tick"))
+        accepted.select("assignment_id", F.explode(ticks).alias("tick"))
+        .select("assignment_id", F.timestamp_micros("tick").alias("asked_at_tick"))
         .join(known.rows("assignments"), "assignment_id")
         .where("known_at <= asked_at_tick")
         .groupBy("assignment_id", "asked_at_tick")
@@ -128,11 +135,8 @@ def _known_open(accepted: DataFrame, known: Known) -> DataFrame:
         .where("state.end_reason = 'open' AND NOT coalesce(state.is_retracted, false)")
         .withColumn("place", F.row_number().over(earliest))
         .where(F.col("place") <= TICKS_AT_MOST)
-        .select(
-            "assignment_id",
-            (F.col("asked_at_tick") + F.lit(AFTER_TICK)).alias("decision_at"),
-            F.lit("open").alias("stage"),
-        )
+        .groupBy("assignment_id")
+        .agg(F.array_sort(F.collect_set(F.col("asked_at_tick") + F.lit(AFTER_TICK))).alias("open_at"))
     )
 
 
@@ -145,6 +149,7 @@ def _with_driver(points: DataFrame, known: Known) -> DataFrame:
     named = (
         known.rows("dispatch_events")
         .where("driver_id IS NOT NULL")
+        .drop("assignment_id")  # as stated; milestones tell what it is
         .join(follows, ["event_id", "event_timestamp"])
         .select(
             "assignment_id",

@@ -131,4 +131,5 @@ def pool(rounds: DataFrame, provider_area_1d: DataFrame, provider_fleet_15m: Dat
         .join(around.withColumnRenamed("zone_id", "market_id"), "market_id")
         .join(drivers, "ring_zone_id")
     )
-    return rounds.join(areas, "area_id").select(*_PAIR).union(near.select(*_PAIR)).distinct()
+    by_area = rounds.select("round_key", "area_id").join(areas, "area_id")
+    return by_area.select(*_PAIR).union(near.select(*_PAIR)).distinct()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property, partial, reduce
 from typing import Any
@@ -133,7 +133,7 @@ class Computing:
             mine = frame[frame["meta_decision_date_et"] == day]
             checks = self._checks(day, steps, mine, rows[rows["meta_decision_date_et"] == day])
             table = arrow_table(validated(mine[list(spec.table.column_names)], spec.table), spec.table)
-            index = mine.rename(columns={GROUP_KEY: "job_id"}).assign(dataset=spec.name)
+            index = mine.assign(dataset=spec.name, job_id=mine[GROUP_KEY])
             computed[day] = ComputedDay(
                 DayManifest(
                     day,

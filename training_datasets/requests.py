@@ -41,7 +41,7 @@ def with_request(decided: DataFrame, known: Known, location_of: LocationOf) -> D
     at = F.col("decision_at")
     placed = decided.join(_places(decided, known, location_of), "row_key", "left")
     so_far = _offers_so_far(decided, known)
-    requested = known.state("jobs", "job_id").select("job_id", "requested_at")
+    requested = known.state("jobs", "job_id").select("job_id", F.col("requested_at").alias("asked_for_at"))
     leg = distance_metres(*(F.col(name) for name in _PLACES)) / 1000
     return (
         placed.join(so_far, "row_key", "left")
@@ -57,7 +57,7 @@ def with_request(decided: DataFrame, known: Known, location_of: LocationOf) -> D
                 "job_needs_tow": F.col("service_type") == "tow",
                 "job_is_highway": F.lit(None).cast("boolean"),
                 "job_tow_leg_km": leg,
-                "job_requested_at": F.when(F.col("requested_at") <= at, F.col("requested_at")),
+                "job_requested_at": F.when(F.col("asked_for_at") <= at, F.col("asked_for_at")),
                 "job_decision_at": at,
                 "job_offers_so_far_count": F.coalesce("offers", F.lit(0)).cast("bigint"),
                 "job_declines_so_far_count": F.coalesce("declines", F.lit(0)).cast("bigint"),
@@ -66,7 +66,7 @@ def with_request(decided: DataFrame, known: Known, location_of: LocationOf) -> D
                 ),
             }
         )
-        .drop(*_PLACES, "requested_at", "offers", "declines", "declined_at")
+        .drop(*_PLACES, "asked_for_at", "offers", "declines", "declined_at")
     )
 
 

@@ -63,7 +63,8 @@ def _weight(spec: DatasetSpec) -> Column:
     if spec.is_weighted_by is None:
         return F.lit(1.0)
     together = Window.partitionBy(spec.is_weighted_by)
-    return F.lit(1.0) / F.count(F.when(F.col(LEFT_OUT).isNull(), 1)).over(together)
+    rows = F.count(F.when(F.col(LEFT_OUT).isNull(), 1)).over(together)
+    return F.when(F.col(LEFT_OUT).isNull(), F.lit(1.0) / F.nullif(rows, F.lit(0)))
 
 
 def _as_text(name: str) -> Column:

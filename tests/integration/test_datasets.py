@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -25,6 +25,7 @@ from roadside.runner import Runner
 from simulation.afternoon import AFTERNOON, write_afternoon
 from simulation.city import SimulationConfig, simulate
 from support import oracle
+from support.afternoon import zone_ids
 from support.oracle import Silver, records_from_landing
 from support.oracle_dataset import ROLES, Dataset, joined
 from support.tokens import driver_tokens
@@ -111,13 +112,15 @@ def oracle_of(name: str, silver: Silver) -> Dataset:
     """The day's rows by the oracle, without features."""
     if name == "eta_v1":
         return oracle.eta_v1(silver, AFTERNOON)
-    made: Dataset = getattr(oracle, name)(silver, AFTERNOON, timezone_of=pacific)
+    made: Dataset = getattr(oracle, name)(silver, AFTERNOON, timezone_of=mountain)
     return made
 
 
-def pacific(zone_id: str | None) -> str | None:
-    """The city and the afternoon lie by the bay."""
-    return "America/Los_Angeles" if zone_id else None
+def mountain(zone_id: str | None) -> str | None:
+    """The city lies in Colorado, the afternoon in Idaho."""
+    if zone_id in zone_ids().values():
+        return "America/Boise"
+    return "America/Denver" if zone_id else None
 
 
 def key_of(name: str, row: dict[str, Any]) -> str:
@@ -144,6 +147,12 @@ def plain(value: Any) -> Any:
     return value
 
 
+def differences(row: Any, expected: dict[str, Any], columns: Iterable[str]) -> dict[str, tuple[Any, Any]]:
+    """Built and expected, of the columns that are not the same."""
+    both = {column: (plain(row[column]), plain(expected[column])) for column in columns}
+    return {column: pair for column, pair in both.items() if pair[0] != pair[1]}
+
+
 @each_dataset
 def test_rows_and_labels_are_the_oracle_s(
     city: City, silver: Silver, built: dict[str, BuildResult], name: str
@@ -157,9 +166,7 @@ def test_rows_and_labels_are_the_oracle_s(
         row = rows.loc[key_of(name, expected)]
         both = [column for column in expected if column in rows.columns]
         compared |= set(both)
-        assert {column: plain(row[column]) for column in both} == {
-            column: plain(expected[column]) for column in both
-        }, key_of(name, expected)
+        assert differences(row, expected, both) == {}, key_of(name, expected)
     of_no_oracle = {"meta_row_id", "meta_group", "meta_round", "dataset", "job_id"}
     assert {column for column in rows.columns if "__" not in column} - compared <= of_no_oracle
 
@@ -177,8 +184,6 @@ def test_features_are_the_oracle_s_at_the_decision(
     for expected in oracle_of(name, silver).rows[::FEATURES_OF_EVERY]:
         row = rows.loc[key_of(name, expected)]
         features = joined(silver, expected, stored)
-        assert {column: plain(row[column]) for column in features} == {
-            column: plain(value) for column, value in features.items()
-        }, key_of(name, expected)
+        assert differences(row, features, features) == {}, key_of(name, expected)
         known += sum(value is not None for value in features.values())
     assert known > len(stored)

@@ -27,6 +27,7 @@ from support.oracle_windows import (
     within,
 )
 
+INACCURATE_ABOVE_METRES = 200
 EVIDENCE_METRES = 300
 EVIDENCE_TIME = timedelta(minutes=10)
 
@@ -78,18 +79,23 @@ def ended(assignment: Assignment, window: Window) -> str:
 def ping_near_arrival(
     silver: Silver, state: Lifecycle, assignment: Assignment, by: datetime, corrected: bool = False
 ) -> bool:
-    """Whether a ping of the provider known by then is within 300 m of the job, 10 minutes of the arrival."""
+    """Whether a good ping known by then is within 300 m of the job, 10 minutes of the arrival.
+
+    Good is a plausible one, no more than 200 m inaccurate, of the driver that the assignment names, if any.
+    """
     if assignment.arrived_at is None:
         return False
     place = state.jobs[assignment.job_id].place(assignment.arrived_at)
     if place is None:
         return False
     earliest, latest = assignment.arrived_at - EVIDENCE_TIME, assignment.arrived_at + EVIDENCE_TIME
-    pings = silver.pings_of_provider.get(assignment.provider_id or "", [])
-    for ping in known(within(pings, Window(earliest, latest + timedelta.resolution)), by, corrected):
-        if metres_between(place, (ping.data["latitude"], ping.data["longitude"])) <= EVIDENCE_METRES:
-            return True
-    return False
+    fixes = silver.fixes_of_provider.get(assignment.provider_id or "", [])
+    around = within(fixes, Window(earliest, latest + timedelta.resolution))
+    return any(
+        metres_between(place, fix.place) <= EVIDENCE_METRES
+        for fix in known(around, by, corrected)
+        if (fix.accuracy_m or 0) <= INACCURATE_ABOVE_METRES and assignment.driver_id in (None, fix.driver_id)
+    )
 
 
 def claims_features(

@@ -47,12 +47,6 @@ class Silver:
         )
 
     @cached_property
-    def pings_of_provider(self) -> dict[str, list[Landed]]:
-        """Every ping that is not late, plausible or not, in the total order of records."""
-        pings = sorted(counted(self.landed, "gps_pings"), key=lambda each: each.order)
-        return grouped(pings, lambda each: each.data["provider_id"])
-
-    @cached_property
     def fixes(self) -> list[Fix]:
         """The plausible fixes, in the total order of records."""
         return plausible_fixes(self.landed)

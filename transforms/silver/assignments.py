@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from transforms.silver.histories import ARRIVALS, SECOND, Event, History, Row
+from transforms.silver.offers import channel_of
 from transforms.zones import area_of
 
 BACKDATED = 15 * 60 * SECOND
@@ -71,7 +72,7 @@ def _assignment(history: History, accepted: Event, events: list[Event]) -> Row:
         "is_gone_on_arrival": firsts["gone_on_arrival_at"] is not None,
         "ended_at": end.event_timestamp if end else None,
         "end_reason": (end_reason(end) if end else None) or "open",
-        "dispatch_channel": (offered.dispatch_channel if offered else None) or accepted.dispatch_channel,
+        "dispatch_channel": channel_of(history, offered) if offered else None,
         "is_immediate": history.is_immediate(accepted),
         "job_kind": history.stated("job_kind", accepted),
         "service_type": history.stated("service_type", accepted),

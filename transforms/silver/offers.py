@@ -33,7 +33,6 @@ def offers(history: History) -> Iterator[Row]:
 
 def _offer(history: History, offered: Event) -> Row:
     answer, rejected = _answer(history, offered)
-    channel = offered.dispatch_channel
     outcome = OUTCOMES[answer.event_type] if answer else "open"
     if outcome == "accepted" and rejected:
         outcome = "eta_rejected"
@@ -42,18 +41,13 @@ def _offer(history: History, offered: Event) -> Row:
     if answer and (said_yes or outcome == "declined"):
         seconds = (answer.event_timestamp - offered.event_timestamp) // SECOND
     zone_id = history.stated("zone_id", offered)
-    is_prompt = (
-        answer is not None
-        and answer.event_type in ANSWERS
-        and answer.event_timestamp <= offered.event_timestamp + ANSWER_DUE
-    )
     return {
         "job_id": history.job_id,
         "provider_id": offered.provider_id,
         "offered_at": offered.event_timestamp,
         "offer_expires_at": offered.offer_expires_at,
-        "dispatch_channel": channel or ("digital" if is_prompt else "phone"),
-        "is_channel_derived": channel is None,
+        "dispatch_channel": channel_of(history, offered),
+        "is_channel_derived": offered.dispatch_channel is None,
         "is_offer_id_derived": offered.offer_id is None,
         "offer_outcome": outcome,
         "responded_at": answer.event_timestamp if answer else None,
@@ -71,6 +65,17 @@ def _offer(history: History, offered: Event) -> Row:
         "selection_score": offered.selection_score,
         "selection_propensity": offered.selection_propensity,
     }
+
+
+def channel_of(history: History, offered: Event) -> str:
+    """As stated; else phone where nobody answered within 15 minutes, else digital."""
+    answer, _ = _answer(history, offered)
+    is_prompt = (
+        answer is not None
+        and answer.event_type in ANSWERS
+        and answer.event_timestamp <= offered.event_timestamp + ANSWER_DUE
+    )
+    return offered.dispatch_channel or ("digital" if is_prompt else "phone")
 
 
 def _answer(history: History, offered: Event) -> tuple[Event | None, bool]:
