@@ -77,7 +77,7 @@ class City:
 def city(spark: SparkSession, spark_settings: Settings) -> Iterator[City]:
     simulate(
         SimulationConfig(
-            start=date(2026, 3, 8), days=5, providers=8, jobs_per_day=40, ping_seconds=600, pings_days=4
+            start=date(2026, 3, 5), days=8, providers=8, jobs_per_day=40, ping_seconds=600, pings_days=4
         ),
         spark_settings.home,
     )
