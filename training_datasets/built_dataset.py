@@ -45,9 +45,10 @@ class BuiltDataset:
     @property
     def release(self) -> str:
         """First and last day, and the newest release among them where it is not the first."""
+        first, last = str(self.days[0].day), str(self.days[-1].day)
         newest = max(each.release_number for each in self.days)
         again = f", release {newest}" if newest > 1 else ""
-        return f"{self.days[0].day}..{self.days[-1].day}{again}"
+        return (first if first == last else f"{first}..{last}") + again
 
     def path(self, day: date) -> Path:
         """The day's file."""

@@ -136,3 +136,19 @@ def test_settings_alone_point_a_process_at_the_server(
     assert done.returncode == 0, done.stderr
     assert "created" in done.stdout
     assert len(snowflake.sql("SELECT * FROM LAKE.ML.ETA_V1")) == 5
+
+
+def test_it_can_be_tried_without_an_account(home: Path) -> None:
+    """fakesnow and moto as they are, and nothing but settings."""
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "roadside.cli", "publish", "eta_v1", "--json"]
+    done = subprocess.run(
+        [sys.executable, str(root / "scripts" / "loopback.py"), *command],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = [(each["to"], each["status"], each["rows"]) for each in json.loads(done.stdout)]
+    assert told == [("s3", "created", 5), ("snowflake", "created", 5)]
