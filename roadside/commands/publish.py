@@ -91,11 +91,10 @@ def _print(done: list[Published], as_json: bool) -> None:
         print_json([_as_content(each) for each in done])
         return
     print_table(
-        ("what", "where", "is", "rows", "files", "MiB", "release"),
+        ("where", "is", "rows", "files", "MiB", "release"),
         [
             (
-                each.name,
-                each.where or each.to,
+                each.where or f"{each.name} to {each.to}",
                 each.status,
                 each.rows,
                 each.files,
