@@ -6,7 +6,7 @@ where a Spark session would take ten.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -45,6 +45,14 @@ class TableState:
     snapshot_id: int | None = None
     newest_known: datetime | date | None = None
     newest_event: datetime | None = None
+
+
+@dataclass(frozen=True)
+class SnapshotRows:
+    """The rows of one state of a table; `read` gives them file by file, each time anew."""
+
+    snapshot_id: int
+    read: Callable[[], Iterator[pa.Table]]
 
 
 class CatalogReader:
@@ -93,6 +101,25 @@ class CatalogReader:
         for name, value in (keys or {}).items():
             wanted = And(wanted, EqualTo(name, value))  # type: ignore[call-arg, arg-type]
         return found.scan(row_filter=wanted, selected_fields=tuple(columns)).to_arrow()
+
+    def snapshot(self, table: Table) -> SnapshotRows:
+        """All published rows as they stand now, to be read bit by bit; later commits do not show.
+
+        Raises:
+            InputMissing: the table was never created, or nothing was published.
+        """
+        found = self._load(table)
+        current = found.current_snapshot() if found is not None else None
+        if found is None or current is None:
+            raise InputMissing(f"Nothing was published in {table.name} yet.", "Run `roadside run` first.")
+        scan = found.scan(snapshot_id=current.snapshot_id, selected_fields=table.column_names)
+
+        def read() -> Iterator[pa.Table]:
+            with scan.to_arrow_batch_reader() as batches:
+                for batch in batches:
+                    yield pa.Table.from_batches([batch])
+
+        return SnapshotRows(current.snapshot_id, read)
 
     def _load(self, table: Table) -> IcebergTable | None:
         if self._settings.catalog == "sqlite" and not self._settings.catalog_path.exists():

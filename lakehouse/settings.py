@@ -116,9 +116,11 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "ROADSIDE_SNOWFLAKE_DATABASE",
         "name",
-        "Database whose schema features holds the features tables, as the lake names them.",
+        "Database that is published to and read from, as Snowflake spells it: datasets in its schema ML, "
+        "features tables in its schema features under the names of the lake, in small letters.",
         required_when="ROADSIDE_FEAST_STORES=snowflake",
     ),
+    Variable("ROADSIDE_PUBLISH_URI", "s3:// URI", "Where `roadside publish` puts Parquet files.", "nowhere"),
     Variable(
         "ROADSIDE_PLATFORM_KEY_FILE",
         "file",
@@ -181,6 +183,7 @@ class Settings:
     feast_stores: Literal["lake", "snowflake", "stock"]
     snowflake_connection: str | None
     snowflake_database: str | None
+    publish_uri: str | None
     platform_key_file: Path
     jars_dir: Path
     spark_cores: int
@@ -332,6 +335,7 @@ class _Reader:
             feast_stores=cast(Literal["lake", "snowflake", "stock"], feast_stores),
             snowflake_connection=self.given.get("ROADSIDE_SNOWFLAKE_CONNECTION"),
             snowflake_database=self.given.get("ROADSIDE_SNOWFLAKE_DATABASE"),
+            publish_uri=self.bucket("ROADSIDE_PUBLISH_URI"),
             platform_key_file=self.path("ROADSIDE_PLATFORM_KEY_FILE", home / "platform.key"),
             jars_dir=self.path("ROADSIDE_JARS_DIR", PROJECT / ".tools" / "jars"),
             spark_cores=self.count("ROADSIDE_SPARK_CORES", 2),
@@ -380,6 +384,12 @@ class _Reader:
             self.complain(name, "file:///absolute/folder or s3://bucket/prefix")
             return default
         return value
+
+    def bucket(self, name: str) -> str | None:
+        value = self.given.get(name, "").rstrip("/")
+        if value and not re.fullmatch(r"s3://[^/?#]+(/[^?#]+)?", value):
+            self.complain(name, "s3://bucket/prefix")
+        return value or None
 
     def database(self, name: str, default: Path) -> str:
         value = self.given.get(name)

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from roadside.commands import datasets, demo, features, landing, online, road, skew, standing, upkeep
+from roadside.commands import datasets, demo, features, landing, online, publish, road, skew, standing, upkeep
 from roadside.failures import INTERRUPTED, tell, tell_interrupted, tell_unexpected
 from validation.errors import RoadsideError
 
@@ -165,6 +165,15 @@ _DATASET.command(
     ),
 )(datasets.diff)
 app.add_typer(_DATASET, name="dataset", rich_help_panel=_USE)
+app.command(
+    "publish",
+    rich_help_panel=_USE,
+    epilog=_examples(
+        "roadside publish eta_v1 --dry-run",
+        "roadside publish eta_v1 features.provider_activity_15m --to snowflake",
+        "roadside publish --all --to s3 --json",
+    ),
+)(publish.publish)
 _ONLINE.command(
     "get",
     epilog=_examples(

@@ -21,24 +21,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from validation.contract import Table, Type
-
-_ARROW_TYPES = {
-    Type.STRING: pa.string(),
-    Type.LONG: pa.int64(),
-    Type.INT: pa.int32(),
-    Type.DOUBLE: pa.float64(),
-    Type.BOOLEAN: pa.bool_(),
-    Type.TIMESTAMP: pa.timestamp("us", "UTC"),
-    Type.DATE: pa.date32(),
-    Type.BINARY: pa.binary(),
-    Type.STRINGS: pa.list_(pa.string()),
-}
-
-
-def arrow_schema(table: Table) -> pa.Schema:
-    """The contract's columns as Arrow has them."""
-    return pa.schema([(column.name, _ARROW_TYPES[column.type]) for column in table.columns])
+from validation.arrow_schema import arrow_schema
+from validation.contract import Table
 
 
 def arrow_table(frame: pd.DataFrame, table: Table) -> pa.Table:

@@ -21,6 +21,7 @@ PLANTED = {
     "transforms reach nothing outside": ("transforms", "import sqlalchemy"),
     "ingestion ends at bronze": ("ingestion", "import transforms"),
     "simulation lands objects": ("simulation", "from lakehouse import settings"),
+    "Only warehouse.connection talks": ("roadside", "import snowflake.connector"),
 }
 
 

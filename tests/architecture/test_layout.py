@@ -19,6 +19,7 @@ PACKAGES = [
     "training_datasets",
     "transforms",
     "validation",
+    "warehouse",
 ]
 LINES = 500
 

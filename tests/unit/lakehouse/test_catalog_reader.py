@@ -96,3 +96,20 @@ def test_rows_come_by_key_whatever_the_value_holds(settings: Settings) -> None:
     found = CatalogReader(settings).rows(TICKS, ["event_id"], before_midnight, {"event_id": "O'Hara"})
     assert found.to_pylist() == [{"event_id": "O'Hara"}]
     assert CatalogReader(settings).rows(TICKS, ["event_id"], keys={"event_id": "c"}).num_rows == 0
+
+
+def test_a_snapshot_s_rows_stay_what_they_are_and_can_be_read_again(settings: Settings) -> None:
+    append(settings, row("a", NOON, NOON), row("b", NOON, NOON))
+    rows = CatalogReader(settings).snapshot(TICKS)
+    append(settings, row("c", NOON, NOON))
+    for _ in range(2):
+        assert sorted(pa.concat_tables(rows.read())["event_id"].to_pylist()) == ["a", "b"]
+    assert CatalogReader(settings).snapshot(TICKS).snapshot_id != rows.snapshot_id
+
+
+def test_a_table_without_a_snapshot_has_no_rows_to_hand_on(settings: Settings) -> None:
+    with pytest.raises(InputMissing, match=r"Nothing was published in silver\.ticks yet"):
+        CatalogReader(settings).snapshot(TICKS)
+    append(settings)
+    with pytest.raises(InputMissing, match="Nothing was published"):
+        CatalogReader(settings).snapshot(TICKS)

@@ -50,6 +50,7 @@ def test_every_problem_is_named_in_one_error() -> None:
                 "ROADSIDE_SPARK_CORES": "0",
                 "ROADSIDE_SPARK_MEMORY": "lots",
                 "ROADSIDE_S3_ENDPOINT": "localhost:5000",
+                "ROADSIDE_PUBLISH_URI": "file:///published",
             }
         )
     named = [line.split()[1] for line in str(refused.value).splitlines() if line.startswith("- ")]
@@ -57,6 +58,7 @@ def test_every_problem_is_named_in_one_error() -> None:
         "ROADSIDE_LANDING_URI",
         "ROADSIDE_OPS_URL",
         "ROADSIDE_PROFILE",
+        "ROADSIDE_PUBLISH_URI",
         "ROADSIDE_REDIS",
         "ROADSIDE_S3_ENDPOINT",
         "ROADSIDE_SPARK_CORES",

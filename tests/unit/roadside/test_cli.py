@@ -56,7 +56,8 @@ def test_every_command_says_what_it_does_with_an_example(words: tuple[str, ...])
 
 
 @pytest.mark.parametrize(
-    "name", ["simulate", "replay", "ingest", "build", "run", "tick", "materialize", "compact", "demo"]
+    "name",
+    ["simulate", "replay", "ingest", "build", "run", "tick", "materialize", "compact", "demo", "publish"],
 )
 def test_what_writes_has_a_dry_run(name: str) -> None:
     assert "--dry-run" in {option for each in COMMANDS[(name,)].params for option in each.opts}
@@ -98,6 +99,15 @@ ERRORS = {
     "skew eta_v1 --day 10.3.2026": (2, "--day '10.3.2026' is not a day."),
     "skew eta_v1 --day 2026-03-10": (2, "Nothing was made in"),
     "skew eta_v1": (2, "Missing option '--day'"),
+    "publish": (2, "Nothing was named to be published."),
+    "publish eta_v1 --all": (2, "Name what to publish, or say --all, not both."),
+    "publish eta_v1": (2, "Set ROADSIDE_PUBLISH_URI for S3;"),
+    "publish eta_v1 --to s4": (2, "Did you mean s3?"),
+    "publish eta_v1 --to snowflake": (2, "eta_v1 was never built in"),
+    "publish features.zone_demand --to s3": (2, "Did you mean features.zone_demand_15m"),
+    "publish silver.offers --to s3": (2, "silver.offers is not published"),
+    "publish features.driver_state_15m --to s3": (5, "is restricted and never leaves the platform"),
+    "publish --all --to s3": (1, "Nothing that is published was made yet."),
     "rum": (2, "No such command 'rum'"),
     "run --start 2026-03-01": (2, "Missing option '--end'"),
 }

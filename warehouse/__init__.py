@@ -1,0 +1,1 @@
+"""Publication to where others read: Snowflake and S3."""
