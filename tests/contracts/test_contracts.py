@@ -15,6 +15,7 @@ from validation.contract import Between, Column, OneOf, Sensitivity, Table, Type
 from validation.contracts import FEATURES, TABLES, TRAINING, table_named
 from validation.contracts.features.feature_table import feature_columns
 from validation.errors import Defect
+from validation.on_demand import ON_DEMAND
 from validation.pandera_schema import pandera_schema
 from validation.source import Field, Source, Treatment
 from validation.sources import SOURCES
@@ -89,7 +90,7 @@ def test_a_column_s_name_says_its_kind_and_unit(column: Column) -> None:
     elif column.type is Type.DATE:
         assert name.endswith(("_date", "_date_et"))
     elif column.type is Type.BOOLEAN:
-        assert re.match(r"((label|meta)_)?(is|has)_", name)
+        assert re.match(r"((label|meta|job)_)?(is|has|was|needs)_", name)
     elif column.unit:
         assert re.search(rf"(^|_){UNIT_IN_NAME[column.unit]}(_|$)", name)
     if name.endswith("_count"):
@@ -100,8 +101,9 @@ def test_a_column_s_name_says_its_kind_and_unit(column: Column) -> None:
 
 @each_table
 def test_a_column_is_the_dictionary_s_own(table: Table) -> None:
+    on_demand = [output for view in ON_DEMAND for output in view.outputs]
     for column in table.columns:
-        assert replace(column, name=column.name.rpartition("__")[2]) in DICTIONARY
+        assert replace(column, name=column.name.rpartition("__")[2]) in (*DICTIONARY, *on_demand)
 
 
 @each_feature_table

@@ -43,6 +43,7 @@ def test_each_page_names_the_module_of_its_contract(table: Table) -> None:
         or f'"{table.name}"' in module.read_text()
         or "feature_table(" in module.read_text()
         or "tile_table(" in module.read_text()
+        or "dataset_table(" in module.read_text()
     )
 
 

@@ -41,7 +41,7 @@ def test_a_day_closes_at_three_in_the_morning_two_days_later(day: date, close: d
 
 def test_every_dataset_is_found_by_its_name_and_an_unknown_one_is_told() -> None:
     assert [spec_named(spec.name) for spec in SPECS] == list(SPECS)
-    with pytest.raises(UnknownName, match=r"no dataset named 'eta_v3'\.\nDid you mean eta_v1"):
+    with pytest.raises(UnknownName, match=r"no dataset named 'eta_v3'\.\nDid you mean eta_v2 or eta_v1\?"):
         spec_named("eta_v3")
 
 
