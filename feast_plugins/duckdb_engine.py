@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -139,17 +140,10 @@ class _Session:
         batches = self._connection.sql(self._history(read, rows)).to_arrow_reader(_BATCH)
         found = questions.answered(
             _as_published(batches, rows.published) if rows.published else batches,
-            lambda some: self._ranked(some, read.answers),
+            partial(ranked, values=read.answers),
             _microseconds_of(read.ttl) if read.ttl else None,
         )
         return in_microseconds(found.select(read.answers))
-
-    def _ranked(self, rows: pa.Table, values: Sequence[str]) -> np.ndarray:
-        beside = self._connection.cursor()  # for the rows of the view are still being read
-        try:
-            return ranked(beside, rows, values)
-        finally:
-            beside.close()
 
     def newest(self, rows: Rows, keys: Sequence[str], features: Sequence[str]) -> pa.Table:
         columns = list(dict.fromkeys((*keys, *features, *rows.clocks)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
 
+from feast_plugins.ranking import ranked
 from feast_plugins.search import KEY, Questions
 
 AT, BUCKET = "roadside_at", "roadside_bucket"
@@ -52,8 +54,8 @@ class Join:
             questions = Questions(asked, spine[AT].to_numpy())
             history = rows.drop_columns([BUCKET, *(f"{_HELD}{n}" for n in range(keys))])
             history = history.append_column(KEY, pa.array(held)).combine_chunks()
-            batches = history.to_reader()
-            found = questions.answered(batches, _ranked([name for name, _ in values]), ttl)
+            of_values = partial(ranked, values=[name for name, _ in values])
+            found = questions.answered(history.to_reader(), of_values, ttl)
             answer = spine.drop_columns([AT, BUCKET, *(f"{_ASKED}{n}" for n in range(keys))])
             for name, told in values:
                 answer = answer.append_column(told, found[name])
@@ -123,18 +125,3 @@ def _in_utc(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_map(kind):
         return pa.map_(_in_utc(kind.key_type), _in_utc(kind.item_type))
     return kind
-
-
-def _ranked(values: Sequence[str]) -> Callable[[pa.Table], np.ndarray]:
-    """Ranks by DuckDB, which is opened where something ties."""
-
-    def of_rows(rows: pa.Table) -> np.ndarray:
-        import duckdb
-
-        from feast_plugins.ranking import ranked
-
-        with duckdb.connect(config={"threads": "1"}) as connection:
-            connection.execute("SET TimeZone = 'UTC'").fetchall()
-            return ranked(connection, rows, values)
-
-    return of_rows
