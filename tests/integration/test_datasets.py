@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from feast import FeatureStore
 from pyspark.sql import SparkSession
@@ -20,6 +22,7 @@ from lakehouse.settings import Settings
 from lakehouse.spark import CATALOG
 from lakehouse.vault import handle_of
 from roadside.graph import STEPS
+from roadside.leaks import Leak, leaks
 from roadside.locations import location_opener
 from roadside.runner import Runner
 from simulation.afternoon import AFTERNOON, write_afternoon
@@ -30,10 +33,16 @@ from support.oracle import Silver, records_from_landing
 from support.oracle_dataset import ROLES, Dataset, joined
 from support.tokens import driver_tokens
 from training_datasets.build import BuildResult, build
+from training_datasets.choice_sets import Recall, checked_recall
+from training_datasets.computing import Computing
+from training_datasets.files import day_file
+from training_datasets.manifests import day_manifest
+from training_datasets.rebuilding import rebuilt
 from training_datasets.spec import DatasetSpec
 from training_datasets.specs import SPECS, spec_named
 from validation.clocks import Interval
 from validation.contracts.training.row_index import ROW_INDEX
+from validation.errors import CheckFailed
 
 # The warnings are Feast's and pyspark's own.
 pytestmark = [pytest.mark.slow(minutes=4), pytest.mark.timeout(1500), pytest.mark.filterwarnings("ignore")]
@@ -63,6 +72,15 @@ class City:
             location_of=location_opener(handle_of(self.settings)),
             now=lambda: NOW,
             **options,
+        )
+
+    def computing(self, name: str) -> Computing:
+        return Computing(
+            self.settings,
+            self.runner.lakehouse,
+            self.store,
+            spec_named(name),
+            location_opener(handle_of(self.settings)),
         )
 
     def rows(self, spec: DatasetSpec, day: date = AFTERNOON) -> pd.DataFrame:
@@ -187,3 +205,109 @@ def test_features_are_the_oracle_s_at_the_decision(
         assert differences(row, features, features) == {}, key_of(name, expected)
         known += sum(value is not None for value in features.values())
     assert known > len(stored)
+
+
+@each_dataset
+def test_a_status_says_whether_a_row_is_censored(
+    city: City, built: dict[str, BuildResult], name: str
+) -> None:
+    rows = city.rows(spec_named(name))
+    assert (rows["label_is_censored"] == (rows["label_status"] == "censored")).all()
+
+
+def test_what_was_asked_and_is_no_candidate_is_counted_before_it_is_added(
+    city: City, silver: Silver, built: dict[str, BuildResult]
+) -> None:
+    spec = spec_named("matching_ranking_v1")
+    made = oracle.matching_ranking_v1(silver, AFTERNOON)
+    inside, asked = (
+        sum(getattr(each, count) for each in made.recalls) for count in ("inside_count", "offered_count")
+    )
+    manifest = day_manifest(city.settings.datasets_dir / spec.name, AFTERNOON)
+    assert manifest is not None
+    told = manifest.content["checks"]["rule_recall"]
+    assert told.endswith(f": {inside} of {asked} providers asked are candidates by the rule")
+    outside = (city.rows(spec)["meta_candidate_source"] == "offered_outside_rule").sum()
+    assert 0 < outside <= asked - inside
+
+
+def test_a_day_whose_rule_knows_too_few_of_the_asked_fails() -> None:
+    assert checked_recall("x", AFTERNOON, Recall(38, 40)).startswith("warned: 38 of 40")
+    assert checked_recall("x", AFTERNOON, Recall(99, 100)).startswith("passed: 99 of 100")
+    assert checked_recall("x", AFTERNOON, Recall(11, 12)).startswith("warned: 11 of 12"), "a miss by chance"
+    with pytest.raises(CheckFailed, match=r"rule recall 0\.925 on 2026-03-10 is below 0\.95: 37 of 40"):
+        checked_recall("x", AFTERNOON, Recall(37, 40))
+
+
+def test_a_cell_leaks_where_it_could_not_be_read_yet(city: City, built: dict[str, BuildResult]) -> None:
+    """J6's offer at 18:03: the tick of 18:00 was promised for 18:05."""
+    computing = city.computing("matching_acceptance_v1")
+    report = leaks(computing, [AFTERNOON])
+    by_feature = {each.feature: each for each in report.features}
+    assert report.rows == built["matching_acceptance_v1"].rows
+    assert {each.cells for each in report.features} == {report.rows}
+    assert by_feature["provider_activity_15m__offers_60m_count"].ignoring_available_at > 0
+    late = by_feature["provider_fleet_15m__drivers_available_count"].ignoring_landing
+    assert (late or 0) > 0, "D1's status of 18:41 landed 27 minutes late"
+    assert by_feature["request_time__local_hour_of_day"] == Leak(
+        "request_time__local_hour_of_day", report.rows, 0, None
+    )
+
+
+def test_a_rebuild_is_equal_after_compaction_and_expiry(city: City, built: dict[str, BuildResult]) -> None:
+    sql = city.runner.lakehouse.spark.sql
+    for table in ("silver.assignments", "silver.offers", "features.provider_activity_15m"):
+        rewriting = f"table => '{table}', options => map('rewrite-all', 'true')"
+        (rewritten,) = sql(f"CALL {CATALOG}.system.rewrite_data_files({rewriting})").collect()
+        assert rewritten["rewritten_data_files_count"] > 0
+        expiring = f"table => '{table}', older_than => TIMESTAMP '2100-01-01 00:00:00', retain_last => 1"
+        sql(f"CALL {CATALOG}.system.expire_snapshots({expiring})")
+    for name in ("eta_v1", "matching_ranking_v1"):
+        (verdict,) = rebuilt(city.computing(name), [AFTERNOON])
+        assert (verdict.status, verdict.columns, verdict.why) == ("equal", {}, ())
+
+
+def test_a_changed_row_of_an_input_is_told_by_column_day_and_rows(
+    city: City, built: dict[str, BuildResult]
+) -> None:
+    """One assignment of the afternoon arrived two minutes later; it is put back."""
+    lakehouse, table = city.runner.lakehouse, "silver.assignments"
+    of_j7 = "job_id = 'J7' AND arrived_at IS NOT NULL"
+    for later in ("+", "-"):
+        lakehouse.spark.sql(
+            f"UPDATE {CATALOG}.{table} SET arrived_at = arrived_at {later} INTERVAL 2 MINUTES WHERE {of_j7}"
+        )
+        (verdict,) = rebuilt(city.computing("eta_v1"), [AFTERNOON])
+        if later == "-":
+            assert verdict.status == "equal"
+            continue
+        assert (verdict.status, verdict.day) == ("differs", AFTERNOON)
+        labels = {
+            "label_arrival_minutes",
+            "label_observed_minutes",
+            "label_wait_minutes",
+            "label_ata_minutes",
+        }
+        assert {verdict.columns[name] for name in labels} == {1}
+        assert {name for name in verdict.columns if not name.startswith("label_")} == set()
+        (why,) = verdict.why
+        assert why.endswith("rows changed in silver.assignments, silver.arrival_evidence")
+
+
+def test_a_changed_byte_of_a_file_is_told_before_anything_is_computed(
+    city: City, built: dict[str, BuildResult]
+) -> None:
+    spec = spec_named("eta_v1")
+    path = day_file(city.settings.datasets_dir / spec.name, spec.table, AFTERNOON)
+    kept = path.read_bytes()
+    rows = pq.read_table(path, partitioning=None)
+    at = rows.column_names.index("service_type")
+    other = pa.array(["lockout", *rows["service_type"].to_pylist()[1:]])
+    assert other[0].as_py() != rows["service_type"][0].as_py()
+    pq.write_table(rows.set_column(at, "service_type", other), path)
+    (verdict,) = rebuilt(city.computing("eta_v1"), [AFTERNOON])
+    path.write_bytes(kept)
+    assert (verdict.status, verdict.why) == (
+        "file changed",
+        ("the file is not the one that the manifest tells of: service_type",),
+    )
