@@ -17,7 +17,7 @@ setup: ## install everything: uv, the locked Python packages, Java 17, Spark's j
 demo: setup ## build a small city and carry it from landed files to Redis and a training dataset
 	@$(setup_environment) $(bin)/roadside demo $(ARGS)
 
-stock: setup ## the same demo on Feast's own stores, in a home of its own (does not reach its end yet)
+stock: setup ## the same demo on Feast's own stores, in a home of its own
 	@$(setup_environment) ROADSIDE_FEAST_STORES=stock ROADSIDE_HOME="$${ROADSIDE_HOME:-.roadside-stock}" \
 		$(bin)/roadside demo $(ARGS)
 
