@@ -30,8 +30,6 @@ CHOICE = ("candidate_source", "candidates_count")
 """What a candidate has beside its round's columns."""
 LEAST_RECALL, GOOD_RECALL = 0.95, 0.98
 """Fails below the first, warns below the second (DOMAIN 4)."""
-LEAST_ASKED = 40
-"""Of fewer asked on a day a miss or two is chance: below the first it warns."""
 
 _PAIR = ["round_key", "provider_id"]
 _MARKETS_AROUND = 2
@@ -58,7 +56,7 @@ def checked_recall(dataset: str, day: date, recall: Recall) -> str:
         CheckFailed: the rule names too few of those who were asked.
     """
     counts = f"{recall.named} of {recall.asked} providers asked are candidates by the rule"
-    if recall.share < LEAST_RECALL and recall.asked >= LEAST_ASKED:
+    if recall.share < LEAST_RECALL:
         raise CheckFailed(
             f"{dataset}: rule recall {recall.share:.3f} on {day} is below {LEAST_RECALL}: {counts}.",
             "Territory, capability or duty of the others was not known at the decision. Nothing was "
