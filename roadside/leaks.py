@@ -8,7 +8,7 @@ is made, so what differs is what a careless join would have leaked (DOMAIN 2.4, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,13 +16,20 @@ import numpy as np
 import pandas as pd
 
 from roadside.corrected import CORRECTED_VIEWS, as_corrected
+from training_datasets.card_profiles import profile_of
 from training_datasets.computing import Computing, features_at
 from training_datasets.feature_service import ViewUsed
-from training_datasets.spines import DECISION_TIME, LEFT_OUT
+from training_datasets.parts import inputs_among
+from training_datasets.small_model import ERRORS, SmallModel, error, fit, inputs_as_numbers
+from training_datasets.spines import DECISION_TIME, GROUP_KEY, LEFT_OUT
 from validation.clocks import TICK_DELAY, Interval
+from validation.contract import Table
 
 DAILY_DELAY = timedelta(hours=3)
 """From a cut, 03:00 ET, to 06:00 ET: no clock changes between them."""
+TEST_SHARE = 0.3
+LEAST_FOR_A_MODEL = 100
+"""Labelled rows, to train as to test."""
 FILE = "_leaks.json"
 """Beside the dataset's manifest; the card shows it."""
 
@@ -42,13 +49,48 @@ class Leak:
 
 
 @dataclass(frozen=True)
+class ModelError:
+    """What a rule ignored does to a small model's error, on the same test rows.
+
+    Attributes:
+        promised: trained and tested on what the careless join gives: what an evaluation would claim.
+        delivered: the same model asked with what can be read at the decision: what would be had of it.
+    """
+
+    promised: float
+    delivered: float
+
+
+@dataclass(frozen=True)
+class ModelErrors:
+    """A small model with and without each leak.
+
+    Attributes:
+        measure: what an error is.
+        honest: trained and tested on what could be read.
+    """
+
+    measure: str
+    train_rows: int
+    test_rows: int
+    honest: float
+    ignoring_available_at: ModelError
+    ignoring_landing: ModelError
+
+
+@dataclass(frozen=True)
 class LeakReport:
-    """The leaks of some days of a dataset, by feature in the service's order."""
+    """The leaks of some days of a dataset, by feature in the service's order.
+
+    Attributes:
+        errors: None where too few rows have a label.
+    """
 
     dataset: str
     days: tuple[date, ...]
     rows: int
     features: tuple[Leak, ...]
+    errors: ModelErrors | None = None
 
     def told(self) -> dict[str, Any]:
         """The report as JSON; shares are of the feature's cells."""
@@ -74,7 +116,24 @@ class LeakReport:
                 }
                 for each in self.features
             ],
+            "model": None if self.errors is None else asdict(self.errors),
         }
+
+
+@dataclass(frozen=True)
+class Joins:
+    """The same rows joined three ways; the frames have the rows' index and the service's columns.
+
+    Attributes:
+        rows: the decisions with their labels.
+        early: as if a feature could be read when its tick ended.
+        corrected: as if every record had been there when it happened; what has no such timeline is left out.
+    """
+
+    rows: pd.DataFrame
+    served: pd.DataFrame
+    early: pd.DataFrame
+    corrected: pd.DataFrame
 
 
 def leaks(computing: Computing, days: Sequence[date]) -> LeakReport:
@@ -83,31 +142,79 @@ def leaks(computing: Computing, days: Sequence[date]) -> LeakReport:
     A cell differs where one side is null and the other is not as well. On-demand features are compared
     for availability alone.
     """
+    joins = joined(computing, days)
+    found = [
+        Leak(
+            column,
+            len(joins.rows),
+            differing(joins.served[column], joins.early[column]),
+            differing(joins.served[column], joins.corrected[column]) if column in joins.corrected else None,
+        )
+        for column in computing.service.columns
+    ]
+    errors = model_errors(joins, computing.spec.table)
+    return LeakReport(computing.spec.name, tuple(days), len(joins.rows), tuple(found), errors)
+
+
+def joined(computing: Computing, days: Sequence[date]) -> Joins:
+    """The days' rows with what could be read, and with what each careless join would have read."""
     rows = pd.concat([_rows(computing, day) for day in days], ignore_index=True)
     service, spec = computing.service, computing.spec
     seen = list(dict.fromkeys((*service.keys, *service.request)))
     spine = rows[seen].assign(**{DECISION_TIME: rows["meta_decision_at"]})
-    served = features_at(spec, computing.store, spine)
+    columns = list(service.columns)
     sooner = {
         delay: features_at(
             spec, computing.store, spine.assign(**{DECISION_TIME: spine[DECISION_TIME] + delay})
-        )
+        )[columns]
         for delay in (TICK_DELAY, DAILY_DELAY)
     }
-    cadence = {column: view.is_daily for view in service.views for column in view.columns}
-    true = _as_corrected(computing, spine)
-    found = []
-    for column in service.columns:
-        early = sooner[DAILY_DELAY if cadence.get(column, False) else TICK_DELAY][column]
-        found.append(
-            Leak(
-                column,
-                len(served),
-                differing(served[column], early),
-                differing(served[column], true[column]) if column in true else None,
-            )
-        )
-    return LeakReport(spec.name, tuple(days), len(served), tuple(found))
+    daily = [column for view in service.views if view.is_daily for column in view.columns]
+    return Joins(
+        rows,
+        features_at(spec, computing.store, spine)[columns],
+        sooner[TICK_DELAY].assign(**{column: sooner[DAILY_DELAY][column] for column in daily}),
+        pd.DataFrame(_as_corrected(computing, spine), index=rows.index),
+    )
+
+
+def model_errors(joins: Joins, table: Table) -> ModelErrors | None:
+    """What each leak does to a small model: trained on the earlier jobs, asked about the later ones.
+
+    The last 30 % of the jobs, by their first decision, test it. None with fewer than 100 labelled rows
+    on either side, or where all test labels are the same.
+    """
+    profile = profile_of(table)
+    kind = profile.kind
+    label = joins.rows[profile.label].to_numpy(dtype=float, na_value=np.nan)
+    first = joins.rows.groupby(GROUP_KEY)["meta_decision_at"].transform("min")
+    is_test = (first >= first.quantile(1 - TEST_SHARE, interpolation="higher")).to_numpy()
+    train, test = (~np.isnan(label) & side for side in (~is_test, is_test))
+    if min(train.sum(), test.sum()) < LEAST_FOR_A_MODEL or not np.ptp(label[train]):
+        return None
+    own = [name for name in inputs_among(table.column_names) if name in joins.rows]
+    true = joins.corrected.astype(joins.served.dtypes[joins.corrected.columns])
+    joined_ways = (joins.served, joins.early, joins.served.assign(**true))
+    frames = [pd.concat([joins.rows[own], each], axis="columns") for each in joined_ways]
+    together = inputs_as_numbers(
+        pd.concat(frames, ignore_index=True),
+        pd.concat([joins.rows["meta_decision_at"]] * len(frames), ignore_index=True),
+    )
+    served, early, corrected = np.split(together, len(frames))
+
+    def fitted(inputs: np.ndarray) -> SmallModel:
+        return fit(inputs[train], label[train], kind)
+
+    def error_of(model: SmallModel, inputs: np.ndarray) -> float:
+        return round(error(model.says(inputs[test]), label[test], kind), 4)
+
+    def of(leaking: np.ndarray) -> ModelError:
+        model = fitted(leaking)
+        return ModelError(error_of(model, leaking), error_of(model, served))
+
+    honest = error_of(fitted(served), served)
+    rows = int(train.sum()), int(test.sum())
+    return ModelErrors(ERRORS[kind], *rows, honest, of(early), of(corrected))
 
 
 def differing(one: pd.Series, other: pd.Series) -> int:

@@ -11,6 +11,8 @@ from training_datasets.known import Known
 
 LONGEST_ARRIVAL = timedelta(minutes=360)
 GRACE = timedelta(minutes=15)
+AGREES_WITHIN = timedelta(minutes=5)
+"""The driver's word and the pings: further apart, the pings are believed (DOMAIN section 4, eta_v2)."""
 
 
 def arrival_labels(known: Known, decided: DataFrame) -> DataFrame:
@@ -25,9 +27,40 @@ def arrival_labels(known: Known, decided: DataFrame) -> DataFrame:
 
     y is arrival - decision of the same assignment; finding nobody is an arrival. Invalid is one that
     is not in (0, 360] minutes after the acceptance. A censored one that is still open ends at the close.
-    Every other label is null unless observed; those that compare with the promise also without one.
+    What was promised stands in every row with a promise, in minutes after the acceptance. Every other label
+    is null unless observed; those that compare with the promise also without one.
     Minutes are exact seconds / 60.
     """
+    return _labels(known, decided, known.state("assignments", "assignment_id"))
+
+
+def remaining_labels(known: Known, decided: DataFrame) -> DataFrame:
+    """As `arrival_labels`, of the arrival that pings tell where they contradict the driver's word."""
+    state = known.state("assignments", "assignment_id").join(arrivals_by_gps(known), "assignment_id", "left")
+    return _labels(known, decided, state)
+
+
+def arrivals_by_gps(known: Known) -> DataFrame:
+    """One row per assignment whose driver was there at another time than stated: `gps_arrived_at`.
+
+    The ping that bears the arrival out, where it is more than five minutes from it and after the acceptance.
+    """
+    apart = F.abs(F.unix_micros("evidence_ping_at") - F.unix_micros("arrived_at"))
+    return (
+        known.state("assignments", "assignment_id")
+        .join(known.rows("arrival_evidence"), ["assignment_id", "arrived_at"])
+        .where((F.col("end_reason") == "arrived") & F.col("on_scene_at").isNotNull())
+        .where(F.col("evidence_ping_at") > F.col("accepted_at"))
+        .where(apart > AGREES_WITHIN // timedelta(microseconds=1))
+        .select("assignment_id", F.col("evidence_ping_at").alias("gps_arrived_at"))
+    )
+
+
+def _labels(known: Known, decided: DataFrame, state: DataFrame) -> DataFrame:
+    """The labels by the assignments' state, moved to `gps_arrived_at` where it has one."""
+    if "gps_arrived_at" not in state.columns:
+        state = state.withColumn("gps_arrived_at", F.lit(None).cast("timestamp"))
+    gps_arrived_at = F.col("gps_arrived_at")
     decision_at, arrived_at = F.col("decision_at"), F.col("arrived_at")
     promised_at = F.col("first_promised_arrival_at")
     took = arrived_at - F.col("accepted_at")
@@ -49,8 +82,9 @@ def arrival_labels(known: Known, decided: DataFrame) -> DataFrame:
 
     return (
         decided.select("row_key", "assignment_id", "decision_at")
-        .join(known.state("assignments", "assignment_id"), "assignment_id")
+        .join(state, "assignment_id")
         .join(_borne_out(known), ["assignment_id", "arrived_at"], "left")
+        .withColumn("arrived_at", F.coalesce(gps_arrived_at, arrived_at))
         .withColumn("label_status", status)
         .select(
             "row_key",
@@ -69,10 +103,12 @@ def arrival_labels(known: Known, decided: DataFrame) -> DataFrame:
             .alias("label_censor_reason"),
             if_observed(minutes_between(F.col("requested_at"), arrived_at)).alias("label_wait_minutes"),
             if_observed(F.when(promised_at.isNotNull(), arrival)).alias("label_ata_minutes"),
+            minutes_between(F.col("accepted_at"), promised_at).alias("label_promised_minutes"),
             if_observed(arrived_at <= promised_at).alias("label_is_on_time"),
             if_observed(arrived_at <= promised_at + F.lit(GRACE)).alias("label_is_on_time_grace15"),
             if_observed(F.col("is_gone_on_arrival")).alias("label_is_goa"),
             if_observed(_evidence()).alias("label_arrival_evidence"),
+            if_observed(gps_arrived_at.isNotNull()).alias("label_is_gps_corrected"),
         )
     )
 

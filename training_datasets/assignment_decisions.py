@@ -7,7 +7,7 @@ from datetime import timedelta
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from training_datasets.arrival_labels import LONGEST_ARRIVAL
+from training_datasets.arrival_labels import LONGEST_ARRIVAL, arrivals_by_gps
 from training_datasets.known import Known
 from training_datasets.requests import STATE_A_JOB, last_stated
 from training_datasets.spec import Filter
@@ -72,9 +72,16 @@ def points_of(known: Known, day: Interval) -> DataFrame:
     `stage` accepted: at the acceptance; en_route: when the driver set out, before the end; open: five
     minutes after a tick, at the first twelve ticks within six hours at which the platform knew the
     assignment, and knew it open. `is_stale` tells the open ones that were over in truth, as known at the
-    close. `decision_seq` numbers the others. The driver is the one named by then (trap T3).
+    close, the arrival taken from the pings where they contradict the driver. `decision_seq` numbers the
+    others. The driver is the one named by then (trap T3).
     """
-    accepted = accepted_on(known, day)
+    moved = F.coalesce("gps_arrived_at", "ended_at")
+    accepted = (
+        accepted_on(known, day)
+        .join(arrivals_by_gps(known), "assignment_id", "left")
+        .withColumn("ended_at", moved)
+        .drop("gps_arrived_at")
+    )
     stages = F.concat(
         F.array(_point("accepted", F.col("accepted_at"))),
         F.array(_point("en_route", _set_out())),

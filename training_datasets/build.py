@@ -7,7 +7,7 @@ computed again and must come out equal, or it needs a new release, which says so
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -24,6 +24,8 @@ from lakehouse.spark import frame_of_arrow
 from lakehouse.tables import Lakehouse, Published
 from training_datasets.computing import ComputedDay, Computing, dataset_version
 from training_datasets.files import day_file, write_parquet
+from training_datasets.gates import Day, asked
+from training_datasets.history import before_day
 from training_datasets.manifests import (
     DayManifest,
     day_manifest,
@@ -51,6 +53,7 @@ class DayResult:
     waterfall: Mapping[str, int]
     digest: str
     seconds: float = 0.0
+    gates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,8 @@ class _Builder:
                 computed[day], manifest=replace(computed[day].manifest, release_number=number)
             )
         due = [day for day in days if day not in standing or day in changed]
-        published = self._published([computed[day] for day in due], days) if due else {}
+        gates = self._asked(due, computed)
+        published = self._published([computed[day] for day in due], days, gates) if due else {}
         seconds = (monotonic() - started) / len(days)
         for day in days:
             rows = computed[day].rows.drop_columns([self.spec.table.partition])
@@ -218,7 +222,24 @@ class _Builder:
             "new content is right, build with --new-release.",
         )
 
-    def _published(self, days: Sequence[ComputedDay], chunk: Sequence[date]) -> dict[date, DayManifest]:
+    def _asked(
+        self, days: Sequence[date], computed: Mapping[date, ComputedDay]
+    ) -> dict[date, dict[str, str]]:
+        """The outcome of every gate of each day, asked in order: a day is compared with those before it.
+
+        Raises:
+            CheckFailed: a gate stops a day; nothing of these days is published.
+        """
+        frames = {day: computed[day].frame for day in days}
+        answers = {}
+        for day in days:
+            before = before_day(self.folder, self.spec.table, day, frames)
+            answers[day] = asked(self.spec.all_gates, Day(self.spec.table, day, frames[day], before))
+        return answers
+
+    def _published(
+        self, days: Sequence[ComputedDay], chunk: Sequence[date], gates: Mapping[date, Mapping[str, str]]
+    ) -> dict[date, DayManifest]:
         """The days' rows in the tables of the lake, checked there; their manifests with the evidence."""
         dates = [each.manifest.day for each in days]
         index = pa.concat_tables([each.index for each in days])
@@ -233,7 +254,12 @@ class _Builder:
             "input_snapshot_ids": {table.name: self.lakehouse.head(table) for table in inputs},
             "verified": [self.computing.fingerprint],
         }
-        return {each.manifest.day: replace(each.manifest, evidence=evidence) for each in days}
+        return {
+            each.manifest.day: replace(
+                each.manifest, evidence={**evidence, "gates": gates[each.manifest.day]}
+            )
+            for each in days
+        }
 
     def _replaced(
         self, table: Table, interval: Interval, days: Sequence[date], rows: pa.Table, only: Mapping[str, str]
@@ -288,5 +314,11 @@ def _chunks(days: Sequence[date], size: int, alone: Collection[date]) -> Iterato
 
 def _result(manifest: DayManifest, status: str, seconds: float = 0.0) -> DayResult:
     return DayResult(
-        manifest.day, status, manifest.rows, manifest.waterfall, manifest.digest, round(seconds, 2)
+        manifest.day,
+        status,
+        manifest.rows,
+        manifest.waterfall,
+        manifest.digest,
+        round(seconds, 2),
+        manifest.evidence.get("gates", {}),
     )

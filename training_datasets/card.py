@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from training_datasets import card_evidence_sections as evidence
 from training_datasets import card_feature_sections as inputs
 from training_datasets import card_sections as sections
-from training_datasets.card_facts import DRIFTED, Facts
+from training_datasets.card_facts import Facts
 from training_datasets.card_markup import Cell, Html, code, count, counted, joined, share, span_of, tag
-from training_datasets.feature_statistics import LEAST_LABELLED
+from training_datasets.feature_statistics import DRIFTED, LEAST_LABELLED
 from training_datasets.splits import TEST
 
 if TYPE_CHECKING:

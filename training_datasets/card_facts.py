@@ -13,12 +13,13 @@ import numpy as np
 from training_datasets.baselines import Score, ordered_pairs, score_of_answers, score_of_minutes
 from training_datasets.card_profiles import LabelKind, Profile, profile_of
 from training_datasets.feature_statistics import (
+    DRIFTED,
     LEAST_LABELLED,
     Values,
-    best_auc,
-    explained_share,
     null_share,
     population_stability_index,
+    told_alone,
+    too_much,
     values_of,
 )
 from training_datasets.files import read_json
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
     from training_datasets.loading import Dataset
 
 DRIFT_DAYS = 7
-DRIFTED = 0.25
-"""PSI from which a feature counts as drifted (DOMAIN section 4, a warning)."""
-TOO_MUCH_VARIANCE, TOO_MUCH_AUC = 0.9, 0.98
-"""Tripwire T16: a single feature that tells more of the label is a leak nobody thought of."""
 LEAKS = "_leaks.json"
 LATE_RELEASE = "late_release"
 
@@ -126,10 +123,11 @@ class Facts:
 
     @cached_property
     def checks(self) -> dict[str, dict[str, list[date]]]:
-        """Check -> result -> the days it had it on."""
+        """Check or gate -> result -> the days it had it on."""
         found: dict[str, dict[str, list[date]]] = {}
         for day, manifest in self.manifests.items():
-            for check, result in manifest["content"]["checks"].items():
+            gates = manifest["evidence"].get("gates", {})
+            for check, result in {**manifest["content"]["checks"], **gates}.items():
                 found.setdefault(check, {}).setdefault(str(result), []).append(day)
         return dict(sorted(found.items()))
 
@@ -193,7 +191,7 @@ class Facts:
     @property
     def too_much(self) -> float:
         """What no single feature may tell of the label."""
-        return TOO_MUCH_AUC if self.is_answer else TOO_MUCH_VARIANCE
+        return too_much(is_answer=self.is_answer)
 
     @cached_property
     def tripped(self) -> list[FeatureFacts]:
@@ -295,7 +293,7 @@ class Facts:
             name,
             nulls,
             population_stability_index(values.where(before), values.where(recent)),
-            best_auc(known, label) if self.is_answer else explained_share(known, label),
+            told_alone(known, label, is_answer=self.is_answer),
         )
 
     def _constant(self) -> Score | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from training_datasets.card_charts import Bar, bars, two_bars
-from training_datasets.card_facts import DRIFTED, Facts, FeatureFacts, of_views
+from training_datasets.card_facts import Facts, FeatureFacts, of_views
 from training_datasets.card_markup import (
     Cell,
     Html,
@@ -20,7 +21,7 @@ from training_datasets.card_markup import (
     tag,
 )
 from training_datasets.card_sections import n_of
-from training_datasets.feature_statistics import LEAST_LABELLED, LEAST_TO_COMPARE
+from training_datasets.feature_statistics import DRIFTED, LEAST_LABELLED, LEAST_TO_COMPARE
 
 _SHOWN = 15
 _RULES = ("ignoring_available_at", "ignoring_landing")
@@ -139,7 +140,32 @@ def leaks(facts: Facts) -> Html:
     ]
     more = f"; {len(found) - _SHOWN} more differ" if len(found) > _SHOWN else ""
     caption = f"Share of a feature's cells that would differ, {cells}{rows} and all features{more}"
-    return two_bars(caption, drawn, ("if available_at is ignored", "if landing is ignored"))
+    bars_drawn = two_bars(caption, drawn, ("if available_at is ignored", "if landing is ignored"))
+    return joined([bars_drawn, *_errors(report.get("model"))])
+
+
+def _errors(model: Mapping[str, Any] | None) -> list[Html]:
+    """What the leaks do to a small model: claimed by an evaluation, and had in use."""
+    if model is None:
+        return [note("Too few rows had a label to say what it does to a small model.")]
+    rows = [
+        ("as it could be read", model["honest"], model["honest"]),
+        *(
+            (f"if {told} is ignored", model[rule]["promised"], model[rule]["delivered"])
+            for rule, told in zip(_RULES, ("available_at", "landing"), strict=True)
+        ),
+    ]
+    return [
+        table(
+            (f"small model, {model['measure']}", "an evaluation claims", "in use"),
+            [(name, number(claimed, 3), number(had, 3)) for name, claimed, had in rows],
+        ),
+        note(
+            f"Trained on n = {count(model['train_rows'])} labelled rows, tested on n = "
+            f"{count(model['test_rows'])} of later jobs. What an evaluation on the careless join claims is "
+            "not had in use, where only what could be read is there."
+        ),
+    ]
 
 
 def every_input(facts: Facts) -> Html:

@@ -54,7 +54,7 @@ _ETA_V1 = Profile(
         Baseline(
             "Provider's first promise",
             "label_promised_minutes",
-            lacking="The promise is no input, and no label holds its minutes; whether it was kept is below.",
+            lacking="No row has a promise.",
         ),
         Baseline("Median of area and service, 28 days", _AREA_MEDIAN),
         Baseline("Median of the provider, 28 days", "provider_performance_1d__arrival_minutes_p50_28d"),

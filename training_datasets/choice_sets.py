@@ -31,6 +31,9 @@ CHOICE = ("candidate_source", "candidates_count")
 LEAST_RECALL, GOOD_RECALL = 0.95, 0.98
 """Fails below the first, warns below the second (DOMAIN 4)."""
 
+HELD_TO_ALL = 5
+"""Rounds of a day whose candidates are looked for among all providers as well."""
+
 _PAIR = ["round_key", "provider_id"]
 _MARKETS_AROUND = 2
 """Steps of H3 r4 cells: all places within 50 km of a cell lie in its disk of two (a cell is 39 km across)."""
@@ -79,6 +82,9 @@ def choice_sets(
         rounds: one row per round, with its request.
         provider_area_1d, provider_fleet_15m: rows that could be read at any of the decisions.
         features_of: the point-in-time join.
+
+    Raises:
+        CheckFailed: in one of a few rounds the rule, asked of every provider, names other ones.
     """
     stated = rounds.select(
         "round_key",
@@ -90,9 +96,13 @@ def choice_sets(
         "job_needs_tow",
         F.col("decision_at").alias("event_timestamp"),
     )
-    pairs = pool(rounds, provider_area_1d, provider_fleet_15m)
-    spine = pairs.join(stated, "round_key").toArrow().to_pandas()
-    named = candidates(features_of(spine, REFERENCES)) if len(spine) else spine[_PAIR]
+    pairs = pool(rounds, provider_area_1d, provider_fleet_15m).withColumn("is_pooled", F.lit(True))
+    held = rounds.select("round_key").distinct().orderBy(F.xxhash64("round_key"), "round_key")
+    everyone = provider_area_1d.select("provider_id").union(provider_fleet_15m.select("provider_id"))
+    of_all = held.limit(HELD_TO_ALL).crossJoin(everyone.distinct()).withColumn("is_held", F.lit(True))
+    both = pairs.join(of_all, _PAIR, "full_outer")
+    spine = both.join(stated, "round_key").orderBy(*_PAIR).toArrow().to_pandas()
+    named = _named(spine, features_of) if len(spine) else spine[_PAIR]
     asked = asked_in(known, rounds).toArrow().to_pandas()
     chosen = asked.merge(named, how="outer", on=_PAIR, indicator="side")
     is_asked, is_named = chosen["side"] != "right_only", chosen["side"] != "left_only"
@@ -104,6 +114,24 @@ def choice_sets(
     rows = pa.Table.from_pandas(chosen[[*_PAIR, *CHOICE]], preserve_index=False)
     of_nobody = rounds.drop("row_key", "provider_id")
     return of_nobody.join(frame_of_arrow(rounds.sparkSession, rows), "round_key"), recall
+
+
+def _named(spine: pd.DataFrame, features_of: FeaturesOf) -> pd.DataFrame:
+    """The pairs that the rule names among those pooled; of the rounds held to all providers, the same."""
+    flags = spine[["is_pooled", "is_held"]].notna()
+    found = features_of(spine.drop(columns=[*flags]), REFERENCES)
+    named = candidates(found[flags["is_pooled"]])
+    of_all = candidates(found[flags["is_held"]])
+    held = spine.loc[flags["is_held"], "round_key"].unique()
+    of_pool = named[named["round_key"].isin(held)]
+    other = of_pool.merge(of_all, how="outer", on=_PAIR, indicator="side").query("side != 'both'")
+    if len(other):
+        raise CheckFailed(
+            f"The candidates of {other['round_key'].nunique()} of {len(held)} rounds are not those that the "
+            f"rule names among all providers ({len(other)} differ).",
+            "training_datasets.choice_sets.pool leaves out who might be a candidate: ours to mend.",
+        )
+    return named
 
 
 def pool(rounds: DataFrame, provider_area_1d: DataFrame, provider_fleet_15m: DataFrame) -> DataFrame:

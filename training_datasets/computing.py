@@ -67,11 +67,16 @@ def features_at(spec: DatasetSpec, store: Any, spine: pd.DataFrame) -> pd.DataFr
 
 @dataclass(frozen=True)
 class ComputedDay:
-    """One day, computed and checked, not yet published."""
+    """One day, computed and checked, not yet published.
+
+    Attributes:
+        frame: its rows for the gates: the contract's columns, `row_key`, and the labels' `check_*`.
+    """
 
     manifest: DayManifest
     rows: pa.Table
     index: pa.Table
+    frame: pd.DataFrame
 
 
 @dataclass
@@ -132,7 +137,9 @@ class Computing:
             steps = waterfall(spec, collected.loc[of_day, LEFT_OUT])
             mine = frame[frame["meta_decision_date_et"] == day]
             checks = self._checks(day, steps, mine, rows[rows["meta_decision_date_et"] == day])
-            table = arrow_table(validated(mine[list(spec.table.column_names)], spec.table), spec.table)
+            valid = validated(mine[list(spec.table.column_names)], spec.table)
+            table = arrow_table(valid, spec.table)
+            asked = mine[[name for name in mine if name == ROW_KEY or str(name).startswith("check_")]]
             index = mine.assign(dataset=spec.name, job_id=mine[GROUP_KEY])
             computed[day] = ComputedDay(
                 DayManifest(
@@ -144,6 +151,7 @@ class Computing:
                 ),
                 table,
                 arrow_table(validated(index[list(ROW_INDEX.column_names)], ROW_INDEX), ROW_INDEX),
+                valid.join(asked),
             )
         return computed
 

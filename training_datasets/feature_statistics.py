@@ -14,6 +14,9 @@ LEAST_TO_COMPARE = 50
 """Rows that either side of a comparison needs: below, PSI is the noise of its ten bins."""
 LEAST_LABELLED = 30
 """Rows with a label that a share of its variance needs."""
+DRIFTED = 0.25
+"""PSI from which a feature counts as drifted (DOMAIN section 4, a warning)."""
+_TOO_MUCH_VARIANCE, _TOO_MUCH_AUC = 0.9, 0.98
 _ROWS_A_BIN, _MOST_BINS = 20, 100
 _HALF = 0.5
 
@@ -76,6 +79,21 @@ def population_stability_index(before: Values, recent: Values) -> float | None:
         shares.append(counts / counts.sum())
     old, new = shares
     return float(np.sum((new - old) * np.log(new / old)))
+
+
+def too_much(*, is_answer: bool) -> float:
+    """What no single feature may tell of a label: a share of its variance, or an AUC of a yes or no.
+
+    Tripwire T16: one that tells more is a leak nobody thought of.
+    """
+    return _TOO_MUCH_AUC if is_answer else _TOO_MUCH_VARIANCE
+
+
+def told_alone(values: Values, label: np.ndarray, *, is_answer: bool) -> float | None:
+    """What a feature tells of a label by itself; None with too few labels, or no value at all."""
+    if not len(values) or values.nulls.all():
+        return None
+    return best_auc(values, label) if is_answer else explained_share(values, label)
 
 
 def explained_share(values: Values, label: np.ndarray) -> float | None:

@@ -19,16 +19,12 @@ import pyarrow as pa
 
 from lakehouse.settings import Settings, load_settings
 from training_datasets.dataset_folder import DatasetFolder, open_folder
+from training_datasets.parts import INPUTS, KEYS, LABELS, META, frame_of_rows, part_of
 from training_datasets.splits import SPLITS, SplitPlan, embargo_of, split_days, split_of_rows
 from validation.clocks import parse_day
 from validation.errors import InputMissing, NotReady, UnknownName
 
 SPLIT = "meta_split"
-_NULLABLE = {
-    pa.int64(): pd.Int64Dtype(),
-    pa.int32(): pd.Int32Dtype(),
-    pa.bool_(): pd.BooleanDtype(),
-}
 
 
 @dataclass(frozen=True)
@@ -122,7 +118,7 @@ def load(
     days = _days(folder, through)
     rows = pa.concat_tables(folder.verified_rows(days))
     plan = split_days(days, embargo_of(folder.name))
-    dataset = _dataset(folder, _frame(rows), days, plan)
+    dataset = _dataset(folder, frame_of_rows(rows), days, plan)
     return _without_late(dataset, here) if drop_late_releases else dataset
 
 
@@ -135,32 +131,14 @@ def _days(folder: DatasetFolder, through: date | str | None) -> tuple[date, ...]
     return days
 
 
-def _frame(rows: pa.Table) -> pd.DataFrame:
-    return rows.to_pandas(types_mapper=_NULLABLE.get, date_as_object=True)
-
-
 def _dataset(folder: DatasetFolder, frame: pd.DataFrame, days: tuple[date, ...], plan: SplitPlan) -> Dataset:
-    named: dict[str, list[str]] = {"meta": [], "y": [], "keys": [], "X": []}
+    named: dict[str, list[str]] = {part: [] for part in (META, LABELS, KEYS, INPUTS)}
     for column in frame.columns:
-        named[_part_of(column)].append(column)
+        named[part_of(column)].append(column)
     parts = {part: frame[columns] for part, columns in named.items()}
     split = split_of_rows(plan, frame["meta_decision_at"], frame["meta_group"])
-    return Dataset(folder, parts["X"], parts["y"], parts["meta"].assign(**{SPLIT: split}), parts["keys"],
-                   days, plan)  # fmt: skip
-
-
-def _part_of(column: str) -> str:
-    """The frame that a column belongs to.
-
-    >>> names = ("meta_group", "label_status", "provider_id", "service_type", "job_needs_tow", "view__x_60m")
-    >>> [_part_of(name) for name in names]
-    ['meta', 'y', 'keys', 'X', 'X', 'X']
-    """
-    if column.startswith("meta_"):
-        return "meta"
-    if column.startswith("label_"):
-        return "y"
-    return "keys" if column.endswith("_id") else "X"
+    meta = parts[META].assign(**{SPLIT: split})
+    return Dataset(folder, parts[INPUTS], parts[LABELS], meta, parts[KEYS], days, plan)
 
 
 def _without_late(dataset: Dataset, settings: Settings) -> Dataset:

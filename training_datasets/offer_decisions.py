@@ -41,18 +41,25 @@ def acceptance_labels(known: Known, decided: DataFrame) -> DataFrame:
     """One row per offer: yes, no, or null where it was withdrawn before an answer.
 
     A promise refused afterwards was a yes. An expiry, or nobody at the phone, is a no of another kind:
-    `label_outcome` keeps the six apart.
+    `label_outcome` keeps the six apart. `check_accepted_beside_another` is for the gate: a yes while
+    another acceptance of the job stood.
     """
     outcome = F.col("offer_outcome")
     is_withdrawn, said_yes = outcome == "withdrawn", outcome.isin(*_YES)
-    return decided.join(_given_back(known), "offer_id", "left").select(
-        "row_key",
-        F.when(is_withdrawn, "censored").otherwise("observed").alias("label_status"),
-        F.when(~is_withdrawn, said_yes).alias("label_is_accepted"),
-        outcome.alias("label_outcome"),
-        F.col("response_seconds").alias("label_response_seconds"),
-        F.when(said_yes, F.coalesce("is_given_back", F.lit(False))).alias("label_was_given_back"),
-        is_withdrawn.alias("label_is_censored"),
+    beside = _beside_another(known)
+    return (
+        decided.join(_given_back(known), "offer_id", "left")
+        .join(beside, "offer_id", "left")
+        .select(
+            "row_key",
+            F.when(is_withdrawn, "censored").otherwise("observed").alias("label_status"),
+            F.when(~is_withdrawn, said_yes).alias("label_is_accepted"),
+            outcome.alias("label_outcome"),
+            F.col("response_seconds").alias("label_response_seconds"),
+            F.when(said_yes, F.coalesce("is_given_back", F.lit(False))).alias("label_was_given_back"),
+            is_withdrawn.alias("label_is_censored"),
+            F.coalesce("is_beside_another", F.lit(False)).alias("check_accepted_beside_another"),
+        )
     )
 
 
@@ -64,4 +71,23 @@ def _given_back(known: Known) -> DataFrame:
         .where("offer_id IS NOT NULL")
         .groupBy("offer_id")
         .agg(gave_back.alias("is_given_back"))
+    )
+
+
+def _beside_another(known: Known) -> DataFrame:
+    """By offer_id whether it was accepted while an earlier acceptance of its job had not ended."""
+    assignments = known.state("assignments", "assignment_id").where("offer_id IS NOT NULL")
+    earlier = assignments.select(
+        "job_id",
+        F.col("assignment_id").alias("earlier_id"),
+        F.col("accepted_at").alias("earlier_at"),
+        F.col("ended_at").alias("earlier_ended_at"),
+    )
+    stands = F.coalesce(F.col("earlier_ended_at") > F.col("accepted_at"), F.lit(True))
+    is_earlier = F.struct("earlier_at", "earlier_id") < F.struct("accepted_at", "assignment_id")
+    return (
+        assignments.join(earlier, "job_id")
+        .where(is_earlier & stands)
+        .select("offer_id", F.lit(True).alias("is_beside_another"))
+        .distinct()
     )

@@ -15,6 +15,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
+from training_datasets.gates import COMMON, Gate
 from training_datasets.known import Known
 from validation.clocks import Interval, business_day_start, daily_available_at
 from validation.contract import Table
@@ -60,6 +61,7 @@ class DatasetSpec:
         censoring: what the labels do with what nobody saw, as a sentence.
         closes_after_days: the partition of business day d closes at 03:00 ET on d + this.
         decides_for: how long after its day a decision of the day may be taken.
+        gates: what a day is asked before it is published, beside what every dataset is asked.
         is_weighted_by: column whose rows share a weight of 1; None weighs every row 1.
 
     Raises:
@@ -86,12 +88,18 @@ class DatasetSpec:
     decides_for: timedelta = timedelta(0)
     is_weighted_by: str | None = None
     choices: Choices | None = None
+    gates: tuple[Gate, ...] = ()
 
     def __post_init__(self) -> None:
         self.require_allowed([*self.hidden_keys, *self.spine.values()])
         columns = {column for table in self.sources for column in table.column_names}
         words = {word for each in self.filters for word in re.findall(r"[a-z_0-9]+", each.keeps)}
         self.require_allowed(sorted(words & (columns - set(self.later_inputs))))
+
+    @property
+    def all_gates(self) -> tuple[Gate, ...]:
+        """What a day is asked before it is published."""
+        return (*COMMON, *self.gates)
 
     def require_allowed(self, inputs: list[str]) -> None:
         """Refuse inputs that the dataset may not read.

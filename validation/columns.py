@@ -271,8 +271,14 @@ _DATASET = (
     ),
     Column("label_wait_minutes", _D, "Request to arrival.", "min"),
     Column("label_ata_minutes", _D, "First promise given (the acceptance) to arrival.", "min"),
+    Column(
+        "label_promised_minutes", _D, "Acceptance to the first promised arrival: the baseline to beat.", "min"
+    ),
     Column("label_is_on_time", _B, "Arrived by the first promise."),
     Column("label_is_on_time_grace15", _B, "Arrived by the first promise plus 15 minutes."),
+    Column(
+        "label_is_gps_corrected", _B, "The arrival is that of the pings, over 5 minutes from the one stated."
+    ),
     Column("label_is_goa", _B, "The arrival found nobody."),
     Column(
         "label_arrival_evidence", _S, "status_and_gps, status_only, gps_only or goa; null without arrival."

@@ -163,6 +163,28 @@ def leaks(
         f"ignored, {told['ignoring_landing']:.2%} if landing were; {counted(report.rows, 'row')}, "
         f"{counted(len(report.features) - len(leaking), 'feature')} without a leak"
     )
+    _tell_errors(told["model"])
+
+
+def _tell_errors(model: dict[str, Any] | None) -> None:
+    """What the leaks do to a small model's error: claimed by an evaluation, and had in use."""
+    if model is None:
+        say("Too few rows have a label to say what it does to a model.")
+        return
+    careless = [
+        (f"ignoring {rule}", model[f"ignoring_{key}"])
+        for rule, key in (("availability", "available_at"), ("landing", "landing"))
+    ]
+    honest = f"{model['honest']:.3f}"
+    print_table(
+        (f"small model, {model['measure']}", "an evaluation claims", "in use"),
+        [
+            ("as it could be read", honest, honest),
+            *((rule, f"{each['promised']:.3f}", f"{each['delivered']:.3f}") for rule, each in careless),
+        ],
+        numbers=["an evaluation claims", "in use"],
+    )
+    say(f"trained on {model['train_rows']:,} rows, tested on {model['test_rows']:,} later ones")
 
 
 def spine(
@@ -211,6 +233,9 @@ def _tell_verdict(verdict: Verdict) -> None:
 
 def _tell_day(result: DayResult) -> None:
     notice(f"{result.day}  {result.status:<12} {result.rows:>9,} rows {result.seconds:7.1f} s")
+    for gate, outcome in result.gates.items():
+        if outcome.startswith(("warned", "reported")):
+            notice(f"            {gate} {outcome}")
 
 
 def _tell_days(folder: Path, start: str, end: str) -> None:

@@ -76,6 +76,7 @@ def eta_rows(days: Sequence[date], per_day: int, seed: int = 7, censored_share: 
         "label_censor_reason": np.where(cut, reasons, None),
         "label_wait_minutes": np.where(seen, took + 4, np.nan),
         "label_ata_minutes": np.where(seen, took, np.nan),
+        "label_promised_minutes": promise,
         "label_is_on_time": pd.array(np.where(seen, took <= promise, None), dtype="boolean"),
         "label_is_on_time_grace15": pd.array(np.where(seen, took <= promise + 15, None), dtype="boolean"),
         "label_is_goa": pd.array(np.where(seen, chance.random(count) < 0.02, None), dtype="boolean"),

@@ -42,6 +42,7 @@ LABELS = (
     "label_censor_reason",
     "label_wait_minutes",
     "label_ata_minutes",
+    "label_promised_minutes",
     "label_is_on_time",
     "label_is_on_time_grace15",
     "label_is_goa",
@@ -142,6 +143,9 @@ def labels(silver: Silver, state: Lifecycle, assignment: Assignment, close: date
     """label_* of an assignment, with what was known at the close; null where a label has no meaning."""
     label: dict[str, Any] = dict.fromkeys(LABELS)
     label["label_is_censored"] = False
+    if assignment.first_promised_arrival_at is not None:
+        promised_in = assignment.first_promised_arrival_at - assignment.accepted_at
+        label["label_promised_minutes"] = as_minutes(promised_in)
     if assignment.end_reason == "arrived":
         assert assignment.arrived_at is not None
         took = assignment.arrived_at - assignment.accepted_at

@@ -2,6 +2,7 @@
 
 from training_datasets.arrival_labels import arrival_labels
 from training_datasets.assignment_decisions import ALLOWED_INPUTS, FILTERS, SPINE, accepted_on
+from training_datasets.own_gates import ETA_V1 as GATES
 from training_datasets.spec import DatasetSpec
 from validation.contracts.silver.arrival_evidence import ARRIVAL_EVIDENCE
 from validation.contracts.silver.assignments import ASSIGNMENTS
@@ -22,4 +23,5 @@ ETA_V1 = DatasetSpec(
     labels=arrival_labels,
     censoring="Cancelled, given back, taken back, promise refused or still open at the close: kept as "
     "censored with the minutes observed. Completed without an arrival: kept with bounds, no label.",
+    gates=GATES,
 )

@@ -1,7 +1,8 @@
 """eta_v2: minutes still to go, at acceptance, at en route, and after each tick while open?"""
 
-from training_datasets.arrival_labels import LONGEST_ARRIVAL, arrival_labels
+from training_datasets.arrival_labels import LONGEST_ARRIVAL, remaining_labels
 from training_datasets.assignment_decisions import ALLOWED_INPUTS, FILTERS, SPINE, points_of
+from training_datasets.own_gates import ETA_V2 as GATES
 from training_datasets.spec import DatasetSpec, Filter
 from validation.contracts.silver.arrival_evidence import ARRIVAL_EVIDENCE
 from validation.contracts.silver.assignments import ASSIGNMENTS
@@ -41,8 +42,10 @@ ETA_V2 = DatasetSpec(
         *FILTERS,
         Filter("stale_open", "NOT is_stale", "Known open, and over in truth: nobody would have asked."),
     ),
-    labels=arrival_labels,
-    censoring="As eta_v1, seen from each decision. Kept for survival losses.",
+    labels=remaining_labels,
+    censoring="As eta_v1, seen from each decision. Kept for survival losses. Where pings contradict the "
+    "driver by more than 5 minutes the arrival is theirs, and flagged.",
     decides_for=LONGEST_ARRIVAL,
     is_weighted_by="assignment_id",
+    gates=GATES,
 )

@@ -1,6 +1,7 @@
 """matching_acceptance_v1: if we offer this job to this provider now, will it say yes?"""
 
 from training_datasets.offer_decisions import acceptance_labels, offered_on
+from training_datasets.own_gates import MATCHING_ACCEPTANCE_V1 as GATES
 from training_datasets.spec import DatasetSpec, Filter
 from validation.contracts.silver.assignments import ASSIGNMENTS
 from validation.contracts.silver.dispatch_events import DISPATCH_EVENTS, DISPATCH_EVENTS_PRECISE
@@ -51,4 +52,5 @@ MATCHING_ACCEPTANCE_V1 = DatasetSpec(
     censoring="Withdrawn before an answer: kept as censored, no label. Candidates that were never offered "
     "the job are not here: a model learns of those that were.",
     closes_after_days=1,
+    gates=GATES,
 )

@@ -1,6 +1,7 @@
 """matching_ranking_v1: which of the eligible providers first?"""
 
 from training_datasets.choice_sets import choice_sets
+from training_datasets.own_gates import MATCHING_RANKING_V1 as GATES
 from training_datasets.round_decisions import gain_labels, rounds_on
 from training_datasets.spec import DatasetSpec, Filter
 from validation.contracts.silver.assignments import ASSIGNMENTS
@@ -58,4 +59,5 @@ MATCHING_RANKING_V1 = DatasetSpec(
     labels=gain_labels,
     censoring="Withdrawn, cancelled by the member, or open at the close: kept as censored, no gain. "
     "Completed without an arrival: missing_milestone, no gain. Never asked: unobserved, no gain.",
+    gates=GATES,
 )

@@ -107,7 +107,7 @@ def test_a_card_tells_the_whole_story_with_its_numbers(tmp_path: Path) -> None:
         "24 h after each",
         "Median of area and service, 28 days",
         "arrived by the first promise plus 15 minutes",
-        "The promise is no input",
+        "Provider's first promise",
         "fuel_delivery",
         "area density",
         "T16 passed",

@@ -106,6 +106,7 @@ ETA_V1 = dataset_table(
         "label_censor_reason",
         "label_wait_minutes",
         "label_ata_minutes",
+        "label_promised_minutes",
         "label_is_on_time",
         "label_is_on_time_grace15",
         "label_is_goa",

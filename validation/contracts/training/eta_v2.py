@@ -177,6 +177,7 @@ ETA_V2 = dataset_table(
         "label_censor_reason",
         "label_is_goa",
         "label_arrival_evidence",
+        "label_is_gps_corrected",
     ),
     required=("label_is_censored", "meta_stage", "meta_decision_seq"),
     checks=(
