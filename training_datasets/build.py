@@ -26,6 +26,7 @@ from training_datasets.computing import ComputedDay, Computing, dataset_version
 from training_datasets.files import day_file, write_parquet
 from training_datasets.gates import Day, asked
 from training_datasets.history import before_day
+from training_datasets.late_releases import counts_of_late
 from training_datasets.manifests import (
     DayManifest,
     day_manifest,
@@ -256,10 +257,20 @@ class _Builder:
         }
         return {
             each.manifest.day: replace(
-                each.manifest, evidence={**evidence, "gates": gates[each.manifest.day]}
+                each.manifest,
+                evidence={
+                    **evidence,
+                    "gates": gates[each.manifest.day],
+                    "late_release": self._late(each),
+                },
             )
             for each in days
         }
+
+    def _late(self, of: ComputedDay) -> dict[str, Any]:
+        """The rows that read what no reader had yet, by the ledger of releases."""
+        tables = sorted({view.table.name for view in self.computing.service.views})
+        return counts_of_late(of.frame["meta_decision_at"], self.ops, tables)
 
     def _replaced(
         self, table: Table, interval: Interval, days: Sequence[date], rows: pa.Table, only: Mapping[str, str]

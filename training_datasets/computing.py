@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.code_version import code_version
@@ -157,7 +157,7 @@ class Computing:
 
     def _decided(self, day: date) -> DataFrame:
         """The day's decisions, left out or not, with their labels, of what was known by the close."""
-        spec, known = self.spec, self._known(day)
+        spec, known = self.spec, self.known(day)
         decided_on = decided(spec, known, day) if spec.choices is None else self._candidates(known, day)
         labels = spec.labels(known, decided_on)
         if self.service.request:
@@ -166,8 +166,15 @@ class Computing:
 
     def _candidates(self, known: Known, day: date) -> DataFrame:
         """The day's choices, a row per candidate of each; how many of the asked the rule names is kept."""
+        found, self.recalls[day] = self.choices(known, day)
+        return found
+
+    def choices(self, known: Known, day: date, which: Column | None = None) -> tuple[DataFrame, Recall]:
+        """The choices of the day, all or some, a row per candidate of each, and the rule's recall."""
         spec, asked_for = self.spec, self.spec.decisions(day)
         rounds = with_row_key(spec.decided(known, spec.day(day)), "round_key")
+        if which is not None:
+            rounds = rounds.where(which)
         stated = with_request(rounds, known, self.location_of)
         readable = [
             self.lakehouse.read_known(table, Interval(asked_for.start - time_to_live(table), asked_for.end))
@@ -175,10 +182,11 @@ class Computing:
         ]
         assert spec.choices is not None
         features_of = partial(features_by_reference, self.store)
-        found, self.recalls[day] = spec.choices(known, stated, *readable, features_of)
-        return with_row_key(found.select(*rounds.drop(ROW_KEY).columns, *CHOICE), *spec.row_key)
+        found, recall = spec.choices(known, stated, *readable, features_of)
+        rows = found.select(*rounds.drop(ROW_KEY).columns, *CHOICE)
+        return with_row_key(rows, *spec.row_key), recall
 
-    def _known(self, day: date) -> Known:
+    def known(self, day: date) -> Known:
         """The dataset's silver as known at the day's close."""
         spec, close = self.spec, self.spec.close(day)
         earliest = spec.day(day).start - (

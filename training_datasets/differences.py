@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from training_datasets.compared_rows import Compared, compared
 from training_datasets.dataset_folder import DatasetFolder, open_folder
 from training_datasets.files import column_digests, digest_of, read_json
 from validation.clocks import parse_day
@@ -233,12 +233,12 @@ def _moved(a: Side, b: Side, day: date) -> DayMoved:
     )
 
 
-def _counted(a: Side, b: Side, day: date, columns: Sequence[str]) -> _Compared | None:
+def _counted(a: Side, b: Side, day: date, columns: Sequence[str]) -> Compared | None:
     """Rows that differ by the files of both sides; None where one has none to tell by."""
     key = a.folder.table.key[0]
     asked = list(dict.fromkeys([key, *columns]))
     rows_a, rows_b = a.file_rows(day, asked), b.file_rows(day, asked)
-    return None if rows_a is None or rows_b is None else _compared(rows_a, rows_b, key)
+    return None if rows_a is None or rows_b is None else compared(rows_a, rows_b, key)
 
 
 def _inputs_moved(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
@@ -246,28 +246,3 @@ def _inputs_moved(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
     found = [name for name in sorted({*a, *b}) if name != "predicate" and a.get(name) != b.get(name)]
     pins_a, pins_b = a.get("predicate", {}), b.get("predicate", {})
     return found + [name for name in sorted({*pins_a, *pins_b}) if pins_a.get(name) != pins_b.get(name)]
-
-
-@dataclass(frozen=True)
-class _Compared:
-    added: int
-    removed: int
-    differing: Mapping[str, int]
-
-
-def _compared(a: pa.Table, b: pa.Table, key: str) -> _Compared:
-    """Rows of one side alone, and by column how many rows of both have another value."""
-    in_both_a = a.filter(pc.is_in(a[key], value_set=b[key])).sort_by(key)
-    in_both_b = b.filter(pc.is_in(b[key], value_set=a[key])).sort_by(key)
-    shared = [name for name in a.column_names if name in b.column_names and name != key]
-    counts = {name: _unlike(in_both_a[name], in_both_b[name]) for name in shared}
-    return _Compared(b.num_rows - in_both_b.num_rows, a.num_rows - in_both_a.num_rows, counts)
-
-
-def _unlike(a: pa.ChunkedArray, b: pa.ChunkedArray) -> int:
-    """Places where one is null and the other is not, or both have values that differ."""
-    if a.type != b.type:
-        return len(a)
-    one_null = pc.xor(pc.is_null(a), pc.is_null(b))
-    other_value = pc.fill_null(pc.not_equal(a, b), False)
-    return int(pc.sum(pc.or_(one_null, other_value)).as_py() or 0)

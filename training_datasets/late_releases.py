@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,18 +49,41 @@ def publications(ops: Ops, tables: Sequence[str]) -> CameOut:
 
 
 def late_rows(decided_at: pd.Series, came_out: CameOut) -> np.ndarray:
-    """Whether of some table the newest tick promised by the decision came out after it, row by row.
+    """Whether a release of some table was late at the decision, row by row."""
+    late = np.zeros(len(decided_at), dtype=bool)
+    for of_table in late_by_table(decided_at, came_out).values():
+        late |= of_table
+    return late
+
+
+def counts_of_late(decided_at: pd.Series, ops: Ops, tables: Sequence[str]) -> dict[str, Any]:
+    """How many rows were decided where a release was late, and how many by table; for a manifest's evidence.
+
+    Tables that were never released are named: of those nobody can tell.
+    """
+    released = Releases(ops, _no_clock).by_table() if ops.is_there() else {}
+    late = late_by_table(decided_at, {name: released[name] for name in tables if name in released})
+    rows = np.logical_or.reduce(list(late.values())) if late else np.zeros(0, dtype=bool)
+    return {
+        "rows": int(rows.sum()),
+        "by_table": {name: int(each.sum()) for name, each in late.items() if each.any()},
+        "never_released": [name for name in sorted(tables) if name not in released],
+    }
+
+
+def late_by_table(decided_at: pd.Series, came_out: CameOut) -> dict[str, np.ndarray]:
+    """Whether of the table the newest tick promised by the decision came out after it, row by row.
 
     A release holds the ticks up to its own. A tick that was held counts as late until the next
     release: nobody was misled there, and the ledger alone does not tell it from one that was delayed.
     """
     decided = _micros(decided_at)
-    late = np.zeros(len(decided), dtype=bool)
+    late = {}
     for table, releases in sorted(came_out.items()):
         promised = _newest_cut(decided) if table.endswith("_1d") else _newest_tick(decided)
         # revision 0, whose rows came out with the first release of their tick or a later one
         out = Publications(tuple(releases)).first_read(promised, promised, np.zeros_like(promised))
-        late |= out > decided
+        late[table] = out > decided
     return late
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lakehouse.ops import Ops
+from training_datasets.compared_rows import compared
 from training_datasets.computing import Computing
 from training_datasets.files import column_digests, day_file
 from training_datasets.manifests import DayManifest, day_manifest
@@ -89,16 +89,9 @@ def _verdict(computing: Computing, manifest: DayManifest) -> Verdict:
 
 def differing_rows(before: pa.Table, now: pa.Table) -> dict[str, int]:
     """Rows whose value differs, by column; rows that one side lacks count as `only before`, `only now`."""
-    shared = pc.is_in(before[_KEY], value_set=now[_KEY].combine_chunks())
-    old = before.filter(shared).sort_by(_KEY)
-    new = now.filter(pc.is_in(now[_KEY], value_set=before[_KEY].combine_chunks())).sort_by(_KEY)
-    found = {"only before": before.num_rows - old.num_rows, "only now": now.num_rows - new.num_rows}
-    for name in before.column_names:
-        if name not in now.column_names:
-            found[name] = before.num_rows
-            continue
-        pairs = zip(old[name].to_pylist(), new[name].to_pylist(), strict=True)
-        found[name] = sum(repr(mine) != repr(theirs) for mine, theirs in pairs)
+    told = compared(before, now, _KEY)
+    gone = dict.fromkeys(set(before.column_names) - set(now.column_names), before.num_rows)
+    found = {"only before": told.removed, "only now": told.added, **told.differing, **gone}
     return {name: count for name, count in found.items() if count}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -16,19 +16,24 @@ import pyarrow.parquet as pq
 import pytest
 from feast import FeatureStore
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
+import training_datasets
 from lakehouse import feast_edge
 from lakehouse.settings import Settings
 from lakehouse.spark import CATALOG
 from lakehouse.vault import handle_of
-from roadside.graph import STEPS
-from roadside.leaks import Leak, leaks
+from roadside.graph import STEPS, step_named
+from roadside.leaks import Leak, differing, leaks
+from roadside.leaks import joined as joined_ways
 from roadside.locations import location_opener
 from roadside.runner import Runner
 from simulation.afternoon import AFTERNOON, write_afternoon
 from simulation.city import SimulationConfig, simulate
+from simulation.landing import LandingWriter
 from support import oracle
-from support.afternoon import zone_ids
+from support.afternoon import at, zone_ids
+from support.afternoon import expected as afternoon_expected
 from support.oracle import Silver, records_from_landing
 from support.oracle_dataset import ROLES, Dataset, joined
 from support.tokens import driver_tokens
@@ -37,6 +42,7 @@ from training_datasets.build import BuildResult, build
 from training_datasets.choice_sets import Recall, checked_recall
 from training_datasets.computing import Computing
 from training_datasets.files import day_file
+from training_datasets.known import Known
 from training_datasets.manifests import day_manifest
 from training_datasets.rebuilding import rebuilt
 from training_datasets.spec import DatasetSpec
@@ -44,6 +50,7 @@ from training_datasets.specs import SPECS, spec_named
 from validation.clocks import Interval
 from validation.contracts.training.row_index import ROW_INDEX
 from validation.errors import CheckFailed
+from validation.sources import SOURCES
 
 # The warnings are Feast's and pyspark's own.
 pytestmark = [pytest.mark.slow(minutes=4), pytest.mark.timeout(1500), pytest.mark.filterwarnings("ignore")]
@@ -53,6 +60,8 @@ START, END = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 12, 8, tzinfo=U
 NOW = datetime(2026, 3, 12, 9, tzinfo=UTC)
 TABLES = [table for step in STEPS for table in step.tables]
 BOUND = choice_sets.LEAST_RECALL
+JOBS = [f"J{number}" for number in range(1, 9)]
+"""The afternoon's."""
 
 
 @dataclass
@@ -249,8 +258,102 @@ def test_a_day_whose_rule_knows_too_few_of_the_asked_is_refused(
         checked_recall("x", AFTERNOON, Recall(11, 12))
 
 
+def test_s13_the_candidate_set_is_what_was_known_and_admits_what_it_cannot_know(
+    city: City, built: dict[str, BuildResult]
+) -> None:
+    """An accepted offer to P9, never in the area and without equipment, beside what J7 was."""
+    spec, computing = spec_named("matching_ranking_v1"), city.computing("matching_ranking_v1")
+    rows = city.rows(spec)
+    of_j7 = rows[rows["job_id"] == "J7"].sort_values("provider_id")
+    assert of_j7["provider_id"].tolist() == ["P1", "P3"]
+    assert [plain(gain) for gain in of_j7["label_gain"]] == [None, 2]
+    assert of_j7["label_status"].tolist() == ["unobserved", "observed"]
+    known = computing.known(AFTERNOON)
+    offers = known.rows("offers")
+    to_p9 = offers.where("job_id = 'J7' AND offer_outcome = 'accepted'").withColumns(
+        {"offer_id": F.lit("O9"), "provider_id": F.lit("P9"), "offer_seq": F.lit(2).cast("bigint")}
+    )
+    with_p9 = Known({**known.tables, "offers": offers.unionByName(to_p9)}, known.close)
+    for jobs, before, after in ((["J7"], (1, 1), (1, 2)), (JOBS, (11, 12), (11, 13))):
+        for each, recall in ((known, before), (with_p9, after)):
+            found, told = computing.choices(each, AFTERNOON, F.col("job_id").isin(jobs))
+            assert (told.named, told.asked) == recall
+        sources = {
+            row["provider_id"]: row["candidate_source"] for row in found.where("job_id = 'J7'").collect()
+        }
+        assert sources == {"P1": "rule", "P3": "rule", "P9": "offered_outside_rule"}
+        with pytest.raises(
+            CheckFailed, match="look whether a source was silent, or what the rule cannot know"
+        ):
+            checked_recall(spec.name, AFTERNOON, told)
+
+
+def test_a_rule_that_misses_whom_it_would_name_among_all_is_refused(
+    city: City, built: dict[str, BuildResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def only_p3(*_: Any) -> Any:
+        return whole(*_).where("provider_id = 'P3'")
+
+    whole = choice_sets.pool
+    monkeypatch.setattr(choice_sets, "pool", only_p3)
+    computing = city.computing("matching_ranking_v1")
+    with pytest.raises(CheckFailed, match="rounds are not those that the rule names among all providers"):
+        computing.choices(computing.known(AFTERNOON), AFTERNOON, F.col("job_id").isin(JOBS))
+
+
+def test_a_day_that_does_not_pass_its_gates_leaves_readers_what_they_had(
+    city: City, built: dict[str, BuildResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trap T16: a feature of the next day is the answer itself."""
+    spec, leak = spec_named("matching_acceptance_v1"), "provider_activity_15m__offer_accept_ratio_4h"
+    following = AFTERNOON + DAY
+    joined_honestly = Computing._with_features
+
+    def joined_badly(self: Computing, rows: pd.DataFrame) -> pd.DataFrame:
+        frame = joined_honestly(self, rows)
+        return frame.assign(**{leak: frame["label_is_accepted"].astype("float64")})
+
+    folder = city.settings.datasets_dir / spec.name
+    stood = (city.runner.releases.by_table().get(spec.table.name), city.runner.lakehouse.head(spec.table))
+    with monkeypatch.context() as planted:
+        planted.setattr(Computing, "_with_features", joined_badly)
+        with pytest.raises(CheckFailed, match=f"{following} does not pass its gates .* tripwire: {leak}"):
+            city.build(spec, following)
+    assert day_manifest(folder, following) is None
+    assert not day_file(folder, spec.table, following).exists()
+    now = (city.runner.releases.by_table().get(spec.table.name), city.runner.lakehouse.head(spec.table))
+    assert now == stood
+    assert training_datasets.load(folder).days == (AFTERNOON,)
+    (mended,) = city.build(spec, following).days
+    assert (mended.status, mended.gates["tripwire"]) == ("built", "passed")
+    assert mended.gates["one_acceptance_at_a_time"] == "passed"
+    assert mended.gates["no_drift"] == "not asked: 1 days before it are too few"
+    evidence = day_manifest(folder, following)
+    assert evidence is not None
+    assert evidence.evidence["late_release"]["rows"] == mended.rows, "a replayed past came out long after"
+
+
+def test_leaks_are_one_of_the_fifteen_cells_that_p1_s_offers_show(city: City) -> None:
+    """Trap T5, DOMAIN section 7: J6's offer at 18:03 would count itself's tick, promised for 18:05."""
+    ways = joined_ways(city.computing("matching_acceptance_v1"), [AFTERNOON])
+    decided = {offer["decision"]: offer["offer"] for offer in afternoon_expected("p1_offers")}
+    of_p1 = ways.rows["provider_id"].eq("P1") & ways.rows["meta_decision_at"].isin(decided)
+    assert of_p1.sum() == 5
+    apart = [
+        (decided[ways.rows["meta_decision_at"][row]], cell)
+        for cell in (
+            "provider_activity_15m__offers_60m_count",
+            "provider_activity_15m__declines_60m_count",
+            "provider_fleet_15m__drivers_available_count",
+        )
+        for row in ways.rows.index[of_p1]
+        if differing(ways.served.loc[[row], cell], ways.early.loc[[row], cell])
+    ]
+    assert apart == [("J6#1", "provider_activity_15m__offers_60m_count")]
+
+
 def test_a_cell_leaks_where_it_could_not_be_read_yet(city: City, built: dict[str, BuildResult]) -> None:
-    """J6's offer at 18:03: the tick of 18:00 was promised for 18:05."""
+    """Traps T5 and T6. J6's offer at 18:03: the tick of 18:00 was promised for 18:05."""
     computing = city.computing("matching_acceptance_v1")
     report = leaks(computing, [AFTERNOON])
     by_feature = {each.feature: each for each in report.features}
@@ -321,3 +424,41 @@ def test_a_changed_byte_of_a_file_is_told_before_anything_is_computed(
         "file changed",
         ("the file is not the one that the manifest tells of: service_type",),
     )
+
+
+def test_a_rebuild_is_equal_after_late_data_a_schema_addition_and_a_replay(
+    city: City, built: dict[str, BuildResult]
+) -> None:
+    """Last of all, for the lake is another afterwards: what a build pins is not."""
+    runner, spark = city.runner, city.runner.lakehouse.spark
+    landing = LandingWriter(city.settings.home)
+    late = {"job_id": "J7", "provider_id": "P3", "assignment_id": None, "schema_version": 2}
+    records = [
+        {**late, "event_id": "late-1", "event_type": "on_scene", "event_timestamp": at("20:02")},
+        {**late, "event_id": "late-2", "event_type": "offered", "event_timestamp": at("18:50"), "novel": 1},
+    ]
+    landing.write("dispatch_events", END + timedelta(minutes=3), "late", records)
+    for source in SOURCES:
+        landing.write(source, END + timedelta(minutes=20), "heartbeat", [])
+    for result in runner.run(Interval(END, END + timedelta(minutes=15))):
+        assert (result.error, result.is_broken) == (None, False), result
+    for table in ("silver.offers", "silver.assignments", "features.provider_activity_15m"):
+        spark.sql(f"ALTER TABLE {CATALOG}.{table} ADD COLUMN of_next_version BIGINT")
+    step = step_named("features.provider_activity_15m")
+
+    def doctored(*given: Any) -> Any:
+        ((name, frame),) = step.build(*given).items()  # type: ignore[misc]
+        return {name: frame.withColumn("offers_60m_count", F.col("offers_60m_count") + 100)}
+
+    afternoon = Interval(at("12:00"), at("23:00"))
+    (replayed,) = runner.run(afternoon, [replace(step, build=doctored)], force=True)
+    assert replayed.status == "published", replayed.error
+    revisions = runner.lakehouse.read(step.tables[0]).agg(F.max("revision")).collect()[0][0]
+    assert revisions == 1
+    for name in NAMES:
+        (verdict,) = rebuilt(city.computing(name), [AFTERNOON])
+        assert (verdict.status, verdict.columns, verdict.why) == ("equal", {}, ()), name
+    # what is built now, with another pin, is another: the replay was no void one
+    again = city.build(spec_named("matching_acceptance_v1"), force=True, new_release=True)
+    (day,) = again.days
+    assert (day.status, day.digest) != ("unchanged", built["matching_acceptance_v1"].days[0].digest)

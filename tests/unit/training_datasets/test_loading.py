@@ -20,6 +20,7 @@ from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.settings import Settings, load_settings
 from support.made_dataset import FIRST, days_from, eta_dataset, eta_rows, write_dataset
 from training_datasets.files import day_file
+from training_datasets.late_releases import counts_of_late
 from training_datasets.loading import features_read
 from validation.clocks import TICK, TICK_DELAY, daily_available_at
 from validation.contracts.training.eta_v1 import ETA_V1
@@ -223,6 +224,14 @@ def test_rows_decided_before_a_late_release_are_dropped_and_only_those(
     missed = (at >= first + TICK_DELAY) & (at < datetime(2026, 1, 7, 22, 5, tzinfo=UTC))  # 22:00 was in time
     assert kept.dropped_late == missed.sum() > 5
     assert kept.meta.equals(whole.meta[~missed])
+    counted = counts_of_late(
+        at, Ops(settings.ops_url), [*features_read(whole.folder, whole.days), "features.x"]
+    )
+    assert counted == {
+        "rows": kept.dropped_late,
+        "by_table": {"features.zone_demand_15m": kept.dropped_late},
+        "never_released": ["features.x"],
+    }
     assert kept.X.index.equals(kept.y.index)
 
 
