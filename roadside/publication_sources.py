@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from lakehouse.catalog_reader import CatalogReader
@@ -15,7 +15,7 @@ from lakehouse.ops import Ops
 from lakehouse.releases import Releases
 from lakehouse.settings import Settings
 from roadside.standing import has_ops
-from training_datasets.built_dataset import BuiltDataset, built_dataset
+from training_datasets.dataset_folder import DatasetFolder, open_folder
 from training_datasets.files import as_json
 from training_datasets.spec import DatasetSpec
 from training_datasets.specs import SPECS
@@ -51,14 +51,18 @@ class Source:
         return self.settings.home / "publishing" / self.table.name
 
     @cached_property
-    def dataset(self) -> BuiltDataset:
+    def dataset(self) -> DatasetFolder:
         """The built dataset.
 
         Raises:
             InputMissing: it was never built.
+            CheckFailed: the manifest of a day is not the one that the dataset's names.
         """
         assert self.spec is not None
-        return built_dataset(self.settings.datasets_dir / self.spec.name, self.spec)
+        folder = open_folder(self.settings.datasets_dir / self.spec.name, self.spec.name)
+        for day in folder.days:
+            folder.day_manifest(day)
+        return folder
 
     @cached_property
     def outgoing(self) -> Outgoing:
@@ -75,9 +79,9 @@ class Source:
         return Outgoing(
             self.table,
             dataset.release,
-            lambda: (dataset.rows_of(each) for each in dataset.days),
+            lambda: (dataset.contract_rows(day) for day in dataset.days),
             digest=dataset.digest,
-            rows=dataset.rows,
+            rows=dataset.rows_count,
         )
 
     def batch(self, progress: Callable[[str], None]) -> Batch:
@@ -143,22 +147,22 @@ def _release_of(settings: Settings, table: Table, snapshot_id: int) -> str | Non
     return newest.release_id if newest and newest.tables[table.name] == snapshot_id else None
 
 
-def _dataset_shipment(dataset: BuiltDataset, folder: str) -> Shipment:
+def _dataset_shipment(dataset: DatasetFolder, folder: str) -> Shipment:
     """The dataset's files as they are; its manifest names each with `object`, its day's with `manifest`.
 
     All else that the manifest says is as it was built, its digest too.
     """
     data, notes = [], []
     days = {day: dict(said) for day, said in dataset.manifest["days"].items()}
-    for each in dataset.days:
-        path = dataset.path(each.day)
-        name = f"{path.parent.name}/{path.stem}-{each.digest[:16]}.parquet"
-        data.append(DataFile(name, path, lambda each=each: dataset.rows_of(each)))  # type: ignore[misc]
-        content = (dataset.folder / "_manifests" / f"{each.day}.json").read_bytes()
-        note = f"_manifests/{each.day}-{_mark(content)}.json"
+    for day in dataset.days:
+        path = dataset.path / days[str(day)]["file"]
+        name = f"{path.parent.name}/{path.stem}-{days[str(day)]['digest'][:16]}.parquet"
+        data.append(DataFile(name, path, partial(dataset.contract_rows, day)))
+        content = (dataset.path / "_manifests" / f"{day}.json").read_bytes()
+        note = f"_manifests/{day}-{_mark(content)}.json"
         notes.append((note, content))
-        days[str(each.day)] |= {"object": name, "manifest": note}
-    for kept in sorted((dataset.folder / "_manifests").glob("????-??-??.*.json")):
+        days[str(day)] |= {"object": name, "manifest": note}
+    for kept in sorted((dataset.path / "_manifests").glob("????-??-??.*.json")):
         notes.append((f"_manifests/{kept.name}", kept.read_bytes()))
     manifest = as_json({**dataset.manifest, "days": days}).encode()
     return Shipment(folder, tuple(data), tuple(notes), manifest)

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training_datasets.files import column_digests, day_file, digest_of, read_json
+from validation.arrow_schema import arrow_schema
 from validation.contract import Table
 from validation.contracts import TRAINING, table_named
 from validation.errors import CheckFailed, InputMissing, UnknownName
@@ -46,6 +47,24 @@ class DatasetFolder:
     def days(self) -> tuple[date, ...]:
         """The business days that are built, in order."""
         return tuple(date.fromisoformat(day) for day in sorted(self.manifest["days"]))
+
+    @property
+    def rows_count(self) -> int:
+        """Rows of all days."""
+        return int(self.manifest["rows"])
+
+    @property
+    def digest(self) -> str:
+        """Of everything that the manifest says."""
+        return str(self.manifest["digest"])
+
+    @property
+    def release(self) -> str:
+        """First and last day, and the newest release among them where it is not the first."""
+        first, last = self.days[0], self.days[-1]
+        newest = max(told["release_number"] for told in self.manifest["days"].values())
+        again = f", release {newest}" if newest > 1 else ""
+        return (str(first) if first == last else f"{first}..{last}") + again
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -88,6 +107,22 @@ class DatasetFolder:
         partition = pa.array([day] * rows.num_rows, pa.date32())
         return rows.append_column(pa.field(self.table.partition, pa.date32()), partition)
 
+    def contract_rows(self, day: date) -> pa.Table:
+        """The day's rows with every column of the contract, each value as the manifests say.
+
+        Raises:
+            CheckFailed: as `verified_rows`; or the day was built under another contract.
+        """
+        (rows,) = self.verified_rows([day])
+        other = sorted(set(rows.column_names) ^ set(self.table.column_names))
+        if other:
+            raise CheckFailed(
+                f"{self.name}: {day} was built under another contract: {_listed(other, len(self.columns))}.",
+                self._next_step,
+            )
+        schema = arrow_schema(self.table)
+        return rows.select(schema.names).cast(schema)
+
     def differing(self, day: date, rows: pa.Table) -> list[str]:
         """The columns of the rows that are not what the day's manifest says, missing and new ones too."""
         told = self.day_manifest(day)["content"]["columns"]
@@ -122,7 +157,8 @@ class DatasetFolder:
         days = self.days
         return (
             f"In {self.path}. Fetch the folder again from where it was built, or move the day's folder away "
-            f"and build it again: roadside dataset build {self.name} --start {days[0]} --end DAY --force."
+            f"and build it again: roadside dataset build {self.name} --start {days[0]} --end DAY --force. "
+            "A build that was ended before it was done goes on where it stopped."
         )
 
 

@@ -229,7 +229,7 @@ def test_a_file_that_is_not_what_its_manifest_says_is_not_sent(there: Sending) -
     folder = build_eta_v1(there.settings, DAYS)
     files = sorted(folder.glob("*/part-0.parquet"))
     files[0].write_bytes(files[1].read_bytes())
-    with pytest.raises(CheckFailed, match="the file of 2026-03-10 is not what its manifest says"):
+    with pytest.raises(CheckFailed, match="files are not what their manifest says, in 2026-03-10"):
         there.publish()
     assert there.server.listed() == []
 
