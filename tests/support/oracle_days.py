@@ -12,7 +12,7 @@ from support.oracle_arrivals import (
     is_finished,
     on_time_ratio,
 )
-from support.oracle_fixes import metres_between
+from support.oracle_fixes import Fix, metres_between
 from support.oracle_records import Landed, known, parse_time
 from support.oracle_silver import Silver
 from support.oracle_states import Assignment, Lifecycle
@@ -79,23 +79,32 @@ def ended(assignment: Assignment, window: Window) -> str:
 def ping_near_arrival(
     silver: Silver, state: Lifecycle, assignment: Assignment, by: datetime, corrected: bool = False
 ) -> bool:
-    """Whether a good ping known by then is within 300 m of the job, 10 minutes of the arrival.
+    """Whether a good ping known by then is within 300 m of the job, 10 minutes of the arrival."""
+    return bool(pings_near_arrival(silver, state, assignment, by, corrected))
+
+
+def pings_near_arrival(
+    silver: Silver, state: Lifecycle, assignment: Assignment, by: datetime, corrected: bool = False
+) -> list[Fix]:
+    """The good pings known by then within 300 m of the job and 10 minutes of the arrival, in their order.
 
     Good is a plausible one, no more than 200 m inaccurate, of the driver that the assignment names, if any.
     """
     if assignment.arrived_at is None:
-        return False
+        return []
     place = state.jobs[assignment.job_id].place(assignment.arrived_at)
     if place is None:
-        return False
+        return []
     earliest, latest = assignment.arrived_at - EVIDENCE_TIME, assignment.arrived_at + EVIDENCE_TIME
     fixes = silver.fixes_of_provider.get(assignment.provider_id or "", [])
     around = within(fixes, Window(earliest, latest + timedelta.resolution))
-    return any(
-        metres_between(place, fix.place) <= EVIDENCE_METRES
+    return [
+        fix
         for fix in known(around, by, corrected)
-        if (fix.accuracy_m or 0) <= INACCURATE_ABOVE_METRES and assignment.driver_id in (None, fix.driver_id)
-    )
+        if (fix.accuracy_m or 0) <= INACCURATE_ABOVE_METRES
+        and assignment.driver_id in (None, fix.driver_id)
+        and metres_between(place, fix.place) <= EVIDENCE_METRES
+    ]
 
 
 def claims_features(

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from support.oracle_dataset import (
     Dataset,
     accepted_on,
     as_minutes,
+    evidence,
     joined,
     labels,
     left_out,
     offer_of,
     spine_columns,
 )
+from support.oracle_days import ping_near_arrival, pings_near_arrival
 from support.oracle_hours import hour_of
 from support.oracle_lifecycle import RANK, assignment_of
 from support.oracle_records import TICK, business_day_start, tick_end
@@ -28,6 +30,7 @@ from support.oracle_windows import DAY
 PUBLISHED_AFTER = timedelta(minutes=5)
 LONGEST_OPEN = timedelta(minutes=360)
 MOST_TICKS = 12
+MOST_APART = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def eta_v2(
 
     Rows hold assignment_id, job_id and driver_id (the token; keys that no dataset keeps), the keys,
     meta_* (without row_id and group), job_*, view__feature for service_features, and label_*.
-    The waterfall counts decision points.
+    The waterfall counts decision points. Points and labels go by the arrival as corrected to the GPS.
     """
     close = business_day_start(day + 2 * DAY)
     state = silver.at(close)
@@ -57,7 +60,8 @@ def eta_v2(
     waterfall = dict.fromkeys(steps, 0)
     rows = []
     for assignment in accepted_on(state, day):
-        points = decision_points(silver, assignment)
+        arrived = arrived_by_gps(silver, assignment, close)
+        points = decision_points(silver, arrived)
         waterfall["decision_points"] += len(points)
         refused = left_out(assignment, state.jobs[assignment.job_id])
         if refused is not None:
@@ -66,6 +70,7 @@ def eta_v2(
         kept = [point for point in points if not point.is_stale]
         waterfall["stale_open"] += len(points) - len(kept)
         waterfall["rows"] += len(kept)
+        seen = labels_by_gps(silver, state, assignment, arrived, close)
         for seq, point in enumerate(kept, start=1):
             spine = {
                 **spine_row(silver, state, assignment, point, timezone_of),
@@ -74,10 +79,51 @@ def eta_v2(
                 "meta_weight": 1 / len(kept),
             }
             features = joined(silver, spine, service_features or {})
-            seen = labels_from(silver, state, assignment, point.decision_at, close)
-            rows.append({**spine, **features, **seen})
+            rows.append({**spine, **features, **labels_from(seen, arrived, point.decision_at, close)})
     in_order = sorted(rows, key=lambda row: (row["meta_decision_at"], row["assignment_id"]))
     return Dataset(in_order, waterfall)
+
+
+def arrived_by_gps(silver: Silver, assignment: Assignment, close: datetime) -> Assignment:
+    """The assignment, its arrival and end moved to the ping that bears the arrival out.
+
+    It is moved where the ping is more than 5 minutes from the stated arrival and after the acceptance;
+    an assignment that did not end by an arrival, or found nobody, stays as it is.
+    """
+    if assignment.end_reason != "arrived" or assignment.on_scene_at is None:
+        return assignment
+    pinged_at = evidence_ping_at(silver, assignment, close)
+    if pinged_at is None or pinged_at <= assignment.accepted_at:
+        return assignment
+    if abs(pinged_at - assignment.on_scene_at) <= MOST_APART:
+        return assignment
+    return replace(assignment, on_scene_at=pinged_at, ended_at=pinged_at)
+
+
+def evidence_ping_at(silver: Silver, assignment: Assignment, close: datetime) -> datetime | None:
+    """The earliest of the pings known when this arrival was first borne out; None if it is not, by the close.
+
+    What becomes known later replaces nothing, be it earlier; another stated arrival is another question.
+    """
+    if not ping_near_arrival(silver, silver.at(close), assignment, close):
+        return None
+    for tick in ticks_after_arrival(assignment, close):
+        known = silver.at(tick)
+        stated = known.assignments.get(assignment.assignment_id)
+        if stated is not None and stated.arrived_at == assignment.arrived_at:
+            pings = pings_near_arrival(silver, known, stated, tick)
+            if pings:
+                return min(ping.event_timestamp for ping in pings)
+    raise AssertionError("the close is a tick")
+
+
+def ticks_after_arrival(assignment: Assignment, close: datetime) -> Iterator[datetime]:
+    """The ticks at which the stated arrival can have been known, the close included."""
+    assert assignment.arrived_at is not None
+    tick = tick_end(assignment.arrived_at)
+    while tick <= close:
+        yield tick
+        tick += TICK
 
 
 def decision_points(silver: Silver, assignment: Assignment) -> list[Point]:
@@ -159,13 +205,23 @@ def events_of(state: Lifecycle, assignment: Assignment) -> list[Event]:
     ]
 
 
-def labels_from(
-    silver: Silver, state: Lifecycle, assignment: Assignment, decision_at: datetime, close: datetime
+def labels_by_gps(
+    silver: Silver, state: Lifecycle, stated: Assignment, arrived: Assignment, close: datetime
 ) -> Row:
+    """label_* of the assignment as corrected; its evidence is that of the arrival as stated."""
+    label = labels(silver, state, arrived, close)
+    is_observed = label["label_status"] == "observed"
+    return {
+        **label,
+        "label_arrival_evidence": evidence(silver, state, stated, close) if is_observed else None,
+        "label_is_gps_corrected": arrived.arrived_at != stated.arrived_at if is_observed else None,
+    }
+
+
+def labels_from(of_assignment: Row, arrived: Assignment, decision_at: datetime, close: datetime) -> Row:
     """label_* of a decision point: the assignment's, its minutes counted from the decision."""
-    of_assignment = labels(silver, state, assignment, close)
     status = of_assignment["label_status"]
-    ended_at = assignment.arrived_at if status == "observed" else assignment.ended_at or close
+    ended_at = arrived.arrived_at if status == "observed" else arrived.ended_at or close
     assert ended_at is not None
     left = as_minutes(ended_at - decision_at)
     is_observed, is_missing = status == "observed", status == "missing_milestone"
@@ -183,6 +239,7 @@ def labels_from(
                 "label_censor_reason",
                 "label_is_goa",
                 "label_arrival_evidence",
+                "label_is_gps_corrected",
             )
         },
     }
