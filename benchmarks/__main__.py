@@ -14,6 +14,7 @@ BENCHMARKS = (
     "feature_engine",
     "tick",
     "daily_flat",
+    "dataset_days",
     "replay_rate",
     "pit_spark",
     "pit_duckdb",
