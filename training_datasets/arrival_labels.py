@@ -31,13 +31,12 @@ def arrival_labels(known: Known, decided: DataFrame) -> DataFrame:
     is null unless observed; those that compare with the promise also without one.
     Minutes are exact seconds / 60.
     """
-    return _labels(known, decided, known.state("assignments", "assignment_id"))
+    return _labels(known, decided, of_pings=False)
 
 
 def remaining_labels(known: Known, decided: DataFrame) -> DataFrame:
     """As `arrival_labels`, of the arrival that pings tell where they contradict the driver's word."""
-    state = known.state("assignments", "assignment_id").join(arrivals_by_gps(known), "assignment_id", "left")
-    return _labels(known, decided, state)
+    return _labels(known, decided, of_pings=True)
 
 
 def arrivals_by_gps(known: Known) -> DataFrame:
@@ -56,11 +55,9 @@ def arrivals_by_gps(known: Known) -> DataFrame:
     )
 
 
-def _labels(known: Known, decided: DataFrame, state: DataFrame) -> DataFrame:
-    """The labels by the assignments' state, moved to `gps_arrived_at` where it has one."""
-    if "gps_arrived_at" not in state.columns:
-        state = state.withColumn("gps_arrived_at", F.lit(None).cast("timestamp"))
-    gps_arrived_at = F.col("gps_arrived_at")
+def _labels(known: Known, decided: DataFrame, *, of_pings: bool) -> DataFrame:
+    """The labels of the arrival as stated; or of that which pings tell, where they contradict it."""
+    by_gps = F.col("gps_arrived_at")
     decision_at, arrived_at = F.col("decision_at"), F.col("arrived_at")
     promised_at = F.col("first_promised_arrival_at")
     took = arrived_at - F.col("accepted_at")
@@ -82,9 +79,10 @@ def _labels(known: Known, decided: DataFrame, state: DataFrame) -> DataFrame:
 
     return (
         decided.select("row_key", "assignment_id", "decision_at")
-        .join(state, "assignment_id")
+        .join(known.state("assignments", "assignment_id"), "assignment_id")
+        .join(arrivals_by_gps(known), "assignment_id", "left")
         .join(_borne_out(known), ["assignment_id", "arrived_at"], "left")
-        .withColumn("arrived_at", F.coalesce(gps_arrived_at, arrived_at))
+        .withColumn("arrived_at", F.coalesce(by_gps, arrived_at) if of_pings else arrived_at)
         .withColumn("label_status", status)
         .select(
             "row_key",
@@ -108,7 +106,7 @@ def _labels(known: Known, decided: DataFrame, state: DataFrame) -> DataFrame:
             if_observed(arrived_at <= promised_at + F.lit(GRACE)).alias("label_is_on_time_grace15"),
             if_observed(F.col("is_gone_on_arrival")).alias("label_is_goa"),
             if_observed(_evidence()).alias("label_arrival_evidence"),
-            if_observed(gps_arrived_at.isNotNull()).alias("label_is_gps_corrected"),
+            if_observed(by_gps.isNotNull()).alias("label_is_gps_apart"),
         )
     )
 

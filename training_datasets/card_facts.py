@@ -196,7 +196,9 @@ class Facts:
     @cached_property
     def tripped(self) -> list[FeatureFacts]:
         """Features that tell too much by themselves."""
-        return [each for each in self.features if each.alone is not None and each.alone > self.too_much]
+        may_tell = self.profile.may_tell
+        told = [each for each in self.features if each.alone is not None and each.name not in may_tell]
+        return [each for each in told if (each.alone or 0) > self.too_much]
 
     @cached_property
     def drifted(self) -> list[FeatureFacts]:

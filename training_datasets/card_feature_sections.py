@@ -29,7 +29,8 @@ _TRIPWIRE_ROWS = 10
 _PSI_SCALE = 2 * DRIFTED
 _OF_VARIANCE = (
     "Share of the label's variance that one input tells: by a line, a line over ranks, or its bins, "
-    "whichever is most; a null is a value of its own."
+    "whichever is most; a null is a value of its own, and the outermost labels count as the 2.5th and 97.5th "
+    "hundredth."
 )
 _OF_ANSWERS = (
     "AUC of one input: ascending or descending, nulls first or last, or by its bins, whichever is greatest."

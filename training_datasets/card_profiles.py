@@ -27,6 +27,7 @@ class Profile:
     Attributes:
         label: the column a model learns; aids beside it are not.
         rounds: of a gain, the column whose rows are one choice.
+        may_tell: inputs that may tell much of the label by themselves, being foretold by somebody.
         kept: labels of yes or no whose share stands beside the baselines, with what a yes means.
     """
 
@@ -36,6 +37,7 @@ class Profile:
     kept: Mapping[str, str] = field(default_factory=dict)
     rounds: str = "meta_group"
     caveats: tuple[str, ...] = ()
+    may_tell: frozenset[str] = frozenset()
 
 
 _AREA_MEDIAN = "incident_area_service_1d__arrival_minutes_p50_28d"
@@ -71,6 +73,13 @@ _ETA_V2 = Profile(
     (
         Baseline("Minutes left of the promise", "promise_context__promised_minutes_remaining"),
         Baseline("Median of area and service, less the wait", _AREA_MEDIAN, less_the_wait),
+    ),
+    may_tell=frozenset(
+        (
+            "promise_context__promised_minutes_remaining",
+            "job_state_15m__promised_arrival_at",
+            "job_state_15m__first_promised_arrival_at",
+        )
     ),
     caveats=(_ONLY_ACCEPTED, _LONG_WAITS_MISSING),
 )

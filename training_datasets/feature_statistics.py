@@ -17,6 +17,7 @@ LEAST_LABELLED = 30
 DRIFTED = 0.25
 """PSI from which a feature counts as drifted (DOMAIN section 4, a warning)."""
 _TOO_MUCH_VARIANCE, _TOO_MUCH_AUC = 0.9, 0.98
+_OUTERMOST = (0.025, 0.975)
 _ROWS_A_BIN, _MOST_BINS = 20, 100
 _HALF = 0.5
 
@@ -90,10 +91,16 @@ def too_much(*, is_answer: bool) -> float:
 
 
 def told_alone(values: Values, label: np.ndarray, *, is_answer: bool) -> float | None:
-    """What a feature tells of a label by itself; None with too few labels, or no value at all."""
+    """What a feature tells of a label by itself; None with too few labels, or no value at all.
+
+    Of a number the outermost labels count as the 2.5th and 97.5th hundredth: one long wait is most of the
+    variance of a small day, and whatever happens to be high with it would tell nearly all.
+    """
     if not len(values) or values.nulls.all():
         return None
-    return best_auc(values, label) if is_answer else explained_share(values, label)
+    if is_answer:
+        return best_auc(values, label)
+    return explained_share(values, np.clip(label, *np.quantile(label, _OUTERMOST)) if len(label) else label)
 
 
 def explained_share(values: Values, label: np.ndarray) -> float | None:

@@ -8,7 +8,7 @@ enter no digest.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -37,7 +37,10 @@ LEAST_DAYS = 7
 """Days before that a robust comparison needs."""
 LEAST_ROWS = 200
 """Rows a side: of fewer, the tenths of a distribution, or a median, move by chance alone."""
-LEAST_OF_GROUP = 30
+LEAST_OF_GROUP = 30.0
+"""Weight of a group's rows, a side."""
+LEAST_FOR_TRIPWIRE = 50
+"""Rows with a label."""
 TOO_FAR = 6.0
 """Robust z from which a share is another one (DOMAIN section 4)."""
 RECENT_DAYS = 7
@@ -71,12 +74,14 @@ class Day:
     Attributes:
         rows: every column of the contract, `row_key`, and what its labels add for a gate (`check_*`).
         before: rows of the last 28 built days before it; no rows where none is.
+        waterfall: how its decisions became rows.
     """
 
     table: Table
     day: date
     rows: pd.DataFrame
     before: pd.DataFrame
+    waterfall: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def profile(self) -> Profile:
@@ -115,10 +120,15 @@ def asked(gates: Sequence[Gate], day: Day) -> dict[str, str]:
         CheckFailed: one that stops a day found something; every such finding is told.
     """
     answers: dict[str, Answer] = {}
+    broken_off: list[Exception] = []
 
     def check(gate: Gate) -> pa.Check:
         def holds(_: pd.DataFrame) -> bool:
-            answers[gate.name] = gate.asks(day)
+            try:
+                answers[gate.name] = gate.asks(day)
+            except Exception as error:  # pandera would take it for a finding
+                broken_off.append(error)
+                raise
             return not answers[gate.name].found
 
         return pa.Check(holds, name=gate.name, error=gate.name)
@@ -130,7 +140,9 @@ def asked(gates: Sequence[Gate], day: Day) -> dict[str, str]:
         found = {str(name) for name in broken.failure_cases["check"]}
     unanswered = [gate.name for gate in gates if gate.name not in answers]
     if unanswered:
-        raise Defect(f"{day.table.name}: {', '.join(unanswered)} could not be asked of {day.day}.")
+        raise Defect(f"{day.table.name}: {', '.join(unanswered)} could not be asked of {day.day}.") from (
+            broken_off[0]
+        )
     failed = [gate for gate in gates if gate.name in found and gate.consequence is Consequence.FAIL]
     if failed:
         told = "; ".join(f"{gate.name}: {answers[gate.name].found}" for gate in failed)
@@ -152,20 +164,38 @@ def _tripwire(day: Day) -> Answer:
     label = day.label(day.rows)
     known = ~np.isnan(label)
     is_answer = day.profile.kind is LabelKind.ANSWER
+    if known.sum() < LEAST_FOR_TRIPWIRE:
+        return Answer(not_asked=f"{int(known.sum())} rows with a label are too few")
+    if not np.ptp(label[known]):
+        return Answer(not_asked="all labels are the same")
     told = {
         name: told_alone(day.values(day.rows, name).where(known), label[known], is_answer=is_answer)
         for name in day.inputs
+        if name not in day.profile.may_tell
     }
     if all(share is None for share in told.values()):
-        return Answer(not_asked=f"{int(known.sum())} rows with a label are too few")
+        return Answer(
+            not_asked="one of the two answers was given fewer than 10 times, or no input has a value"
+        )
     bound = too_much(is_answer=is_answer)
     return listed([name for name, share in told.items() if share is not None and share > bound])
 
 
+def _some_input(day: Day) -> Answer:
+    features = [name for name in day.inputs if "__" in name]
+    if day.rows.empty:
+        return Answer(not_asked="no rows")
+    return PASSED if day.rows[features].notna().any(axis=None) else Answer("none has a value in any row")
+
+
 def _null_shares(day: Day) -> Answer:
-    by_day = day.before.groupby("meta_decision_date_et")
-    if by_day.ngroups < LEAST_DAYS or day.rows.empty:
-        return Answer(not_asked=f"{by_day.ngroups} days before it are too few")
+    if day.rows.empty:
+        return Answer(not_asked="no rows")
+    is_alike = [_is_weekend(each) == _is_weekend(day.day) for each in day.before["meta_decision_date_et"]]
+    by_day = day.before[np.array(is_alike, dtype=bool)].groupby("meta_decision_date_et")
+    if by_day.ngroups < LEAST_DAYS:
+        kind = "weekend" if _is_weekend(day.day) else "working"
+        return Answer(not_asked=f"{by_day.ngroups} {kind} days before it are too few")
     before = by_day[day.inputs].apply(lambda rows: rows.isna().mean())
     moved = [
         name
@@ -185,14 +215,27 @@ def _drift(day: Day) -> Answer:
     earlier = day.before.loc[~is_recent, columns]
     if min(len(recent), len(earlier)) < LEAST_ROWS:
         return Answer(not_asked=f"{min(len(recent), len(earlier))} rows a side are too few")
+    both = pd.concat([earlier, recent], ignore_index=True)  # text is told apart by levels: number them once
+    is_earlier = np.arange(len(both)) < len(earlier)
+    values = {name: day.values(both, name) for name in day.inputs}
     stability = {
-        name: population_stability_index(day.values(earlier, name), day.values(recent, name))
-        for name in day.inputs
+        name: population_stability_index(each.where(is_earlier), each.where(~is_earlier))
+        for name, each in values.items()
     }
     return listed([name for name, psi in stability.items() if psi is not None and psi > DRIFTED])
 
 
+def _is_weekend(day: date) -> bool:
+    return day.weekday() >= 5
+
+
 COMMON = (
+    Gate(
+        "some_input_is_known",
+        Consequence.FAIL,
+        _some_input,
+        "Every feature is missing in every row: look whether the views were published.",
+    ),
     Gate(
         "tripwire",
         Consequence.FAIL,
@@ -204,7 +247,7 @@ COMMON = (
         "null_shares_as_before",
         Consequence.WARN,
         _null_shares,
-        "An input is missing far more often than on the 28 days before (robust z above 6).",
+        "An input is missing far more often than on such days before, weekends apart (robust z above 6).",
     ),
     Gate(
         "no_drift",
@@ -224,7 +267,7 @@ def listed(names: Sequence[str]) -> Answer:
     return Answer(", ".join(names[:_NAMED]) + more)
 
 
-def robust_z(share: float, before: np.ndarray, rows: int) -> float:
+def robust_z(share: float, before: np.ndarray, rows: float) -> float:
     """How far a share lies above those before, in robust deviations; of so many rows, chance counts too.
 
     The deviation is 1.4826 times the median distance from the median, at least that of a share of so
@@ -240,17 +283,7 @@ def robust_z(share: float, before: np.ndarray, rows: int) -> float:
     return (share - typical) / max(spread, _by_chance(typical, rows))
 
 
-def share_z(now: tuple[int, int], before: tuple[int, int]) -> float:
-    """How far two shares, (of them, rows) each, are apart in deviations by chance.
-
-    >>> round(share_z((30, 100), (100, 1000)), 1)
-    6.4
-    """
-    typical = before[0] / before[1]
-    return abs(now[0] / now[1] - typical) / _by_chance(typical, now[1])
-
-
-def _by_chance(share: float, rows: int) -> float:
+def _by_chance(share: float, rows: float) -> float:
     """The standard deviation of a share among so many rows; no share counts as sure."""
     held = min(max(share, 1 / (rows + 1)), rows / (rows + 1))
     return float(np.sqrt(held * (1 - held) / rows))
@@ -259,26 +292,38 @@ def _by_chance(share: float, rows: int) -> float:
 def shares_held(now: pd.DataFrame, before: pd.DataFrame, group: str, is_one: str) -> Answer:
     """Whether the share of rows that are one is as before, in every group with rows enough on both sides.
 
+    A share is held against that of all days before, by how far single days were from it, or would be by
+    chance. Rows count by their weight: those of one assignment are no more than one.
+
     Args:
-        now, before: frames with both columns.
+        now, before: frames with both columns, `meta_weight` and `meta_decision_date_et`.
         group: column to group by.
-        is_one: column of yes or no; a null is a no.
+        is_one: column of yes or no; rows without an answer do not count.
     """
-    counts = [_counts(frame, group, is_one) for frame in (now, before)]
-    both = sorted(counts[0].keys() & counts[1].keys())
+    shares, earlier = (_shares(frame, [group], is_one) for frame in (now, before))
+    by_day = _shares(before, [group, "meta_decision_date_et"], is_one)
+    both = [
+        name
+        for name in shares.index.intersection(earlier.index)
+        if min(shares["rows"][name], earlier["rows"][name]) >= LEAST_OF_GROUP
+    ]
     if not both:
-        return Answer(not_asked=f"no {group} has {LEAST_OF_GROUP} rows before and now")
-    moved = [name for name in both if share_z(counts[0][name], counts[1][name]) > TOO_FAR]
-    return Answer(f"{len(moved)} of {len(both)} {group}") if moved else PASSED
+        return Answer(not_asked=f"no {group} has {LEAST_OF_GROUP:.0f} rows before and now")
+    moved = []
+    for name in both:
+        typical = earlier["share"][name]
+        daily = by_day.loc[[name], "share"].to_numpy()
+        spread = 1.4826 * float(np.median(np.abs(daily - typical)))
+        off = abs(shares["share"][name] - typical)
+        moved.append(off / max(spread, _by_chance(typical, shares["rows"][name])) > TOO_FAR)
+    return Answer(f"{sum(moved)} of {len(both)} {group}") if any(moved) else PASSED
 
 
-def _counts(frame: pd.DataFrame, group: str, is_one: str) -> Mapping[str, tuple[int, int]]:
-    if frame.empty:
-        return {}
-    ones = frame[is_one].fillna(False).astype(bool)
-    found = ones.groupby(frame[group].astype(str)).agg(["sum", "size"])
-    return {
-        str(name): (int(one), int(rows))
-        for name, one, rows in zip(found.index, found["sum"], found["size"], strict=True)
-        if rows >= LEAST_OF_GROUP
-    }
+def _shares(frame: pd.DataFrame, keys: list[str], is_one: str) -> pd.DataFrame:
+    """By the keys, `rows` by weight and the `share` of them that are one."""
+    known = frame[frame[is_one].notna()]
+    ones = known[is_one].astype(float) * known["meta_weight"]
+    weighed = known[keys].astype(str).assign(rows=known["meta_weight"], ones=ones)
+    found = weighed.groupby(keys)[["rows", "ones"]].sum()
+    found = found[found["rows"] > 0]
+    return found.assign(share=found["ones"] / found["rows"])

@@ -47,12 +47,12 @@ def _censored_by(group: str) -> Gate:
 
 
 def _evidence(day: Day) -> Answer:
-    def borne_out(rows: pd.DataFrame) -> pd.DataFrame:
-        seen = rows[rows["label_arrival_evidence"].notna()]
-        is_alone = seen["label_arrival_evidence"] == "status_only"
-        return pd.DataFrame({"arrivals": "arrivals", "is_alone": is_alone})
+    """Among the arrivals that a ping bears out, those that it puts elsewhere in time."""
 
-    return shares_held(borne_out(day.rows), borne_out(day.before), "arrivals", "is_alone")
+    def borne_out(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows[rows["label_arrival_evidence"] == "status_and_gps"].assign(arrivals="all arrivals")
+
+    return shares_held(borne_out(day.rows), borne_out(day.before), "arrivals", "label_is_gps_apart")
 
 
 def _weights(day: Day) -> Answer:
@@ -73,7 +73,7 @@ def _remaining(day: Day) -> Answer:
 
 
 def _assignment(day: Day) -> pd.Series:
-    return day.rows["row_key"].str.rpartition("|")[0]
+    return day.rows["row_key"].map(lambda key: key.rpartition("|")[0])
 
 
 def _open_at_once(day: Day) -> Answer:
@@ -87,19 +87,22 @@ def _asked_again(day: Day) -> Answer:
 
 
 def _candidates(day: Day) -> Answer:
-    if day.rows.empty:
-        return Answer(not_asked="no rows")
-    typical = float(day.rows.groupby("meta_round").size().median())
+    """Of all rounds: those with fewer than two candidates have no rows, and count."""
+    alone = day.waterfall.get("fewer_than_two", 0)
+    sizes = [*day.rows.groupby("meta_round").size(), *[1] * alone]
+    if not sizes:
+        return Answer(not_asked="no rounds")
+    typical = float(np.median(sizes))
     if FEWEST_CANDIDATES <= typical <= MOST_CANDIDATES:
         return PASSED
     return Answer(f"{typical:g} candidates a round are typical")
 
 
 _EVIDENCE = Gate(
-    "evidence_as_before",
+    "pings_agree_as_before",
     Consequence.WARN,
     _evidence,
-    "Pings bear out another share of the arrivals than before.",
+    "Pings contradict the stated arrival, by over 5 minutes, in another share of the arrivals than before.",
 )
 ETA_V1 = (
     Gate("no_promise_among_inputs", Consequence.FAIL, _no_promise, "The promise is no input (trap T1)."),

@@ -276,13 +276,9 @@ _DATASET = (
     ),
     Column("label_is_on_time", _B, "Arrived by the first promise."),
     Column("label_is_on_time_grace15", _B, "Arrived by the first promise plus 15 minutes."),
-    Column(
-        "label_is_gps_corrected", _B, "The arrival is that of the pings, over 5 minutes from the one stated."
-    ),
+    Column("label_is_gps_apart", _B, "Pings contradict the stated arrival, by more than 5 minutes."),
     Column("label_is_goa", _B, "The arrival found nobody."),
-    Column(
-        "label_arrival_evidence", _S, "status_and_gps, status_only, gps_only or goa; null without arrival."
-    ),
+    Column("label_arrival_evidence", _S, "status_and_gps, status_only or goa; null without arrival."),
     Column("label_remaining_minutes", _D, "Decision to arrival; null unless observed.", "min"),
     Column(
         "label_is_accepted", _B, "The provider said yes, though its ETA may be refused; null if withdrawn."

@@ -57,7 +57,7 @@ def arrival_by(table: str, *pings: str) -> tuple[float | None, bool | None]:
     """Minutes from the acceptance to the arrival that counts, and whether it is the pings'."""
     first = eta_v2(pinged(table, *pings), AFTERNOON).rows[0]
     assert first["meta_stage"] == "accepted"
-    return rounded(first["label_remaining_minutes"]), first["label_is_gps_corrected"]
+    return rounded(first["label_remaining_minutes"]), first["label_is_gps_apart"]
 
 
 def points_and_minutes(silver: Silver) -> dict[str, float]:
@@ -98,7 +98,7 @@ def test_row_of_the_afternoon(built: Dataset, row: dict) -> None:
     assert rounded(point["label_lower_bound_minutes"]) == row["lower_bound"]
     assert rounded(point["label_upper_bound_minutes"]) == row["upper_bound"]
     assert (point["label_is_goa"], point["label_arrival_evidence"]) == (row["is_goa"], row["evidence"])
-    assert point["label_is_gps_corrected"] is (False if row["label_status"] == "observed" else None)
+    assert point["label_is_gps_apart"] is (False if row["label_status"] == "observed" else None)
 
 
 def test_rows_are_in_order_and_no_others(built: Dataset) -> None:
@@ -368,7 +368,7 @@ def test_arrival_by_gps_before_the_stated_one_leaves_points_after_it_out() -> No
         assert row["label_observed_minutes"] == left
         assert (row["label_lower_bound_minutes"], row["label_upper_bound_minutes"]) == (left, left)
         assert (row["label_status"], row["label_is_censored"]) == ("observed", False)
-        assert (row["label_arrival_evidence"], row["label_is_gps_corrected"]) == ("status_and_gps", True)
+        assert (row["label_arrival_evidence"], row["label_is_gps_apart"]) == ("status_and_gps", True)
 
 
 def test_arrival_by_gps_after_the_stated_one_takes_points_before_it_in() -> None:
@@ -425,7 +425,7 @@ def test_finding_nobody_is_not_corrected() -> None:
     assert list(points_and_minutes(silver).values()) == [50.0, 32.0, 17.0, 2.0]
     for row in eta_v2(silver, AFTERNOON).rows:
         assert (row["label_is_goa"], row["label_arrival_evidence"]) == (True, "goa")
-        assert row["label_is_gps_corrected"] is False
+        assert row["label_is_gps_apart"] is False
     was_there = ARRIVED + "| gone_on_arrival | 12:55 | | P1 | | | |"
     assert arrival_by(was_there, "12:43") == (41.0, True)
     assert eta_v2(pinged(was_there, "12:43"), AFTERNOON).rows[0]["label_is_goa"] is True
@@ -457,7 +457,7 @@ def test_place_of_the_job_is_that_of_the_stated_arrival() -> None:
     moved = "| job_updated | 12:03 | | | | | Z2 |\n| job_updated | 12:47 | | | | | Z1 |"
     silver = pinged(ARRIVED.replace("actor", "zone") + moved, "12:43")
     for row in eta_v2(silver, AFTERNOON).rows:
-        assert (row["label_arrival_evidence"], row["label_is_gps_corrected"]) == ("status_and_gps", True)
+        assert (row["label_arrival_evidence"], row["label_is_gps_apart"]) == ("status_and_gps", True)
 
 
 def test_another_stated_arrival_is_borne_out_anew() -> None:
@@ -481,7 +481,7 @@ def test_arrival_by_gps_is_observed_within_six_hours(on_scene: str, ping: str, m
     silver = pinged(ACCEPTED + f"| on_scene | {on_scene} | o1 | P1 | | | |", ping)
     first = eta_v2(silver, AFTERNOON).rows[0]
     assert first["label_remaining_minutes"] == minutes
-    seen = (first["label_status"], first["label_is_gps_corrected"], first["label_arrival_evidence"])
+    seen = (first["label_status"], first["label_is_gps_apart"], first["label_arrival_evidence"])
     is_invalid = minutes is None
     assert seen == (("invalid_arrival", None, None) if is_invalid else ("observed", True, "status_and_gps"))
 
@@ -490,10 +490,10 @@ def test_arrival_by_gps_is_observed_within_six_hours(on_scene: str, ping: str, m
 def test_what_did_not_end_by_an_arrival_is_not_corrected(ending: str) -> None:
     rows = eta_v2(pinged(ACCEPTED + f"| {ending} | | P1 | | | |", "12:43"), AFTERNOON).rows
     assert {row["label_status"] for row in rows} <= {"missing_milestone", "censored"}
-    assert {row["label_is_gps_corrected"] for row in rows} == {None}
+    assert {row["label_is_gps_apart"] for row in rows} == {None}
 
 
 def test_eta_v1_keeps_the_stated_arrival() -> None:
     (row,) = eta_v1(pinged(ARRIVED, "12:43"), AFTERNOON).rows
     assert (row["label_arrival_minutes"], row["label_arrival_evidence"]) == (50.0, "status_and_gps")
-    assert "label_is_gps_corrected" not in row
+    assert "label_is_gps_apart" not in row

@@ -80,7 +80,10 @@ def eta_rows(days: Sequence[date], per_day: int, seed: int = 7, censored_share: 
         "label_is_on_time": pd.array(np.where(seen, took <= promise, None), dtype="boolean"),
         "label_is_on_time_grace15": pd.array(np.where(seen, took <= promise + 15, None), dtype="boolean"),
         "label_is_goa": pd.array(np.where(seen, chance.random(count) < 0.02, None), dtype="boolean"),
-        "label_arrival_evidence": np.where(seen, "status_only", None),
+        "label_arrival_evidence": np.where(
+            seen, np.where(chance.random(count) < 0.5, "status_and_gps", "status_only"), None
+        ),
+        "label_is_gps_apart": pd.array(np.where(seen, chance.random(count) < 0.1, None), dtype="boolean"),
     }
     return _typed(frame.assign(**labels), ETA_V1)
 

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from support.oracle_days import ping_near_arrival
+from support.oracle_gps import arrived_by_gps
 from support.oracle_records import business_date, business_day_start
 from support.oracle_rows import Row, served_row
 from support.oracle_silver import Silver
@@ -75,8 +76,15 @@ def eta_v1(silver: Silver, day: date, service_features: Mapping[str, Sequence[st
         if refused is None:
             spine = spine_row(assignment, state)
             features = joined(silver, spine, service_features or {})
-            rows.append({**spine, **features, **labels(silver, state, assignment, close)})
+            label = labels(silver, state, assignment, close)
+            rows.append({**spine, **features, **label, **apart(silver, assignment, label, close)})
     return Dataset(rows, waterfall)
+
+
+def apart(silver: Silver, assignment: Assignment, label: Row, close: datetime) -> Row:
+    """Whether pings tell another arrival; null unless one was observed."""
+    is_apart = arrived_by_gps(silver, assignment, close).arrived_at != assignment.arrived_at
+    return {"label_is_gps_apart": is_apart if label["label_status"] == "observed" else None}
 
 
 def accepted_on(state: Lifecycle, day: date) -> list[Assignment]:

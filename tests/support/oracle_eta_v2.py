@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from support.oracle_dataset import (
@@ -17,7 +17,7 @@ from support.oracle_dataset import (
     offer_of,
     spine_columns,
 )
-from support.oracle_days import ping_near_arrival, pings_near_arrival
+from support.oracle_gps import arrived_by_gps
 from support.oracle_hours import hour_of
 from support.oracle_lifecycle import RANK, assignment_of
 from support.oracle_records import TICK, business_day_start, tick_end
@@ -30,7 +30,6 @@ from support.oracle_windows import DAY
 PUBLISHED_AFTER = timedelta(minutes=5)
 LONGEST_OPEN = timedelta(minutes=360)
 MOST_TICKS = 12
-MOST_APART = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -82,48 +81,6 @@ def eta_v2(
             rows.append({**spine, **features, **labels_from(seen, arrived, point.decision_at, close)})
     in_order = sorted(rows, key=lambda row: (row["meta_decision_at"], row["assignment_id"]))
     return Dataset(in_order, waterfall)
-
-
-def arrived_by_gps(silver: Silver, assignment: Assignment, close: datetime) -> Assignment:
-    """The assignment, its arrival and end moved to the ping that bears the arrival out.
-
-    It is moved where the ping is more than 5 minutes from the stated arrival and after the acceptance;
-    an assignment that did not end by an arrival, or found nobody, stays as it is.
-    """
-    if assignment.end_reason != "arrived" or assignment.on_scene_at is None:
-        return assignment
-    pinged_at = evidence_ping_at(silver, assignment, close)
-    if pinged_at is None or pinged_at <= assignment.accepted_at:
-        return assignment
-    if abs(pinged_at - assignment.on_scene_at) <= MOST_APART:
-        return assignment
-    return replace(assignment, on_scene_at=pinged_at, ended_at=pinged_at)
-
-
-def evidence_ping_at(silver: Silver, assignment: Assignment, close: datetime) -> datetime | None:
-    """The earliest of the pings known when this arrival was first borne out; None if it is not, by the close.
-
-    What becomes known later replaces nothing, be it earlier; another stated arrival is another question.
-    """
-    if not ping_near_arrival(silver, silver.at(close), assignment, close):
-        return None
-    for tick in ticks_after_arrival(assignment, close):
-        known = silver.at(tick)
-        stated = known.assignments.get(assignment.assignment_id)
-        if stated is not None and stated.arrived_at == assignment.arrived_at:
-            pings = pings_near_arrival(silver, known, stated, tick)
-            if pings:
-                return min(ping.event_timestamp for ping in pings)
-    raise AssertionError("the close is a tick")
-
-
-def ticks_after_arrival(assignment: Assignment, close: datetime) -> Iterator[datetime]:
-    """The ticks at which the stated arrival can have been known, the close included."""
-    assert assignment.arrived_at is not None
-    tick = tick_end(assignment.arrived_at)
-    while tick <= close:
-        yield tick
-        tick += TICK
 
 
 def decision_points(silver: Silver, assignment: Assignment) -> list[Point]:
@@ -214,7 +171,7 @@ def labels_by_gps(
     return {
         **label,
         "label_arrival_evidence": evidence(silver, state, stated, close) if is_observed else None,
-        "label_is_gps_corrected": arrived.arrived_at != stated.arrived_at if is_observed else None,
+        "label_is_gps_apart": arrived.arrived_at != stated.arrived_at if is_observed else None,
     }
 
 
@@ -237,9 +194,14 @@ def labels_from(of_assignment: Row, arrived: Assignment, decision_at: datetime, 
             for name in (
                 "label_is_censored",
                 "label_censor_reason",
+                "label_wait_minutes",
+                "label_ata_minutes",
+                "label_promised_minutes",
+                "label_is_on_time",
+                "label_is_on_time_grace15",
                 "label_is_goa",
                 "label_arrival_evidence",
-                "label_is_gps_corrected",
+                "label_is_gps_apart",
             )
         },
     }

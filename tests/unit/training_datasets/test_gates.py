@@ -61,13 +61,8 @@ def planted(name: str) -> Callable[[pd.DataFrame], None]:
             frame.loc[today & (np.arange(len(frame)) % 2 == 0), FEATURE] = None
         elif name == "no_drift":
             frame[FEATURE] = np.where(recent, 0.9, np.arange(len(frame)) % 10 / 20)
-        elif name == "evidence_as_before":
-            frame.loc[today & frame["label_arrival_evidence"].notna(), "label_arrival_evidence"] = (
-                "status_only"
-            )
-            frame.loc[~today & frame["label_arrival_evidence"].notna(), "label_arrival_evidence"] = (
-                "status_and_gps"
-            )
+        elif name == "pings_agree_as_before":
+            frame.loc[today & frame["label_is_gps_apart"].notna(), "label_is_gps_apart"] = True
         elif name == "censored_share_by_provider_id":
             frame["provider_id"] = "P1"
             frame["label_is_censored"] = today
@@ -83,7 +78,7 @@ def planted(name: str) -> Callable[[pd.DataFrame], None]:
     [
         ("null_shares_as_before", f"warned: {FEATURE}"),
         ("no_drift", f"warned: {FEATURE}"),
-        ("evidence_as_before", "warned: 1 of 1 arrivals"),
+        ("pings_agree_as_before", "warned: 1 of 1 arrivals"),
         ("censored_share_by_provider_id", "warned: 1 of 1 provider_id"),
         ("censored_share_by_incident_area_id", "warned: 1 of 1 incident_area_id"),
     ],
@@ -114,4 +109,4 @@ def test_without_days_before_nothing_is_compared_and_the_tripwire_stands(frame: 
     first = frame[frame["meta_decision_date_et"] == DAYS[0]]
     told = asked(GATES, day_of(first, day=DAYS[0]))
     assert told["tripwire"] == "passed"
-    assert told["null_shares_as_before"] == "not asked: 0 days before it are too few"
+    assert told["null_shares_as_before"] == "not asked: 0 working days before it are too few"

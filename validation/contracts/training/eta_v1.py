@@ -111,6 +111,7 @@ ETA_V1 = dataset_table(
         "label_is_on_time_grace15",
         "label_is_goa",
         "label_arrival_evidence",
+        "label_is_gps_apart",
     ),
     required=("label_is_censored",),
     checks=(
