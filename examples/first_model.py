@@ -13,7 +13,6 @@ no arrival, and they are the long ones.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -33,8 +32,8 @@ BASELINES = {
 RESAMPLED = 1000
 
 
-def main(place: str | Path = "eta_v1") -> pd.DataFrame:
-    """Scores on the test rows, a line each; printed as well.
+def main(place: str = "eta_v1") -> pd.DataFrame:
+    """Scores on the test rows of a dataset or the folder of one, a line each; printed as well.
 
     Raises:
         RoadsideError: the dataset was not built, or is not what its manifest says.
@@ -100,6 +99,6 @@ def _lift(model: np.ndarray, baseline: np.ndarray, label: np.ndarray, jobs: np.n
 # %%
 if __name__ == "__main__":
     try:
-        main(*map(Path, sys.argv[1:2]))
+        main(*sys.argv[1:2])
     except RoadsideError as error:
         sys.exit(str(error))

@@ -309,6 +309,8 @@ def _pinned_columns(rows: Rows) -> dict[str, str]:
     bounds = {}
     if rows.pin.known_through is not None:
         bounds["event_timestamp"] = _literal(rows.pin.known_through)
+    if rows.pin.revised_through is not None:
+        bounds["revised_at"] = _literal(rows.pin.revised_through)
     if revision is not None:
         bounds["revision"] = str(revision)
     return bounds

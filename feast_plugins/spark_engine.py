@@ -184,6 +184,8 @@ def _pinned(rows: Rows) -> dict[str, object]:
     revision = rows.pin.revision_of(str(rows.source.table))
     if rows.pin.known_through is not None:
         bounds["event_timestamp"] = rows.pin.known_through
+    if rows.pin.revised_through is not None:
+        bounds["revised_at"] = rows.pin.revised_through
     if revision is not None:
         bounds["revision"] = revision
     return bounds

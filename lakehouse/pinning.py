@@ -62,10 +62,12 @@ def _microseconds(moment: datetime) -> int:
 
 @dataclass(frozen=True)
 class Pin:
-    """The predicate of a release: rows of a tick until `known_through`, and at most these revisions.
+    """The predicate of a release: rows of a tick until `known_through`, made by `revised_through`.
 
     Attributes:
         known_through: the last tick (`event_timestamp`) whose rows count; None for any.
+        revised_through: the last moment at which a row may have been made (`revised_at`); None for any.
+            A replay numbers its revisions by table and interval: by the moment alone they are told apart.
         revision: the greatest revision that counts in views not named; None for any.
         revisions: the greatest revision that counts, by name of the features table.
         published: as published, for the features tables named here; the others as served.
@@ -75,6 +77,7 @@ class Pin:
     revision: int | None = None
     revisions: Mapping[str, int] = field(default_factory=dict)
     published: Mapping[str, Publications] = field(default_factory=dict)
+    revised_through: datetime | None = None
 
     def revision_of(self, table: str) -> int | None:
         """The greatest revision that counts of the table `lake.features.<name>`."""

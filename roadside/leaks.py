@@ -9,21 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lakehouse.ops import Ops
+from lakehouse.releases import Releases
 from roadside.corrected import CORRECTED_VIEWS, as_corrected
 from training_datasets.card_profiles import profile_of
 from training_datasets.computing import Computing, features_at
 from training_datasets.feature_service import ViewUsed
+from training_datasets.late_releases import late_by_table
+from training_datasets.maturity import require_mature
 from training_datasets.parts import inputs_among
 from training_datasets.small_model import ERRORS, SmallModel, error, fit, inputs_as_numbers
 from training_datasets.spines import DECISION_TIME, GROUP_KEY, LEFT_OUT
 from validation.clocks import TICK_DELAY, Interval
 from validation.contract import Table
+from validation.errors import InputMissing
 
 DAILY_DELAY = timedelta(hours=3)
 """From a cut, 03:00 ET, to 06:00 ET: no clock changes between them."""
@@ -40,12 +45,15 @@ class Leak:
 
     Attributes:
         ignoring_available_at, ignoring_landing: cells; None where the view has no such timeline.
+        late_release: cells that a row has of a tick that had not come out at its decision; None where the
+            ledger knows no release of the view.
     """
 
     feature: str
     cells: int
     ignoring_available_at: int
     ignoring_landing: int | None
+    late_release: int | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +113,10 @@ class LeakReport:
                 sum(each.ignoring_landing or 0 for each in self.features),
                 sum(each.cells for each in self.features if each.ignoring_landing is not None),
             ),
+            "late_release": _share(
+                sum(each.late_release or 0 for each in self.features),
+                sum(each.cells for each in self.features if each.late_release is not None),
+            ),
             "features": [
                 {
                     "feature": each.feature,
@@ -113,6 +125,9 @@ class LeakReport:
                     "ignoring_landing": None
                     if each.ignoring_landing is None
                     else _share(each.ignoring_landing, each.cells),
+                    "late_release": None
+                    if each.late_release is None
+                    else _share(each.late_release, each.cells),
                 }
                 for each in self.features
             ],
@@ -141,14 +156,21 @@ def leaks(computing: Computing, days: Sequence[date]) -> LeakReport:
 
     A cell differs where one side is null and the other is not as well. On-demand features are compared
     for availability alone.
+
+    Raises:
+        NotReady: a day is not mature.
+        InputMissing: the days have no rows.
     """
+    require_mature(Ops(computing.settings.ops_url), computing.spec, computing.service, days)
     joins = joined(computing, days)
+    late = _late(computing, joins.rows)
     found = [
         Leak(
             column,
             len(joins.rows),
             differing(joins.served[column], joins.early[column]),
             differing(joins.served[column], joins.corrected[column]) if column in joins.corrected else None,
+            late.get(column),
         )
         for column in computing.service.columns
     ]
@@ -159,6 +181,10 @@ def leaks(computing: Computing, days: Sequence[date]) -> LeakReport:
 def joined(computing: Computing, days: Sequence[date]) -> Joins:
     """The days' rows with what could be read, and with what each careless join would have read."""
     rows = pd.concat([_rows(computing, day) for day in days], ignore_index=True)
+    if rows.empty:
+        raise InputMissing(
+            f"{computing.spec.name} has no rows in these days.", "Name days on which something was decided."
+        )
     service, spec = computing.service, computing.spec
     seen = list(dict.fromkeys((*service.keys, *service.request)))
     spine = rows[seen].assign(**{DECISION_TIME: rows["meta_decision_at"]})
@@ -181,17 +207,19 @@ def joined(computing: Computing, days: Sequence[date]) -> Joins:
 def model_errors(joins: Joins, table: Table) -> ModelErrors | None:
     """What each leak does to a small model: trained on the earlier jobs, asked about the later ones.
 
-    The last 30 % of the jobs, by their first decision, test it. None with fewer than 100 labelled rows
-    on either side, or where all test labels are the same.
+    The last 30 % of the jobs, by their first decision, test it; rows count by their weight. None with fewer
+    than 100 labelled rows on either side, or where all labels to train on are the same.
     """
     profile = profile_of(table)
     kind = profile.kind
     label = joins.rows[profile.label].to_numpy(dtype=float, na_value=np.nan)
-    first = joins.rows.groupby(GROUP_KEY)["meta_decision_at"].transform("min")
-    is_test = (first >= first.quantile(1 - TEST_SHARE, interpolation="higher")).to_numpy()
+    first = joins.rows.groupby(GROUP_KEY)["meta_decision_at"].min().sort_values(kind="stable")
+    last_jobs = first.index[int(len(first) * (1 - TEST_SHARE)) :]
+    is_test = joins.rows[GROUP_KEY].isin(last_jobs).to_numpy()
     train, test = (~np.isnan(label) & side for side in (~is_test, is_test))
     if min(train.sum(), test.sum()) < LEAST_FOR_A_MODEL or not np.ptp(label[train]):
         return None
+    weight = joins.rows["meta_weight"].to_numpy(dtype=float)
     own = [name for name in inputs_among(table.column_names) if name in joins.rows]
     true = joins.corrected.astype(joins.served.dtypes[joins.corrected.columns])
     joined_ways = (joins.served, joins.early, joins.served.assign(**true))
@@ -203,10 +231,10 @@ def model_errors(joins: Joins, table: Table) -> ModelErrors | None:
     served, early, corrected = np.split(together, len(frames))
 
     def fitted(inputs: np.ndarray) -> SmallModel:
-        return fit(inputs[train], label[train], kind)
+        return fit(inputs[train], label[train], kind, weight[train])
 
     def error_of(model: SmallModel, inputs: np.ndarray) -> float:
-        return round(error(model.says(inputs[test]), label[test], kind), 4)
+        return round(error(model.says(inputs[test]), label[test], kind, weight[test]), 4)
 
     def of(leaking: np.ndarray) -> ModelError:
         model = fitted(leaking)
@@ -237,6 +265,20 @@ def _plain(value: Any) -> Any:
 def _rows(computing: Computing, day: date) -> pd.DataFrame:
     decided = computing.spine(day)
     return decided[decided[LEFT_OUT].isna()]
+
+
+def _late(computing: Computing, rows: pd.DataFrame) -> dict[str, int]:
+    """By column, the rows that were decided while the view's newest promised tick had not come out."""
+    released = Releases(Ops(computing.settings.ops_url), _no_clock).by_table()
+    views = [view for view in computing.service.views if view.table.name in released]
+    late = late_by_table(
+        rows["meta_decision_at"], {view.table.name: released[view.table.name] for view in views}
+    )
+    return {column: int(late[view.table.name].sum()) for view in views for column in view.columns}
+
+
+def _no_clock() -> datetime:
+    raise AssertionError("Reading the ledger asks for no time.")
 
 
 def _as_corrected(computing: Computing, spine: pd.DataFrame) -> Mapping[str, pd.Series]:

@@ -23,7 +23,7 @@ from lakehouse.settings import Settings
 from lakehouse.spark import frame_of_arrow
 from lakehouse.tables import Lakehouse, Published
 from training_datasets.computing import ComputedDay, Computing, dataset_version
-from training_datasets.files import day_file, write_parquet
+from training_datasets.files import day_file, file_digest, write_parquet
 from training_datasets.gates import Day, asked
 from training_datasets.history import before_day
 from training_datasets.late_releases import counts_of_late
@@ -127,10 +127,12 @@ def build(
     results: list[DayResult] = []
     done = set() if force else {day for day in days if builder.is_done(day)}
     for chunk in _chunks(days, days_at_once, done):
-        for result in builder.skipped(chunk[0]) if chunk[0] in done else builder.build(chunk):
-            results.append(result)
-            progress(result)
-    manifest = write_dataset_manifest(builder.folder, spec)
+        try:
+            for result in builder.skipped(chunk[0]) if chunk[0] in done else builder.build(chunk):
+                results.append(result)
+                progress(result)
+        finally:  # what stands is what readers find, whatever becomes of the rest
+            manifest = write_dataset_manifest(builder.folder, spec)
     return BuildResult(spec.name, tuple(results), builder.folder, manifest)
 
 
@@ -154,8 +156,13 @@ class _Builder:
         return (
             built is not None
             and self.computing.fingerprint in built.evidence["verified"]
-            and day_file(self.folder, self.spec.table, day).is_file()
+            and self._has_its_file(built)
         )
+
+    def _has_its_file(self, built: DayManifest) -> bool:
+        """Whether the day's file is the one that was written with the manifest."""
+        path = day_file(self.folder, self.spec.table, built.day)
+        return path.is_file() and file_digest(path) == built.evidence.get("file_sha256")
 
     def skipped(self, day: date) -> Iterator[DayResult]:
         """A day that is done; its release is published if a killed build did not come to it."""
@@ -165,7 +172,11 @@ class _Builder:
         yield _result(built, "skipped")
 
     def build(self, days: Sequence[date]) -> Iterator[DayResult]:
-        """The days, one after the other without a gap, computed and published together."""
+        """The days, one after the other without a gap, computed and published together.
+
+        Raises:
+            CheckFailed: a gate stops a day; the days before it are published.
+        """
         started = monotonic()
         built = {day: day_manifest(self.folder, day) for day in days}
         standing = {day: manifest for day, manifest in built.items() if manifest is not None}
@@ -179,25 +190,30 @@ class _Builder:
                 computed[day], manifest=replace(computed[day].manifest, release_number=number)
             )
         due = [day for day in days if day not in standing or day in changed]
-        gates = self._asked(due, computed)
+        gates, stopped = self._asked(due, computed)
+        reached = [day for day in days if stopped is None or day < min(set(due) - set(gates))]
+        due = [day for day in due if day in gates]
         published = self._published([computed[day] for day in due], days, gates) if due else {}
         seconds = (monotonic() - started) / len(days)
-        for day in days:
-            rows = computed[day].rows.drop_columns([self.spec.table.partition])
-            path = day_file(self.folder, self.spec.table, day)
-            if day in due or not path.is_file():
-                write_parquet(path, rows)
+        for day in reached:
             manifest = published[day] if day in due else self._verified(standing[day])
+            path = day_file(self.folder, self.spec.table, day)
+            if day in due or not self._has_its_file(manifest):
+                write_parquet(path, computed[day].rows.drop_columns([self.spec.table.partition]))
+            evidence = {**manifest.evidence, "file_sha256": file_digest(path)}
+            manifest = replace(manifest, evidence=evidence)
             write_day_manifest(self.folder, self.spec, manifest)
             self._release(manifest)
             status = "new release" if day in changed else "built" if day in due else "unchanged"
             yield _result(manifest, status, seconds)
+        if stopped is not None:
+            raise stopped
 
     def _computed(
         self, days: Sequence[date], standing: Mapping[date, DayManifest]
     ) -> dict[date, ComputedDay]:
         """Days that stand are computed from what they were made of: revisions made since do not count."""
-        pins = {day: standing[day].revision if day in standing else None for day in days}
+        pins = {day: standing[day].revised_through if day in standing else None for day in days}
         return {
             day: computed
             for pin in dict.fromkeys(pins.values())
@@ -225,18 +241,23 @@ class _Builder:
 
     def _asked(
         self, days: Sequence[date], computed: Mapping[date, ComputedDay]
-    ) -> dict[date, dict[str, str]]:
+    ) -> tuple[dict[date, dict[str, str]], CheckFailed | None]:
         """The outcome of every gate of each day, asked in order: a day is compared with those before it.
 
-        Raises:
-            CheckFailed: a gate stops a day; nothing of these days is published.
+        The first day that a gate stops ends it: its error is the second.
         """
         frames = {day: computed[day].frame for day in days}
-        answers = {}
+        answers: dict[date, dict[str, str]] = {}
         for day in days:
             before = before_day(self.folder, self.spec.table, day, frames)
-            answers[day] = asked(self.spec.all_gates, Day(self.spec.table, day, frames[day], before))
-        return answers
+            steps = computed[day].manifest.waterfall
+            try:
+                answers[day] = asked(
+                    self.spec.all_gates, Day(self.spec.table, day, frames[day], before, steps)
+                )
+            except CheckFailed as error:
+                return answers, error
+        return answers, None
 
     def _published(
         self, days: Sequence[ComputedDay], chunk: Sequence[date], gates: Mapping[date, Mapping[str, str]]
@@ -259,6 +280,7 @@ class _Builder:
             each.manifest.day: replace(
                 each.manifest,
                 evidence={
+                    **each.manifest.evidence,
                     **evidence,
                     "gates": gates[each.manifest.day],
                     "late_release": self._late(each),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from training_datasets import card_evidence_sections as evidence
 from training_datasets import card_feature_sections as inputs
 from training_datasets import card_sections as sections
-from training_datasets.card_facts import Facts
+from training_datasets.card_facts import Facts, is_failure, is_warning
 from training_datasets.card_markup import Cell, Html, code, count, counted, joined, share, span_of, tag
 from training_datasets.feature_statistics import DRIFTED, LEAST_LABELLED
 from training_datasets.splits import TEST
@@ -106,13 +106,15 @@ def _what_to_look_at(facts: Facts) -> Html:
 def _findings(facts: Facts) -> list[tuple[str, bool]]:
     dataset = facts.dataset
     never = sum(each.nulls == 1 for each in facts.features)
-    failed = [name for name, results in facts.checks.items() if set(results) != {"passed"}]
+    failed = [name for name, results in facts.checks.items() if any(map(is_failure, results))]
+    warned = [name for name, results in facts.checks.items() if any(map(is_warning, results))]
     built, in_test = len(dataset.folder.days), facts.splits[TEST].labelled
     told = [
         (not facts.rows, "The dataset has no rows.", True),
         (bool(facts.rows) and not facts.labelled.any(), "No row has a label.", True),
         (bool(facts.tripped), f"Tripwire T16: {_named([each.name for each in facts.tripped])}.", True),
         (bool(failed), f"Checks that did not pass on every day: {_named(failed)}.", True),
+        (bool(warned), f"Checks that warned of a day: {_named(warned)}.", False),
         (bool(never), f"Missing in every row: {never} of {counted(len(facts.features), 'input')}.", False),
         (bool(facts.drifted), f"PSI above {DRIFTED}: {counted(len(facts.drifted), 'input')}.", False),
         (dataset.splits.is_shortened, f"Splits are shortened to {counted(len(dataset.days), 'day')}.", False),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from training_datasets.card_facts import Facts
+from datetime import date
+
+from training_datasets.card_facts import Facts, is_passed
 from training_datasets.card_markup import Cell, Html, code, count, joined, note, table, tag
 
 _SHOWN_DAYS = 31
+_NAMED_DAYS = 3
 _PASSED = "passed"
 
 
@@ -14,10 +17,8 @@ def checks(facts: Facts) -> Html:
     days = len(facts.dataset.days)
     rows = []
     for check, results in facts.checks.items():
-        passed = len(results.get(_PASSED, []))
-        other = [
-            f"{result}: {', '.join(map(str, on))}" for result, on in results.items() if result != _PASSED
-        ]
+        passed = sum(len(on) for result, on in results.items() if is_passed(result))
+        other = [f"{result} ({_days(on)})" for result, on in results.items() if result != _PASSED]
         rows.append((check.replace("_", " "), f"{passed} of {days} days", "; ".join(other) or "-"))
     return joined(
         [
@@ -27,6 +28,11 @@ def checks(facts: Facts) -> Html:
             ),
         ]
     )
+
+
+def _days(days: list[date]) -> str:
+    named = ", ".join(map(str, days[:_NAMED_DAYS]))
+    return named + (f" and {len(days) - _NAMED_DAYS} more days" if len(days) > _NAMED_DAYS else "")
 
 
 def days(facts: Facts) -> Html:

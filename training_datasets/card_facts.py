@@ -126,8 +126,8 @@ class Facts:
         """Check or gate -> result -> the days it had it on."""
         found: dict[str, dict[str, list[date]]] = {}
         for day, manifest in self.manifests.items():
-            gates = manifest["evidence"].get("gates", {})
-            for check, result in {**manifest["content"]["checks"], **gates}.items():
+            evidence = manifest["evidence"]
+            for check, result in {**evidence.get("checks", {}), **evidence.get("gates", {})}.items():
                 found.setdefault(check, {}).setdefault(str(result), []).append(day)
         return dict(sorted(found.items()))
 
@@ -328,6 +328,21 @@ class Facts:
         if not pairs:
             return Score(title, 0, of, {}, "No two candidates of a round have unlike gains and a value each.")
         return Score(title, pairs, of, {"pairs in order": share})
+
+
+def is_passed(result: str) -> bool:
+    """Whether a check's outcome, as a build tells it, is nothing to look at: passed, or a count reported."""
+    return result.startswith(("passed", "reported"))
+
+
+def is_warning(result: str) -> bool:
+    """Whether somebody should look."""
+    return result.startswith("warned")
+
+
+def is_failure(result: str) -> bool:
+    """Whether it neither passed nor warned, and was asked."""
+    return not result.startswith(("passed", "reported", "warned", "not asked"))
 
 
 def of_views(features: Sequence[FeatureFacts]) -> dict[str, list[FeatureFacts]]:

@@ -132,7 +132,9 @@ def leaks(facts: Facts) -> Html:
     found = [each for each in told if any(each[1:])]
     found.sort(key=lambda each: (-max(part or 0 for part in each[1:]), each[0]))
     cells = f"n = {count(int(report['cells']))} cells"
-    rows = f" of {counted(int(report['rows']), 'row')}" if "rows" in report else ""
+    days = report.get("days") or []
+    over = f" of {days[0]}" + (f" to {days[-1]}" if len(days) > 1 else "") if days else ""
+    rows = (f" of {counted(int(report['rows']), 'row')}" if "rows" in report else "") + over
     if not found:
         return note(f"No cell would differ, whichever rule is ignored ({cells}{rows}).")
     drawn = [

@@ -25,7 +25,7 @@ from training_datasets.card_markup import (
     tag,
 )
 from training_datasets.card_profiles import LabelKind
-from training_datasets.slices import NEVER_TOLD, slices_of
+from training_datasets.slices import NOT_ALWAYS_TOLD, slices_of
 from training_datasets.splits import EMBARGO, TEST_DAYS, VALIDATION_DAYS
 
 _TYPICAL = {LabelKind.MINUTES: "median", LabelKind.ANSWER: "share of yes", LabelKind.GAIN: "mean gain"}
@@ -149,7 +149,9 @@ def slices(facts: Facts) -> Html:
         parts = [grouped_table(("slice", *_rows_header(facts), *_error_header(facts)), groups)]
     if facts.first_baseline is not None:
         parts.append(note(f"The baseline: {facts.first_baseline[0]}; on rows of all splits."))
-    parts.append(note("Not told by any column of the dataset: ", "; ".join(NEVER_TOLD), "."))
+    lacking = [title for title in NOT_ALWAYS_TOLD if title not in dict(groups)]
+    if lacking:
+        parts.append(note("Not told by any column of the dataset: ", ", ".join(lacking), "."))
     return joined(parts)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, partial, reduce
 from typing import Any
 
@@ -52,6 +52,7 @@ from validation.pandera_schema import validated
 from validation.sources.dispatch_events import DISPATCH_EVENTS
 
 _CODE = ("validation", "ingestion", "transforms", "training_datasets")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _JOB_IS_FOLLOWED = timedelta(days=10)
 """A request tells of what a job did for so long before the decision (transforms.silver.histories)."""
 
@@ -108,19 +109,22 @@ class Computing:
         """Digest of the code, contract and service that decide a day's content."""
         return digest_of([dataset_version(), contract_digest(self.spec), self.service.digest])
 
-    def computed(self, days: Sequence[date], revision: int | None = None) -> dict[date, ComputedDay]:
+    def computed(
+        self, days: Sequence[date], revised_through: datetime | None = None
+    ) -> dict[date, ComputedDay]:
         """Rows, checks and manifest of each day. Reads only; the same days give the same rows.
 
-        `revision` pins the features: none made later counts, so a replay since then changes nothing.
+        `revised_through` pins the features: none made later counts, so a replay since then changes nothing.
         """
-        with pinned(Pin(revision=revision)) if revision is not None else nullcontext():
-            return self._computed(days, revision)
+        pin = Pin(revised_through=revised_through)
+        with pinned(pin) if revised_through is not None else nullcontext():
+            return self._computed(days, revised_through)
 
     def spine(self, day: date) -> pd.DataFrame:
         """One row per decision of the day, left out or not, by its key; no feature is joined."""
         return self._decided(day).orderBy("meta_decision_at", ROW_KEY).toArrow().to_pandas()
 
-    def _computed(self, days: Sequence[date], revision: int | None) -> dict[date, ComputedDay]:
+    def _computed(self, days: Sequence[date], revised_through: datetime | None) -> dict[date, ComputedDay]:
         spec = self.spec
         collected = reduce(DataFrame.unionByName, map(self._decided, days)).toArrow().to_pandas()
         ids = row_ids(self.settings, spec.name)
@@ -130,7 +134,7 @@ class Computing:
             collected["meta_round"] = collected["meta_round"].map(ids.round)
         rows = collected[collected[LEFT_OUT].isna()].reset_index(drop=True)
         frame = self._with_features(rows)
-        revisions = self._revisions(days) if revision is None else dict.fromkeys(days, revision)
+        made = self._made_through(days) if revised_through is None else dict.fromkeys(days, revised_through)
         computed = {}
         for day in days:
             of_day = collected["meta_decision_date_et"] == day
@@ -145,9 +149,9 @@ class Computing:
                 DayManifest(
                     day,
                     1,
-                    inputs_of(spec, self.service, day, revisions[day], dataset_version()),
-                    content_of(spec, table, steps, checks),
-                    {},
+                    inputs_of(spec, self.service, day, made[day], dataset_version()),
+                    content_of(spec, table, steps),
+                    {"checks": checks},
                 ),
                 table,
                 arrow_table(validated(index[list(ROW_INDEX.column_names)], ROW_INDEX), ROW_INDEX),
@@ -236,8 +240,8 @@ class Computing:
             checks["rule_recall"] = checked_recall(self.spec.name, day, self.recalls[day])
         return checks
 
-    def _revisions(self, days: Sequence[date]) -> dict[date, int]:
-        """The newest revision among the feature rows that a day's decisions can read, by day."""
+    def _made_through(self, days: Sequence[date]) -> dict[date, datetime]:
+        """When the newest of the feature rows that a day's decisions can read was made, by day."""
         read = []
         for view in {view.view: view for view in self.service.views}.values():
             spans = {day: self.spec.decisions(day) for day in days}
@@ -247,12 +251,15 @@ class Computing:
                 for day, span in spans.items()
             }
             newest_by_day = [
-                F.max(F.when(is_readable, F.col("revision"))).alias(str(day))
+                F.max(F.when(is_readable, F.unix_micros("revised_at"))).alias(str(day))
                 for day, is_readable in readable.items()
             ]
             read.append(self.lakehouse.read_known(view.table, known).agg(*newest_by_day))
         newest = reduce(DataFrame.unionByName, read).agg(*(F.max(f"`{day}`") for day in days)).collect()[0]
-        return {day: int(found or 0) for day, found in zip(days, newest, strict=True)}
+        return {
+            day: self.spec.close(day) if found is None else _EPOCH + timedelta(microseconds=found)
+            for day, found in zip(days, newest, strict=True)
+        }
 
 
 def dataset_version() -> str:

@@ -79,6 +79,11 @@ def day_file(folder: Path, table: Table, day: date) -> Path:
     return folder / f"{table.partition}={day}" / "part-0.parquet"
 
 
+def file_digest(path: Path) -> str:
+    """SHA-256 of the file's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _digest(column: pa.ChunkedArray) -> str:
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.int64())

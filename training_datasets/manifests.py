@@ -2,7 +2,7 @@
 
 A day's manifest has three parts. `inputs` and `content` are pure functions of the landed data and
 the code: rebuilt anywhere, they are equal, and `digest` is theirs. `evidence` (snapshot ids, run,
-code that verified it) is of this build and enters no digest: snapshots expire.
+checks and gates, code that verified it) is of this build and enters no digest: snapshots expire.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import pyarrow as pa
 from training_datasets.feature_service import ServiceDefinition
 from training_datasets.files import column_digests, day_file, digest_of, read_json, write_json
 from training_datasets.spec import DatasetSpec
+from validation.clocks import parse_moment
 
 MODE = "as_served"
 
@@ -39,9 +40,9 @@ class DayManifest:
         return int(self.content["rows"])
 
     @property
-    def revision(self) -> int:
-        """The newest revision among the feature rows that the day could read."""
-        return int(self.inputs["revision"])
+    def revised_through(self) -> datetime:
+        """When the newest of the feature rows that the day could read was made."""
+        return parse_moment(self.inputs["revised_through"], "revised_through")
 
     @property
     def waterfall(self) -> dict[str, int]:
@@ -60,11 +61,12 @@ class DayManifest:
 
 
 def inputs_of(
-    spec: DatasetSpec, service: ServiceDefinition, day: date, revision: int, code: str
+    spec: DatasetSpec, service: ServiceDefinition, day: date, revised_through: datetime, code: str
 ) -> dict[str, Any]:
     """The predicate that pins the day's inputs, and digests of what reads them."""
     close = _told(spec.close(day))
-    features = f"available_at <= meta_decision_at AND revision <= {revision}"
+    made = _exactly(revised_through)
+    features = f"available_at <= meta_decision_at AND revised_at <= {made}"
     return {
         "predicate": {
             **{table.name: f"known_at <= {close}" for table in spec.sources},
@@ -73,20 +75,17 @@ def inputs_of(
         "feature_service": {"name": service.name, "digest": service.digest},
         "contract_digest": contract_digest(spec),
         "code_version": code,
-        "revision": revision,
+        "revised_through": made,
         "mode": MODE,
     }
 
 
-def content_of(
-    spec: DatasetSpec, rows: pa.Table, waterfall: Mapping[str, int], checks: Mapping[str, str]
-) -> dict[str, Any]:
+def content_of(spec: DatasetSpec, rows: pa.Table, waterfall: Mapping[str, int]) -> dict[str, Any]:
     """What the day's rows are: how many, from which decisions, their values by column."""
     return {
         "rows": rows.num_rows,
         "waterfall": [[step, count] for step, count in waterfall.items()],
         "columns": column_digests(rows, spec.table.key[0]),
-        "checks": dict(checks),
     }
 
 
@@ -181,3 +180,8 @@ def _day_path(folder: Path, day: date, suffix: str = "") -> Path:
 
 def _told(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _exactly(moment: datetime) -> str:
+    """To the microsecond, for a pin."""
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -12,7 +12,7 @@ from lakehouse.ops import Ops, runs
 from lakehouse.run_ledger import RunStatus
 from training_datasets.feature_service import ServiceDefinition, ViewUsed
 from training_datasets.spec import DatasetSpec
-from validation.clocks import TICK, Interval
+from validation.clocks import TICK, Interval, daily_available_at
 from validation.contracts.silver.arrival_evidence import ARRIVAL_EVIDENCE
 from validation.errors import NotReady
 
@@ -101,7 +101,10 @@ def _view_gap(covered: Coverage, view: ViewUsed, decided: Interval) -> Interval 
     first = covered[0].start if covered else decided.start
     if not view.is_daily:
         return _gap(covered, min(max(back, first), decided.start), decided.end)
-    cuts = [cut for cut in Interval(back, decided.start).cuts() if cut > first or cut == decided.start]
+    readable = [
+        cut for cut in Interval(back, decided.end).cuts() if daily_available_at(cut) < decided.end
+    ]  # a decision after 06:00 ET reads the cut of its own morning
+    cuts = [cut for cut in readable if cut > first or cut == decided.start]
     missing = [cut for cut in cuts if not any(each.holds(cut) for each in covered)]
     return Interval(missing[0] - TICK, missing[0]) if missing else None
 

@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lakehouse.ops import Ops
 from training_datasets.compared_rows import compared
 from training_datasets.computing import Computing
-from training_datasets.files import column_digests, day_file
+from training_datasets.dataset_folder import DatasetFolder, open_folder
 from training_datasets.manifests import DayManifest, day_manifest
 from training_datasets.maturity import why_not_mature
-from validation.errors import InputMissing, RoadsideError
+from validation.errors import CheckFailed, InputMissing, RoadsideError
 
 EQUAL, DIFFERS, FILE_CHANGED, NOT_RECOMPUTABLE = "equal", "differs", "file changed", "not recomputable"
 _KEY = "meta_row_id"
@@ -54,23 +53,21 @@ def rebuilt(
             f"{computing.spec.name} was never built for {', '.join(missing)}.",
             f"Built days: roadside dataset show {computing.spec.name}.",
         )
+    opened = open_folder(folder, computing.spec.name)
     for manifest in manifests.values():
         assert manifest is not None
-        verdict = _verdict(computing, manifest)
+        verdict = _verdict(computing, opened, manifest)
         progress(verdict)
         yield verdict
 
 
-def _verdict(computing: Computing, manifest: DayManifest) -> Verdict:
+def _verdict(computing: Computing, folder: DatasetFolder, manifest: DayManifest) -> Verdict:
     spec, day = computing.spec, manifest.day
-    folder = computing.settings.datasets_dir / spec.name
-    path = day_file(folder, spec.table, day)
-    if not path.is_file():
-        return Verdict(day, FILE_CHANGED, manifest.rows, why=(f"{path.name} of the day is gone",))
-    stored = pq.read_table(path, partitioning=None)
-    of_file = column_digests(stored, _KEY)
-    told = {name: manifest.content["columns"][name] for name in of_file}
-    touched = sorted(name for name in of_file if of_file[name] != told[name])
+    try:
+        stored = folder.rows(day)
+    except CheckFailed as error:
+        return Verdict(day, FILE_CHANGED, manifest.rows, why=(error.what,))
+    touched = folder.differing(day, stored)
     if touched:
         why = f"the file is not the one that the manifest tells of: {', '.join(touched)}"
         return Verdict(day, FILE_CHANGED, manifest.rows, why=(why,))
@@ -78,12 +75,17 @@ def _verdict(computing: Computing, manifest: DayManifest) -> Verdict:
     if reason is not None:
         return Verdict(day, NOT_RECOMPUTABLE, manifest.rows, why=(reason,))
     try:
-        again = computing.computed([day], manifest.revision)[day]
+        again = computing.computed([day], manifest.revised_through)[day]
+    except CheckFailed as error:  # what it is made of breaks a rule that it kept
+        return Verdict(day, DIFFERS, manifest.rows, why=(error.what,))
     except RoadsideError as error:
         return Verdict(day, NOT_RECOMPUTABLE, manifest.rows, why=(error.what,))
     if again.manifest.content == manifest.content:
         return Verdict(day, EQUAL, manifest.rows)
-    columns = differing_rows(stored, again.rows.drop_columns([spec.table.partition]))
+    columns = differing_rows(stored, again.rows)
+    if not columns:
+        why = f"the decisions left out are others: {manifest.waterfall}, now {again.manifest.waterfall}"
+        return Verdict(day, DIFFERS, manifest.rows, why=(why,))
     return Verdict(day, DIFFERS, manifest.rows, columns, _why(computing, manifest, again.manifest, columns))
 
 

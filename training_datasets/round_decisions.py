@@ -116,7 +116,7 @@ def gain_labels(known: Known, decided: DataFrame) -> DataFrame:
 
 
 def _last_asked(known: Known) -> DataFrame:
-    """One row per round and provider asked: its last offer, what became of it, the place of its first."""
+    """One row per round and provider asked: the last offer it answered (else its last), its first's place."""
     ends = (
         known.state("assignments", "assignment_id")
         .where("offer_id IS NOT NULL")
@@ -125,7 +125,8 @@ def _last_asked(known: Known) -> DataFrame:
     one_end = Window.partitionBy("offer_id").orderBy("assignment_id")
     ends = ends.withColumn("place", F.row_number().over(one_end)).where("place = 1")
     of_provider = Window.partitionBy(*ROUND, "provider_id")
-    newest = of_provider.orderBy(F.desc("offered_at"), F.desc("offer_seq"))
+    is_answered = ~F.col("offer_outcome").isin("open", "withdrawn")
+    newest = of_provider.orderBy(F.desc(is_answered), F.desc("offered_at"), F.desc("offer_seq"))
     in_order = Window.partitionBy(*ROUND).orderBy("offered_at", "offer_seq")
     return (
         offers_by_round(known)

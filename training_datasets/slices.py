@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 MOST_VALUES = 12
 NONE = "not known"
 REST = "others"
-NEVER_TOLD = ("new provider (first offer in the last 28 days)", "storm (requests above twice the usual)")
-"""Slices that no column of a dataset tells; the first needs the provider's first offer."""
+NOT_ALWAYS_TOLD = ("new provider", "storm")
+"""Slices that only some datasets have a column for."""
+_NEW_FOR_DAYS, _STORM = 27, 2.0
 
 _TRACKED = ("provider_profile_1d__is_location_tracked", "provider_fleet_15m__is_location_tracked")
 _FLEET = "provider_fleet_15m__drivers_on_duty_count"
+_TENURE = "provider_profile_1d__tenure_days"
+_AGAINST_USUAL = "incident_area_dispatch_15m__requests_60m_vs_baseline_ratio"
 _REQUESTS = "incident_area_service_1d__requests_28d_count"
 
 
@@ -77,6 +80,22 @@ def _density(dataset: Dataset) -> pd.Series | None:
     return pd.Series(told, index=dataset.X.index, dtype=object)
 
 
+def _new_provider(dataset: Dataset) -> pd.Series | None:
+    return _above(dataset, _TENURE, _NEW_FOR_DAYS, "28 days or more", "first seen in the last 28 days")
+
+
+def _storm(dataset: Dataset) -> pd.Series | None:
+    return _above(dataset, _AGAINST_USUAL, _STORM, "requests above twice the usual", "no storm")
+
+
+def _above(dataset: Dataset, name: str, bound: float, above: str, below: str) -> pd.Series | None:
+    if name not in dataset.X or dataset.X[name].isna().all():
+        return None
+    value = dataset.X[name].to_numpy(dtype=float, na_value=np.nan)
+    told = np.where(np.isnan(value), NONE, np.where(value > bound, above, below))
+    return pd.Series(told, index=dataset.X.index, dtype=object)
+
+
 _SLICES: dict[str, Callable[[Dataset], pd.Series | None]] = {
     "service": _service,
     "stage": _stage,
@@ -85,6 +104,8 @@ _SLICES: dict[str, Callable[[Dataset], pd.Series | None]] = {
     "area density": _density,
     "program": _program,
     "candidate": _candidate_source,
+    "new provider": _new_provider,
+    "storm": _storm,
 }
 
 

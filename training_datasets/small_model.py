@@ -51,18 +51,20 @@ def inputs_as_numbers(inputs: pd.DataFrame, decided_at: pd.Series) -> np.ndarray
     return np.column_stack(columns) if columns else np.empty((len(inputs), 0))
 
 
-def fit(inputs: np.ndarray, label: np.ndarray, kind: LabelKind) -> SmallModel:
-    """The model of these rows: of minutes it expects the median, of a yes or no its chance."""
+def fit(
+    inputs: np.ndarray, label: np.ndarray, kind: LabelKind, weight: np.ndarray | None = None
+) -> SmallModel:
+    """The model of these rows, alike or by weight: minutes by the median, a yes or no by its chance."""
     if kind is LabelKind.ANSWER:
         model, learned = HistGradientBoostingClassifier(**_SIZE), label.astype(int)
     else:
         loss = "absolute_error" if kind is LabelKind.MINUTES else "squared_error"
         model, learned = HistGradientBoostingRegressor(loss=loss, **_SIZE), label
     with threadpool_limits(1):
-        return SmallModel(kind, model.fit(inputs, learned))
+        return SmallModel(kind, model.fit(inputs, learned, sample_weight=weight))
 
 
-def error(said: np.ndarray, label: np.ndarray, kind: LabelKind) -> float:
-    """How far off, by ERRORS."""
+def error(said: np.ndarray, label: np.ndarray, kind: LabelKind, weight: np.ndarray | None = None) -> float:
+    """How far off, by ERRORS; rows count alike, or by weight."""
     off = said - label
-    return float(np.mean(off**2 if kind is LabelKind.ANSWER else np.abs(off)))
+    return float(np.average(off**2 if kind is LabelKind.ANSWER else np.abs(off), weights=weight))

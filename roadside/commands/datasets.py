@@ -14,7 +14,7 @@ from roadside.installation import settings_here
 from roadside.rendering import counted, notice, print_json, print_table, say
 from roadside.time_ranges import days_of
 from validation.clocks import parse_day
-from validation.errors import CheckFailed, InputMissing, NotReady, UserError
+from validation.errors import CheckFailed, InputMissing, UserError
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _COLUMNS_TOLD = 6
+NOT_RECOMPUTABLE_EXIT = 4
+"""Of a rebuild (DOMAIN section 8, S15)."""
 
 
 def build(
@@ -73,7 +75,7 @@ def rebuild(
     """Compute built days again from what their manifests name, and compare. Writes nothing.
 
     Exit code 0: all equal. 3: a day differs; told are its columns, how many rows, and what changed.
-    1: a day cannot be computed again.
+    4: a day cannot be computed again.
     """
     from training_datasets.specs import spec_named
 
@@ -90,7 +92,14 @@ def rebuild(
             f"{name} was never built in {settings.datasets_dir / name}.",
             f"Build it: roadside dataset build {name} --start DAY --end DAY",
         )
-    days = [date.fromisoformat(day) for day in built if (start or "") <= day < (end or "9999")]
+    first = date.min if start is None else parse_day(start, "--start")
+    last = date.max if end is None else parse_day(end, "--end")
+    days = [day for day in map(date.fromisoformat, built) if first <= day < last]
+    if not days:
+        raise InputMissing(
+            f"{name} has no built day in [{start or built[0]}, {end or '...'}).",
+            f"Built are {built[0]} to {built[-1]}: roadside dataset show {name}.",
+        )
     from training_datasets.rebuilding import DIFFERS, EQUAL, FILE_CHANGED, rebuilt
 
     told = [*rebuilt(_computing(settings, spec), days, _tell_verdict)]
@@ -115,7 +124,7 @@ def rebuild(
     if statuses & {DIFFERS, FILE_CHANGED}:
         raise typer.Exit(CheckFailed.exit_code)
     if statuses - {EQUAL}:
-        raise typer.Exit(NotReady.exit_code)
+        raise typer.Exit(NOT_RECOMPUTABLE_EXIT)
 
 
 def leaks(
@@ -126,7 +135,7 @@ def leaks(
 ) -> None:
     """Which share of cells a careless join would have leaked: ignoring availability, or landing.
 
-    The report stands beside the dataset's manifest afterwards, where the card finds it.
+    The report stands beside the manifest of a built dataset afterwards, where the card finds it.
     """
     first, last = days_of(start, end)
     from training_datasets.files import write_json
@@ -140,7 +149,8 @@ def leaks(
 
     report = leaks_of(of, [first + timedelta(days=n) for n in range((last - first).days)])
     told = report.told()
-    write_json(settings.datasets_dir / spec.name / FILE, told)
+    if _manifest(settings.datasets_dir / spec.name) is not None:
+        write_json(settings.datasets_dir / spec.name / FILE, told)
     if as_json:
         print_json(told)
         return
@@ -160,7 +170,8 @@ def leaks(
     )
     say(
         f"{told['ignoring_available_at']:.2%} of {told['cells']:,} cells would differ if availability were "
-        f"ignored, {told['ignoring_landing']:.2%} if landing were; {counted(report.rows, 'row')}, "
+        f"ignored, {told['ignoring_landing']:.2%} if landing were; {told['late_release']:.2%} are of a tick "
+        f"that was late at the decision; {counted(report.rows, 'row')}, "
         f"{counted(len(report.features) - len(leaking), 'feature')} without a leak"
     )
     _tell_errors(told["model"])

@@ -48,6 +48,8 @@ from validation.spark_schema import struct_of
 pytestmark = [pytest.mark.slow(minutes=1), pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
 
 DAY = timedelta(days=1)
+MADE = "2026-03-13T07:00:00.000000Z"
+"""The newest of the rows below that the afternoon can read."""
 KNOWN = Interval(datetime(2026, 3, 8, tzinfo=UTC), datetime(2026, 3, 14, tzinfo=UTC))
 CLOSED = datetime(2026, 3, 13, 7, tzinfo=UTC)  # the 11th's close
 NOW = datetime(2026, 3, 13, 9, tzinfo=UTC)
@@ -192,7 +194,7 @@ def test_the_manifest_pins_inputs_and_counts_and_holds_no_clock(built: BuildResu
         "silver.assignments": "known_at <= 2026-03-12T07:00:00Z",
         "silver.arrival_evidence": "known_at <= 2026-03-12T07:00:00Z",
         **{
-            f"features.{view}": "available_at <= meta_decision_at AND revision <= 1"
+            f"features.{view}": f"available_at <= meta_decision_at AND revised_at <= {MADE}"
             for view in (
                 "provider_fleet_15m",
                 "provider_activity_15m",
@@ -207,9 +209,11 @@ def test_the_manifest_pins_inputs_and_counts_and_holds_no_clock(built: BuildResu
         },
     }
     before = json.loads((built.folder / "_manifests" / "2026-03-09.json").read_text())
-    assert before["inputs"]["predicate"]["features.zone_demand_15m"].endswith("revision <= 0"), "not revised"
+    pin = before["inputs"]["predicate"]["features.zone_demand_15m"]
+    assert pin.endswith("revised_at <= 2026-03-11T07:00:00.000000Z"), "it read no row of features"
     assert set(day["content"]["columns"]) == set(ETA_V1.table.column_names)
-    assert set(day["content"]["checks"].values()) == {"passed"}
+    assert set(day["evidence"]["checks"].values()) == {"passed"}
+    assert day["evidence"]["gates"]["no_promise_among_inputs"] == "passed"
     assert dataset["days"]["2026-03-10"]["digest"] == day["digest"] == built.days[1].digest
     assert f"{NOW:%Y-%m-%d}" not in built.manifest.read_text()
 

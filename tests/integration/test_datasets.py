@@ -239,7 +239,7 @@ def test_what_was_asked_and_is_no_candidate_is_counted_before_it_is_added(
     )
     manifest = day_manifest(city.settings.datasets_dir / spec.name, AFTERNOON)
     assert manifest is not None
-    told = manifest.content["checks"]["rule_recall"]
+    told = manifest.evidence["checks"]["rule_recall"]
     assert told.endswith(f": {inside} of {asked} providers asked are candidates by the rule")
     outside = (city.rows(spec)["meta_candidate_source"] == "offered_outside_rule").sum()
     assert 0 < outside <= asked - inside

@@ -336,8 +336,8 @@ def test_asked_twice_in_a_round_the_last_answer_counts_and_the_first_asking_rank
         for row in (row_of(table, provider_id),)
     }
     assert rows == {
-        "P0": ("censored", None, 1, None, None, None),
-        "P1": ("censored", None, 2, 4, 0.4, 1.0),
+        "P0": ("observed", 0, 1, 1, 0.75, 0.9),
+        "P1": ("observed", 0, 2, 2, 0.5, 0.05),
         "P2": ("censored", None, 3, 3, 0.25, 0.05),
     }
     assert (

@@ -111,16 +111,19 @@ def write_dataset(
             "rows": rows.num_rows,
             "waterfall": _waterfall(rows.num_rows),
             "columns": column_digests(rows, table.key[0]),
-            "checks": dict.fromkeys(CHECKS, "passed"),
         }
         inputs = {
-            "predicate": dict.fromkeys(reads, "available_at <= meta_decision_at AND revision <= 0"),
+            "predicate": dict.fromkeys(
+                reads, "available_at <= meta_decision_at AND revised_at <= 2026-03-12T06:05:00Z"
+            ),
             "feature_service": {"name": table.short_name, "digest": "5e" * 32},
             "contract_digest": "c0" * 32,
             "code_version": code,
             "mode": "as_served",
         }
-        evidence: Mapping[str, Any] = {"snapshot_id": 1, "verified": []}
+        evidence: Mapping[str, Any] = {
+            "snapshot_id": 1, "verified": [], "checks": dict.fromkeys(CHECKS, "passed"),
+        }  # fmt: skip
         write_day_manifest(folder, spec, DayManifest(day, release(day), inputs, content, evidence))
     return write_dataset_manifest(folder, spec)
 

@@ -115,8 +115,10 @@ def spine_row(
 
 
 def labels(state: Lifecycle, of: Round, provider_id: str) -> Row:
-    """label_* of a candidate: of the last offer of the round to it; null for one never asked."""
-    last = of.offers_to(provider_id)[-1:]
+    """label_* of a candidate: of its last answer in the round, else its last offer; null if never asked."""
+    offers = of.offers_to(provider_id)
+    answered = [offer for offer in offers if offer.outcome not in ("open", "withdrawn")]
+    last = (answered or offers)[-1:]
     status, gain = status_and_gain(state, last[0]) if last else UNOBSERVED
     return {
         "label_status": status,

@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from support.made_dataset import FIRST, days_from, eta_rows
+from support.made_dataset import FIRST, days_from, decision_rows, eta_rows
 from training_datasets import own_gates
 from training_datasets.files import arrow_table
-from training_datasets.gates import COMMON, Day, asked
+from training_datasets.gates import COMMON, PASSED, Day, asked, shares_held
 from training_datasets.parts import frame_of_rows
+from training_datasets.specs.eta_v2 import ETA_V2 as ETA_V2_SPEC
 from validation.contract import Table
 from validation.contracts.training.eta_v1 import ETA_V1
+from validation.contracts.training.eta_v2 import ETA_V2
+from validation.contracts.training.matching_ranking_v1 import MATCHING_RANKING_V1
 from validation.errors import CheckFailed
 
 DAYS = days_from(FIRST, 29)
@@ -110,3 +113,80 @@ def test_without_days_before_nothing_is_compared_and_the_tripwire_stands(frame: 
     told = asked(GATES, day_of(first, day=DAYS[0]))
     assert told["tripwire"] == "passed"
     assert told["null_shares_as_before"] == "not asked: 0 working days before it are too few"
+
+
+def eta_v2_day(rows: pd.DataFrame, before: pd.DataFrame) -> dict[str, str]:
+    return asked(ETA_V2_SPEC.all_gates, Day(ETA_V2, DAYS[-1], rows, before))
+
+
+def test_a_day_without_rows_passes_and_says_what_it_could_not_ask() -> None:
+    none = decision_rows(ETA_V2, [], 0).assign(row_key=pd.Series(dtype=object))
+    told = eta_v2_day(none, none)
+    assert told["weights_sum_to_the_assignments"] == told["remaining_shrinks_with_time"] == "passed"
+    assert told["null_shares_as_before"] == told["some_input_is_known"] == "not asked: no rows"
+
+
+def test_levels_of_text_are_told_apart_once_for_both_sides(frame: pd.DataFrame) -> None:
+    """One level more at the start shifted all the others; another city altogether passed."""
+    changed = frame.copy()
+    first = changed.index[changed["meta_decision_date_et"] == DAYS[0]][:3]
+    changed.loc[first, "service_type"] = "a_new_one"
+    assert asked(GATES, day_of(changed))["no_drift"] == "passed"
+    recent = changed["meta_decision_date_et"] > DAYS[-8]
+    changed.loc[recent, "service_type"] = "other_" + changed.loc[recent, "service_type"]
+    assert asked(GATES, day_of(changed))["no_drift"] == "warned: service_type"
+
+
+def test_a_share_that_moves_from_day_to_day_is_no_alarm_and_one_that_jumps_is() -> None:
+    chance = np.random.default_rng(3)
+    days, rows = days_from(FIRST, 29), 4_000
+    daily = np.repeat(0.6 + chance.normal(0, 0.03, len(days)), rows)
+    whole = pd.DataFrame(
+        {
+            "meta_decision_date_et": np.repeat(np.array(days, dtype=object), rows),
+            "meta_weight": 1.0,
+            "channel": "digital",
+            "is_yes": pd.array(chance.random(len(days) * rows) < daily, dtype="boolean"),
+        }
+    )
+    is_today = whole["meta_decision_date_et"] == days[-1]
+    now, before = whole[is_today], whole[~is_today]
+    assert shares_held(now, before, "channel", "is_yes") == PASSED
+    jumped = now.assign(is_yes=pd.array(chance.random(rows) < 0.9, dtype="boolean"))
+    assert shares_held(jumped, before, "channel", "is_yes").found == "1 of 1 channel"
+    withdrawn = now.assign(is_yes=now["is_yes"].where(chance.random(rows) < 0.5))
+    assert shares_held(withdrawn, before, "channel", "is_yes") == PASSED, "no answer is no answer"
+
+
+def test_few_heavy_rows_count_as_what_they_weigh() -> None:
+    """Fifty assignments of ten rows each, all cut off or none: no more than fifty say so."""
+    chance = np.random.default_rng(8)
+    days = days_from(FIRST, 29)
+
+    def of_day(day: date, share: float) -> pd.DataFrame:
+        cut = np.repeat(chance.random(50) < share, 10)
+        return pd.DataFrame({"meta_decision_date_et": day, "meta_weight": 0.1, "area": "A1", "is_cut": cut})
+
+    before = pd.concat([of_day(day, 0.2) for day in days[:-1]])
+    alarms = [shares_held(of_day(days[-1], 0.2), before, "area", "is_cut") != PASSED for _ in range(50)]
+    assert not any(alarms)
+
+
+@pytest.mark.parametrize(
+    ("alone", "told"), [(0, "passed"), (900, "warned: 1 candidates a round are typical")]
+)
+def test_rounds_without_a_choice_count_among_the_rounds(alone: int, told: str) -> None:
+    rows = decision_rows(MATCHING_RANKING_V1, DAYS[-1:], 500)
+    rows["meta_round"] = [f"R{number // 5}" for number in range(500)]
+    day = Day(MATCHING_RANKING_V1, DAYS[-1], rows, rows.iloc[:0], {"fewer_than_two": alone})
+    assert asked(own_gates.MATCHING_RANKING_V1, day)["candidates_a_round"] == told
+
+
+def test_why_the_tripwire_was_not_asked_is_told(frame: pd.DataFrame) -> None:
+    today = frame[frame["meta_decision_date_et"] == DAYS[-1]]
+    alike = today.assign(label_arrival_minutes=np.where(today["label_arrival_minutes"].notna(), 30.0, np.nan))
+    assert asked(GATES, day_of(alike))["tripwire"] == "not asked: all labels are the same"
+    features = [name for name in ETA_V1.column_names if "__" in name]
+    empty = today.assign(**dict.fromkeys(features))
+    with pytest.raises(CheckFailed, match="some_input_is_known: none has a value in any row"):
+        asked(GATES, day_of(empty.astype(today.dtypes)))

@@ -39,7 +39,7 @@ def joins_of(count: int) -> Joins:
     label = median + CHANCE.normal(0, 10, count)
     rows = pd.DataFrame(
         {"meta_decision_at": decided, "group_key": [f"J{n}" for n in range(count)], "service_type": "tow"}
-    ).assign(label_arrival_minutes=label)
+    ).assign(meta_weight=1.0, label_arrival_minutes=label)
     served = pd.DataFrame({FEATURE: median})
     return Joins(rows, served, pd.DataFrame({FEATURE: label}), served[[]])
 
