@@ -73,3 +73,20 @@ def test_a_difference_is_told_and_ends_with_one(run: Callable, folder: Path, tmp
     ]
     day = f"@{FIRST + timedelta(days=1)}"
     assert run("dataset", "diff", f"eta_v1{day}", f"{tmp_path}/other{day}").code == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (["--start", "yesterday"], "yesterday"),
+        (["--start", "2026-1-5"], "2026-1-5"),
+        (["--start", "2027-01-01"], "eta_v1 has no built day in [2027-01-01, ...)."),
+        (["--end", str(FIRST)], f"eta_v1 has no built day in [{FIRST}, {FIRST})."),
+    ],
+)
+def test_a_rebuild_that_would_verify_nothing_is_refused(
+    run: Callable, folder: Path, asked: list[str], told: str
+) -> None:
+    answer = run("dataset", "rebuild", "eta_v1", "--verify", *asked)
+    assert answer.code == 2
+    assert told in answer.err

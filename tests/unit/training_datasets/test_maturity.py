@@ -10,6 +10,7 @@ from lakehouse.run_ledger import RunLedger
 from training_datasets.feature_service import ServiceDefinition, ViewUsed
 from training_datasets.maturity import SOURCES, coverage, mature_days, require_mature, why_not_mature
 from training_datasets.specs.eta_v1 import ETA_V1
+from training_datasets.specs.eta_v2 import ETA_V2
 from validation.clocks import Interval
 from validation.errors import NotReady
 
@@ -118,3 +119,18 @@ def test_coverage_joins_neighbours_and_forgets_what_was_superseded(ops: Ops) -> 
         Interval(START, START + timedelta(days=1)),
         Interval(START + timedelta(days=2), START + timedelta(days=3)),
     ]
+
+
+def test_decisions_of_the_morning_after_wait_for_its_cut(ops: Ops) -> None:
+    """eta_v2 decides until 09:00 ET of the next day, and reads that day's cut from 06:00 ET."""
+    closed(ops, END)
+    sources = [table.name for table in ETA_V2.sources]
+    made(ops, *sources, TICKS, end=END)
+    for day in (9, 10):
+        cut = datetime(2026, 3, day, 7, tzinfo=UTC)
+        made(ops, DAILY, start=cut - timedelta(minutes=15), end=cut)
+    told = f"{DAILY} was not made for [2026-03-11T06:45Z, 2026-03-11T07:00Z)."
+    assert why_not_mature(ops, ETA_V2, SERVICE, DAY) == told
+    morning = datetime(2026, 3, 11, 7, tzinfo=UTC)
+    made(ops, DAILY, start=morning - timedelta(minutes=15), end=morning)
+    assert why_not_mature(ops, ETA_V2, SERVICE, DAY) is None
