@@ -72,6 +72,7 @@ def _labels(known: Known, decided: DataFrame, *, of_pings: bool) -> DataFrame:
     is_observed, is_censored = F.col("label_status") == "observed", F.col("label_status") == "censored"
     is_missing = F.col("label_status") == "missing_milestone"
     arrival = minutes_between(decision_at, arrived_at)
+    since_accepted = minutes_between(F.col("accepted_at"), arrived_at)
     until_end = minutes_between(decision_at, F.coalesce(F.col("ended_at"), F.lit(known.close)))
 
     def if_observed(label: Column) -> Column:
@@ -100,7 +101,7 @@ def _labels(known: Known, decided: DataFrame, *, of_pings: bool) -> DataFrame:
             .when(is_censored, F.col("end_reason"))
             .alias("label_censor_reason"),
             if_observed(minutes_between(F.col("requested_at"), arrived_at)).alias("label_wait_minutes"),
-            if_observed(F.when(promised_at.isNotNull(), arrival)).alias("label_ata_minutes"),
+            if_observed(F.when(promised_at.isNotNull(), since_accepted)).alias("label_ata_minutes"),
             minutes_between(F.col("accepted_at"), promised_at).alias("label_promised_minutes"),
             if_observed(arrived_at <= promised_at).alias("label_is_on_time"),
             if_observed(arrived_at <= promised_at + F.lit(GRACE)).alias("label_is_on_time_grace15"),

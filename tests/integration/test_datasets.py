@@ -259,9 +259,10 @@ def test_a_day_whose_rule_knows_too_few_of_the_asked_is_refused(
 
 
 def test_s13_the_candidate_set_is_what_was_known_and_admits_what_it_cannot_know(
-    city: City, built: dict[str, BuildResult]
+    city: City, built: dict[str, BuildResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An accepted offer to P9, never in the area and without equipment, beside what J7 was."""
+    monkeypatch.setattr(choice_sets, "LEAST_RECALL", BOUND)
     spec, computing = spec_named("matching_ranking_v1"), city.computing("matching_ranking_v1")
     rows = city.rows(spec)
     of_j7 = rows[rows["job_id"] == "J7"].sort_values("provider_id")
@@ -439,7 +440,7 @@ def test_a_rebuild_is_equal_after_late_data_a_schema_addition_and_a_replay(
     ]
     landing.write("dispatch_events", END + timedelta(minutes=3), "late", records)
     for source in SOURCES:
-        landing.write(source, END + timedelta(minutes=20), "heartbeat", [])
+        landing.write(source.name, END + timedelta(minutes=20), "heartbeat", [])
     for result in runner.run(Interval(END, END + timedelta(minutes=15))):
         assert (result.error, result.is_broken) == (None, False), result
     for table in ("silver.offers", "silver.assignments", "features.provider_activity_15m"):
