@@ -210,7 +210,7 @@ def test_the_manifest_pins_inputs_and_counts_and_holds_no_clock(built: BuildResu
     }
     before = json.loads((built.folder / "_manifests" / "2026-03-09.json").read_text())
     pin = before["inputs"]["predicate"]["features.zone_demand_15m"]
-    assert pin.endswith("revised_at <= 2026-03-11T07:00:00.000000Z"), "it read no row of features"
+    assert pin.endswith("revised_at <= 2026-03-10T10:00:00.000000Z"), "the cut at its end, not the revision"
     assert set(day["content"]["columns"]) == set(ETA_V1.table.column_names)
     assert set(day["evidence"]["checks"].values()) == {"passed"}
     assert day["evidence"]["gates"]["no_promise_among_inputs"] == "passed"
