@@ -6,7 +6,7 @@ It has no row; readers keep the values of the last instant that is not held, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -63,6 +63,18 @@ def view_holds(completeness: Completeness, view: str, through: datetime) -> tupl
                 )
             )
     return tuple(holds)
+
+
+def held_teller(settings: Settings, ops: Ops) -> Callable[[str, Interval], list[datetime]]:
+    """A function from a features table and an interval to the view's instants there that are held."""
+    completeness = completeness_of(settings, ops)
+
+    def held(table: str, interval: Interval) -> list[datetime]:
+        step = step_named(table)
+        ticks = completeness.held_ticks(sources_read(step), interval)
+        return [instant for instant in _instants(step, interval) if instant in ticks]
+
+    return held
 
 
 def served_through(completeness: Completeness, view: str, through: datetime) -> datetime:

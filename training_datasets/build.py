@@ -79,10 +79,16 @@ class BuildResult:
 
 
 Progress = Callable[[DayResult], None]
+HeldOf = Callable[[str, Interval], Sequence[datetime]]
+"""(features table, interval) -> its instants there that have no row, for a source it reads was silent."""
 
 
 def _silent(_result: DayResult) -> None:
     return None
+
+
+def _none_held(_table: str, _interval: Interval) -> Sequence[datetime]:
+    return ()
 
 
 def _wall_clock() -> datetime:
@@ -98,6 +104,7 @@ def build(
     end_day: date,
     *,
     location_of: LocationOf,
+    held_of: HeldOf = _none_held,
     progress: Progress = _silent,
     force: bool = False,
     new_release: bool = False,
@@ -108,9 +115,9 @@ def build(
 
     A day is done once its manifest stands, so a build that was killed goes on where it stopped, at
     most `days_at_once` days back. `location_of` opens the places that on-demand features are worked out
-    from. Days built from the same inputs are skipped unless `force`; days
-    computed again that differ are refused unless `new_release`. `now` stamps runs and releases;
-    no row holds it.
+    from; `held_of` tells what the manifest lists as held. Days built from the same inputs are skipped
+    unless `force`; days computed again that differ are refused unless `new_release`. `now` stamps runs
+    and releases; no row holds it.
 
     Raises:
         UserError: the range is empty.
@@ -121,7 +128,7 @@ def build(
     if end_day <= start_day:
         raise UserError(f"The days [{start_day}, {end_day}) are none: the end must be after the start.")
     computing = Computing(settings, lakehouse, store, spec, location_of)
-    builder = _Builder(computing, now, new_release=new_release)
+    builder = _Builder(computing, now, held_of, new_release=new_release)
     days = [start_day + timedelta(days=n) for n in range((end_day - start_day).days)]
     require_mature(builder.ops, spec, computing.service, days)
     results: list[DayResult] = []
@@ -142,6 +149,7 @@ class _Builder:
 
     computing: Computing
     now: Callable[[], datetime]
+    held_of: HeldOf
     new_release: bool = False
 
     def __post_init__(self) -> None:
@@ -284,9 +292,19 @@ class _Builder:
                     **evidence,
                     "gates": gates[each.manifest.day],
                     "late_release": self._late(each),
+                    "held": self._held(each.manifest.day),
                 },
             )
             for each in days
+        }
+
+    def _held(self, day: date) -> dict[str, list[str]]:
+        """By features table, the instants between the day's decisions that no reader was given."""
+        decided = self.spec.decisions(day)
+        tables = sorted({view.table.name for view in self.computing.service.views})
+        held = {name: self.held_of(name, decided) for name in tables}
+        return {
+            name: [f"{at:%Y-%m-%dT%H:%MZ}" for at in sorted(ticks)] for name, ticks in held.items() if ticks
         }
 
     def _late(self, of: ComputedDay) -> dict[str, Any]:

@@ -50,12 +50,15 @@ def build(
     if dry_run:
         _tell_days(settings.datasets_dir / spec.name, start, end)
         return
+    from lakehouse.ops import Ops
+    from roadside.holds import held_teller
     from training_datasets.build import build as build_dataset
 
     of = _computing(settings, spec)
     built = build_dataset(
         settings, of.lakehouse, of.store, spec, first, last, location_of=of.location_of,
-        progress=_tell_day, force=force, new_release=new_release,
+        held_of=held_teller(settings, Ops(settings.ops_url)), progress=_tell_day, force=force,
+        new_release=new_release,
     )  # fmt: skip
     if as_json:
         print_json(built)

@@ -308,11 +308,15 @@ def test_a_built_day_changes_only_as_a_new_release(platform: Platform, built: Bu
         platform.build(force=True)
     assert "--new-release" in refused.value.next_step
     assert (platform.files(), platform.lakehouse.digest(ETA_V1.table)) == (before, digest)
-    (day,) = platform.build(force=True, new_release=True).days
+    held = {"features.zone_demand_15m": [datetime(2026, 3, 10, 18, tzinfo=UTC)]}
+    again = platform.build(force=True, new_release=True, held_of=lambda table, _interval: held.get(table, []))
+    (day,) = again.days
     assert (day.status, day.rows) == ("new release", 7)
     assert set(frame_by_assignment(platform).loc[["J1#3", "J3#2"], OFFERS]) == {99}
     manifests = Path(built.folder / "_manifests")
-    assert json.loads((manifests / "2026-03-10.json").read_text())["release_number"] == 2
+    standing = json.loads((manifests / "2026-03-10.json").read_text())
+    assert standing["release_number"] == 2
+    assert standing["evidence"]["held"] == {"features.zone_demand_15m": ["2026-03-10T18:00Z"]}
     kept = (manifests / "2026-03-10.1.json").read_bytes()
     assert kept == before["_manifests/2026-03-10.json"]
     releases = [side(f"eta_v1@{number}", platform.settings.datasets_dir) for number in (1, 2)]

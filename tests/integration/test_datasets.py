@@ -24,6 +24,7 @@ from lakehouse.settings import Settings
 from lakehouse.spark import CATALOG
 from lakehouse.vault import handle_of
 from roadside.graph import STEPS, step_named
+from roadside.holds import held_teller
 from roadside.leaks import Leak, differing, leaks
 from roadside.leaks import joined as joined_ways
 from roadside.locations import location_opener
@@ -81,6 +82,7 @@ class City:
             start,
             start + days * DAY,
             location_of=location_opener(handle_of(self.settings)),
+            held_of=held_teller(self.settings, self.runner.ops),
             now=lambda: NOW,
             **options,
         )
@@ -332,6 +334,7 @@ def test_a_day_that_does_not_pass_its_gates_leaves_readers_what_they_had(
     evidence = day_manifest(folder, following)
     assert evidence is not None
     assert evidence.evidence["late_release"]["rows"] == mended.rows, "a replayed past came out long after"
+    assert evidence.evidence["held"] == {}, "no source was silent"
 
 
 def test_leaks_are_one_of_the_fifteen_cells_that_p1_s_offers_show(city: City) -> None:
