@@ -79,17 +79,33 @@ class Score:
     lacking: str = ""
 
 
-def score_of_minutes(foretold: np.ndarray, observed: np.ndarray) -> dict[str, float]:
-    """Of a duration: error in minutes, and how often it was close. Neither may be missing."""
+def score_of_minutes(
+    foretold: np.ndarray, observed: np.ndarray, weight: np.ndarray | None = None
+) -> dict[str, float]:
+    """Of a duration: error in minutes, and how often it was close; rows count alike, or by weight.
+
+    Neither may be missing.
+    """
     error = foretold - observed
     off = np.abs(error)
     return {
-        "mean error": float(off.mean()),
-        "median error": float(np.median(off)),
-        "p90 error": float(np.quantile(off, 0.9)),
-        "bias": float(error.mean()),
-        f"within {CLOSE_MINUTES:.0f} min": float((off <= CLOSE_MINUTES).mean()),
+        "mean error": float(np.average(off, weights=weight)),
+        "median error": weighted_quantile(off, 0.5, weight),
+        "p90 error": weighted_quantile(off, 0.9, weight),
+        "bias": float(np.average(error, weights=weight)),
+        f"within {CLOSE_MINUTES:.0f} min": float(np.average(off <= CLOSE_MINUTES, weights=weight)),
     }
+
+
+def weighted_quantile(values: np.ndarray, share: float, weight: np.ndarray | None) -> float:
+    """The value below which lies this share of the weight; of rows that count alike, interpolated.
+
+    >>> weighted_quantile(np.array([10.0, 20.0, 30.0]), 0.5, np.array([0.1, 0.1, 1.0]))
+    30.0
+    """
+    if weight is None:
+        return float(np.quantile(values, share))
+    return float(np.quantile(values, share, weights=weight, method="inverted_cdf"))
 
 
 def score_of_answers(foretold: np.ndarray, answered: np.ndarray) -> dict[str, float]:

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training_datasets.baselines import Score, ordered_pairs, score_of_answers, score_of_minutes
+from training_datasets.baselines import (
+    Score,
+    ordered_pairs,
+    score_of_answers,
+    score_of_minutes,
+    weighted_quantile,
+)
 from training_datasets.card_profiles import LabelKind, Profile, profile_of
 from training_datasets.feature_statistics import (
     DRIFTED,
@@ -251,7 +257,7 @@ class Facts:
             int(meta["meta_group"].nunique()),
             float(meta["meta_weight"].sum()),
             len(labels),
-            self._typical(labels),
+            self._typical(chosen & self.labelled),
             None if self.censored is None else int(self.censored[chosen].sum()),
         )
 
@@ -274,12 +280,30 @@ class Facts:
         off = foretold[rows] - self.label[rows]
         if not len(off):
             return None, 0
-        return float(np.mean(off**2 if self.is_answer else np.abs(off))), len(off)
+        return float(np.average(off**2 if self.is_answer else np.abs(off), weights=self._weight(rows))), len(
+            off
+        )
 
-    def _typical(self, labels: np.ndarray) -> float | None:
+    @cached_property
+    def is_weighted(self) -> bool:
+        """Whether rows count by a weight, those of one assignment as one."""
+        return bool((self.dataset.meta["meta_weight"] != 1).any())
+
+    def _weight(self, rows: np.ndarray) -> np.ndarray | None:
+        """The weights of the rows; None where all count alike."""
+        if not self.is_weighted:
+            return None
+        found: np.ndarray = self.dataset.meta["meta_weight"].to_numpy(dtype=float)[rows]
+        return found
+
+    def _typical(self, rows: np.ndarray) -> float | None:
+        """The median label of the rows, or its mean."""
+        labels = self.label[rows]
         if not len(labels):
             return None
-        return float(np.median(labels) if self.profile.kind is LabelKind.MINUTES else labels.mean())
+        if self.profile.kind is LabelKind.MINUTES:
+            return weighted_quantile(labels, 0.5, self._weight(rows))
+        return float(labels.mean())
 
     def _is_split(self, split: str) -> np.ndarray:
         found: np.ndarray = (self.dataset.meta["meta_split"] == split).to_numpy(dtype=bool)
@@ -300,8 +324,7 @@ class Facts:
 
     def _constant(self) -> Score | None:
         """What always saying the train rows' typical label scores."""
-        train = self.label[self.labelled & self._is_split(TRAIN)]
-        typical = self._typical(train)
+        typical = self._typical(self.labelled & self._is_split(TRAIN))
         if typical is None or self.profile.kind is LabelKind.GAIN:
             return None
         what = "Share of yes in train" if self.is_answer else "Median of train"
@@ -317,8 +340,13 @@ class Facts:
             return self._score_of_order(title, foretold, rows)
         if not rows.any():
             return Score(title, 0, int(asked.sum()), {}, "It has no value on any of these rows.")
-        measured = score_of_answers if self.is_answer else score_of_minutes
-        return Score(title, int(rows.sum()), int(asked.sum()), measured(foretold[rows], self.label[rows]))
+        said, came = foretold[rows], self.label[rows]
+        measures = (
+            score_of_answers(said, came)
+            if self.is_answer
+            else score_of_minutes(said, came, self._weight(rows))
+        )
+        return Score(title, int(rows.sum()), int(asked.sum()), measures)
 
     def _score_of_order(self, title: str, foretold: np.ndarray, rows: np.ndarray) -> Score:
         meta, asked = self.dataset.meta, self.scored_rows[1]

@@ -137,6 +137,8 @@ def baselines(facts: Facts) -> Html:
     if lacking:
         parts.append(tag("ul", *lacking, class_="note"))
     parts.append(_kept(facts))
+    if facts.is_weighted:
+        parts.append(note("Rows count by meta_weight: those of one assignment as one, however long it took."))
     parts += [note(text) for text in facts.profile.caveats]
     return joined(parts)
 
