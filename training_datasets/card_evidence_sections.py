@@ -22,7 +22,7 @@ def checks(facts: Facts) -> Html:
         rows.append((check.replace("_", " "), f"{passed} of {days} days", "; ".join(other) or "-"))
     return joined(
         [
-            table(("check", "passed", "otherwise"), rows, text_columns=3),
+            table(("check", "passed", "what it told"), rows, text_columns=3),
             note(
                 "And as this page was made: each column of each day has the digest that its manifest states."
             ),
