@@ -25,7 +25,7 @@ def complete(store: Any, view: str, through: datetime) -> bool:
 
 
 def markers(store: Any) -> dict[str, datetime] | None:
-    """By view, through when Redis itself says that it is complete; None of the stock store, which says nothing.
+    """By view, through when Redis itself says that it is complete; None of the stock store.
 
     Raises:
         Unreachable: Redis does not answer.
