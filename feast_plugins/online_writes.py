@@ -8,6 +8,7 @@ what stays is the greatest.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -169,16 +170,22 @@ def write(
     """
     link.load_scripts()
     accepted, standing = Accepted(), Standing()
-    on_its_way: tuple[Rows, Flight] | None = None
-    for rows in batches:
-        sent = (rows, link.send(PackedRows(shape, rows)))
-        if on_its_way is not None:
-            accepted += _taken(link, *on_its_way, standing)
-            progress(len(on_its_way[0]))
-        on_its_way = sent
-    if on_its_way is not None:
-        accepted += _taken(link, *on_its_way, standing)
-        progress(len(on_its_way[0]))
+    under_way: deque[tuple[Rows, Flight]] = deque()
+
+    def take(at_most: int) -> None:
+        nonlocal accepted
+        while len(under_way) > at_most:
+            accepted += _taken(link, *under_way[0], standing)
+            progress(len(under_way.popleft()[0]))
+
+    try:
+        for rows in batches:
+            under_way.append((rows, link.send(PackedRows(shape, rows))))
+            take(at_most=1)
+        take(at_most=0)
+    finally:
+        for _, flight in under_way:
+            link.abandon(flight)
     state.add_live(shape.view, *standing.live)
     state.close(shape.view, *standing.closed)
     return accepted

@@ -126,7 +126,20 @@ class RedisLink:
         return flight
 
     def receive(self, flight: Flight, *, again: bool = True) -> list[Any]:
-        """The reply to each command of the flight; as `ask`."""
+        """The reply to each command of the flight; as `ask`. Raised, no connection of it is held any more."""
+        try:
+            return self._received(flight, again=again)
+        except BaseException:
+            self.abandon(flight)
+            raise
+
+    def abandon(self, flight: Flight) -> None:
+        """Ask no more for the replies under way: their connections are closed, for the pools to open anew."""
+        for pool, connection, _ in flight.waiting:
+            _release(pool, connection, is_broken=True)
+        flight.waiting.clear()
+
+    def _received(self, flight: Flight, *, again: bool) -> list[Any]:
         deadline = time.monotonic() + (self.retry_seconds if again else 0)
         pause = FIRST_PAUSE_SECONDS if again else 0.0
         while True:
@@ -168,6 +181,11 @@ class RedisLink:
                 return Unreachable(
                     f"Redis at {self.where} is full (OOM): nothing more is written, what it has is served.",
                     "Give it memory (maxmemory) and run again; what was not written is written then.",
+                )
+            case redis.ResponseError():
+                return Unreachable(
+                    f"Redis at {self.where} refuses: {_refusal(error)}.",
+                    "Mend what it says, there; its own log tells more. What it has stays as it is.",
                 )
             case redis.TimeoutError():
                 what = "is slow: it did not answer in time"
@@ -220,7 +238,8 @@ class RedisLink:
 
     def _land(self, flight: Flight) -> None:
         """Read the replies that are under way; an error takes the place of its reply."""
-        for pool, connection, places in flight.waiting:
+        while flight.waiting:
+            pool, connection, places = flight.waiting[0]
             broken: Exception | None = None
             for place in places:
                 if broken is not None:
@@ -234,8 +253,8 @@ class RedisLink:
                     flight.replies[place] = error
                 except _FAILURES as error:
                     flight.replies[place] = broken = error
+            flight.waiting.pop(0)
             _release(pool, connection, is_broken=broken is not None)
-        flight.waiting.clear()
 
     def _mend(self, errors: Sequence[Any]) -> None:
         """Learn of new nodes, and load scripts that a node forgot."""
@@ -267,6 +286,11 @@ def _is_asking(reply: Any) -> bool:
 
 def _is_passing(error: Exception) -> bool:
     return isinstance(error, (*_PASSING, OSError)) and not isinstance(error, _FOR_GOOD)
+
+
+def _refusal(error: BaseException) -> str:
+    """What Redis answered, without the words of the command, which may be values."""
+    return str(error).partition(", with args")[0].rstrip(". ")
 
 
 def _release(pool: Any, connection: Any, *, is_broken: bool) -> None:

@@ -16,6 +16,7 @@ from feast.infra.online_stores.redis import RedisOnlineStore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from feast_plugins import online
 from feast_plugins.read_log import drain, mark_of, reading
 from feast_plugins.wire import NULL_MOMENT
 from lakehouse.access_log import AccessLog
@@ -40,7 +41,7 @@ from support.online_store import (
     view_of,
     write_rows,
 )
-from validation.errors import SettingError, UserError
+from validation.errors import SettingError, Unreachable, UserError
 
 OFFERS = "fleet__offers"
 _number = count()
@@ -192,6 +193,22 @@ def test_a_null_key_is_refused_before_anything_is_written(ours: Ours, redis_conn
     with pytest.raises(UserError, match="provider_id is null in 1 of 2 rows"):
         ours.write(row("P1", NOON, 1), row("P2", NOON, 1) | {KEY: None})
     assert hashes(redis_connection) == {}
+
+
+def test_a_write_that_fails_half_way_holds_no_connection(
+    ours: Ours, redis_connection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(online, "ROWS_AT_ONCE", 1)
+    with pytest.raises(UserError, match="provider_id is null"):
+        ours.write(row("P1", NOON, 1), row("P2", NOON, 1) | {KEY: None})
+    pool = ours.store.link(ours.config).client.connection_pool
+    assert len(pool._in_use_connections) == 0
+    with RedisAddress.parse(redis_connection).client() as client:
+        client.set(_redis_key("test", key_of(ours.view, "P2")), "no hash")
+    with pytest.raises(Unreachable, match="refuses: .*WRONGTYPE"):
+        ours.write(row("P1", NOON, 1), row("P2", NOON, 1), row("P3", NOON, 1), row("P4", NOON, 1))
+    assert len(pool._in_use_connections) == 0
+    assert ours.offers("P1") == (NOON, 1)
 
 
 def test_a_view_taken_out_leaves_no_field_behind(ours: Ours, redis_connection: str) -> None:
