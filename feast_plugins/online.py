@@ -302,10 +302,12 @@ class RoadsideOnlineStore(RedisOnlineStore):
         with suppress(IndexError):
             while True:  # each entry is one thread's to send
                 told.append(self._unlogged.popleft())
+        link = self.link(config)
+        flight = link.send(told)
         try:
-            self.link(config).ask(told, again=False)
+            link.receive(flight, again=False)
         except Unreachable as error:
-            self._unlogged.extend(told)
+            self._unlogged.extend(flight.lacking)
             _log.warning("%d reads are not logged yet: %s", len(self._unlogged), error.what)
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, NamedTuple
 
 import redis
@@ -50,6 +51,13 @@ class Command(NamedTuple):
     packed: bytes
 
 
+class _Awaited(Enum):
+    """Marks of a reply that is not there yet."""
+
+    SENT = "sent"
+    ASKED = "asked"
+
+
 @dataclass
 class Flight:
     """Commands on their way: what is asked, and the connections that will answer which of them."""
@@ -57,6 +65,15 @@ class Flight:
     commands: Sequence[Command]
     replies: list[Any]
     waiting: list[tuple[Any, Any, list[int]]] = field(default_factory=list)
+
+    @property
+    def lacking(self) -> list[Command]:
+        """The commands that were refused, or of which no answer came: some of these may have been done."""
+        return [
+            command
+            for command, reply in zip(self.commands, self.replies, strict=True)
+            if isinstance(reply, Exception | _Awaited)
+        ]
 
 
 def packed(*words: bytes | str | int) -> bytes:
@@ -262,13 +279,6 @@ class RedisLink:
             self.client.nodes_manager.initialize()
         if any(isinstance(each, redis.exceptions.NoScriptError) for each in errors):
             self._load_scripts()
-
-
-class _Awaited:
-    """Marks of a reply that is not there yet."""
-
-    SENT = "sent"
-    ASKED = "asked"
 
 
 def _data(commands: Sequence[Command], places: Sequence[int], before_each: bytes) -> Any:
