@@ -135,9 +135,22 @@ class RoadsideOnlineStore(RedisOnlineStore):
         """Whether the view's marker moved on to `through`; what can no longer live is forgotten."""
         state, name = self.state(config), _versioned_fv_name(table, config)
         moved = state.complete(name, through, force=force)
-        if moved and config.online_store.key_ttl_seconds:
-            state.forget(name, through - timedelta(seconds=config.online_store.key_ttl_seconds))
+        if moved:
+            keep = config.online_store.key_ttl_seconds
+            state.forget(
+                name,
+                live_before=through - timedelta(seconds=keep) if keep else None,
+                closed_before=through - (table.ttl or timedelta(seconds=DAY_SECONDS)),
+            )
         return moved
+
+    def asked_through(self, config: RepoConfig, table: FeatureView) -> datetime | None:
+        """Through when every row of the view was looked for; None of a view that Redis does not know."""
+        return self.state(config).asked_through(_versioned_fv_name(table, config))
+
+    def ask_through(self, config: RepoConfig, table: FeatureView, through: datetime) -> None:
+        """Every row of the view was looked for through then."""
+        self.state(config).ask_through(_versioned_fv_name(table, config), through)
 
     def online_write_batch(
         self,

@@ -191,21 +191,28 @@ def write(
     return accepted
 
 
+Told = tuple[list[bytes], list[int], list[bytes]]
+
+
 @dataclass(frozen=True)
 class Standing:
-    """Keys, and moments in microseconds, of the rows that now stand: of the living, of the closed."""
+    """Of the rows that now stand, of the living and of the closed, as `ViewState` is told them.
 
-    live: tuple[list[bytes], list[int]] = field(default_factory=lambda: ([], []))
-    closed: tuple[list[bytes], list[int]] = field(default_factory=lambda: ([], []))
+    Keys, moments in microseconds, and when they were created.
+    """
+
+    live: Told = field(default_factory=lambda: ([], [], []))
+    closed: Told = field(default_factory=lambda: ([], [], []))
 
 
 def _taken(link: RedisLink, rows: Rows, flight: Flight, standing: Standing) -> Accepted:
     """What became of the rows on their way."""
     verdicts = np.array(link.receive(flight), np.int8)
-    for is_live, (keys, moments) in ((True, standing.live), (False, standing.closed)):
+    for is_live, (keys, moments, created) in ((True, standing.live), (False, standing.closed)):
         chosen = np.flatnonzero((verdicts >= 0) & (rows.is_live == is_live))
         keys.extend(rows.keys.take(pa.array(chosen)).to_pylist())
         moments.extend(rows.moments[chosen].tolist())
+        created.extend(wire.order_bytes(rows.created[chosen]).to_pylist())
     return Accepted(*(int((verdicts == verdict).sum()) for verdict in (1, 0, -1)))
 
 

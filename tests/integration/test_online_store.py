@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, permutations
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from feast_plugins import online
 from feast_plugins.read_log import drain, mark_of, reading
+from feast_plugins.view_state import ViewState
 from feast_plugins.wire import NULL_MOMENT
 from lakehouse.access_log import AccessLog
 from lakehouse.ops import Ops
@@ -360,6 +361,44 @@ def test_intervals_that_touch_are_kept_as_one(tmp_path: Path, redis_connection: 
         (NOON + 9 * HOUR, NOON + 10 * HOUR),
     ]
     assert view.most_recent_end_time == NOON + 10 * HOUR
+
+
+def test_a_row_that_is_told_after_its_entity_was_closed_brings_nobody_back(
+    ours: Ours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell = ViewState.add_live
+
+    def tell_late(state: ViewState, *standing: Any) -> None:
+        monkeypatch.undo()
+        ours.write(row("P1", NOON + HOUR, None))  # another writer's, between the rows and who lives
+        tell(state, *standing)
+
+    monkeypatch.setattr(ViewState, "add_live", tell_late)
+    ours.write(row("P1", NOON, 1))
+    assert ours.state.live_counts("fleet", NOON) == (0, 0)
+    assert ours.state.live_keys("fleet") == []
+
+
+def test_who_lives_is_told_by_the_greatest_row_in_whatever_order(ours: Ours) -> None:
+    lives, closed = ours.state.add_live, ours.state.close
+    told = [(1, b"1", lives), (1, b"2", closed), (2, b"1", closed), (2, b"2", lives)]
+    for number, order in enumerate(permutations(told)):
+        for moment, created, tell in order:
+            tell("fleet", [b"P%d" % number], [moment], [created])
+    assert len(ours.state.live_keys("fleet")) == 24
+    for number, order in enumerate(permutations([*told, (3, b"1", closed)])):
+        for moment, created, tell in order:
+            tell("other", [b"P%d" % number], [moment], [created])
+    assert ours.state.live_keys("other") == []
+
+
+def test_a_closed_entity_is_forgotten_after_a_time_to_live(ours: Ours, redis_connection: str) -> None:
+    ours.write(row("P1", NOON, 1), row("P2", NOON, None), row("P3", NOON + HOUR, None))
+    ours.store.complete(ours.config, ours.view, NOON + timedelta(days=2, microseconds=1))
+    with RedisAddress.parse(redis_connection).client() as client:
+        assert client.zcard("roadside:test:live:fleet") == 2
+        assert client.hlen("roadside:test:created:{roadside:test:live:fleet}") == 2
+    assert len(ours.state.live_keys("fleet")) == 1
 
 
 def test_two_writers_at_once_leave_the_greatest(ours: Ours, tmp_path: Path, redis_connection: str) -> None:
