@@ -26,6 +26,7 @@ from feast_plugins import wire
 from feast_plugins.redis_link import Command, Flight, RedisLink
 from feast_plugins.scripts import ACCEPT_ROW, sha
 from feast_plugins.view_state import ViewState, micros
+from validation.errors import UserError
 
 ROWS_AT_ONCE = 5_000
 """Rows on their way together: some 3 MB, which Redis takes in between the reads of others."""
@@ -107,14 +108,29 @@ def rows_of(shape: ViewShape, batch: pa.RecordBatch, timestamp: str, created: st
 def rows_of_protos(shape: ViewShape, data: Sequence[Any]) -> Iterator[Rows]:
     """Rows as Feast hands them over (key, values, timestamp, created timestamp), as bytes.
 
-    A naive moment is UTC. Rows of other features than their neighbours are in batches of their own.
+    A naive moment is UTC. Rows whose features come in another order are in batches of their own.
+
+    Raises:
+        UserError: a row lacks a feature of the view; nothing is written.
     """
+    _require_whole(shape, data)
     by_features: dict[tuple[str, ...], list[Any]] = {}
     for row in data:
         by_features.setdefault(tuple(row[1]), []).append(row)
     for names, rows in by_features.items():
         for start in range(0, len(rows), ROWS_AT_ONCE):
             yield _rows_of_protos(shape, names, rows[start : start + ROWS_AT_ONCE])
+
+
+def _require_whole(shape: ViewShape, data: Sequence[Any]) -> None:
+    partial = [values for _, values, *_ in data if not shape.features.keys() <= values.keys()]
+    if partial:
+        lacking = sorted({name for values in partial for name in shape.features if name not in values})
+        raise UserError(
+            f"{len(partial):,} of {len(data):,} rows of {shape.view} lack {', '.join(lacking)}: what earlier "
+            "rows said of that would be served as of the new moment.",
+            "Write every feature of the view, null where it is not known, or make a view of those alone.",
+        )
 
 
 def _rows_of_protos(shape: ViewShape, names: Sequence[str], rows: Sequence[Any]) -> Rows:

@@ -190,6 +190,33 @@ def test_a_hash_is_never_kept_for_less_than_a_value_lives(tmp_path: Path, redis_
         short.write(row("P1", NOON, 1))
 
 
+def test_a_view_without_a_ttl_is_refused_unless_hashes_are_kept_for_ever(
+    tmp_path: Path, redis_connection: str
+) -> None:
+    view = view_of(tmp_path / "f", ttl=timedelta(0))
+    with pytest.raises(SettingError, match="fleet's values, which never expire: it has no ttl"):
+        Ours(settings_of(tmp_path, redis_connection), view).write(row("P1", NOON, 1))
+    assert hashes(redis_connection) == {}
+    for_ever = Ours(settings_of(tmp_path, redis_connection, key_ttl_seconds=None), view)
+    Ours(settings_of(tmp_path, redis_connection), view_of(tmp_path / "f")).write(row("P1", NOON - HOUR, 1))
+    for_ever.write(row("P1", NOON, 1))
+    for_ever.store.complete(for_ever.config, view, NOON + timedelta(days=400))
+    with RedisAddress.parse(redis_connection).client() as client:
+        [key] = for_ever.state.live_keys("fleet")
+        assert client.ttl(key) == -1
+    assert for_ever.offers("P1") == (NOON, 1)
+
+
+def test_a_row_of_some_features_is_refused_and_nothing_written(ours: Ours) -> None:
+    ours.write(row("P1", NOON, 1, ratio=0.5))
+    whole = protos(ours.view, row("P2", NOON + HOUR, 7), row("P1", NOON + HOUR, 7))
+    key, values, moment, created = whole[1]
+    partial = (key, {"offers": values["offers"]}, moment, created)
+    with pytest.raises(UserError, match=r"1 of 2 rows of fleet lack drivers, is_tow, ratio, .*tick_at"):
+        ours.store.online_write_batch(ours.config, ours.view, [whole[0], partial], None)
+    assert (ours.offers("P1"), ours.offers("P2")) == ((NOON, 1), None)
+
+
 def test_a_null_key_is_refused_before_anything_is_written(ours: Ours, redis_connection: str) -> None:
     with pytest.raises(UserError, match="provider_id is null in 1 of 2 rows"):
         ours.write(row("P1", NOON, 1), row("P2", NOON, 1) | {KEY: None})
@@ -214,13 +241,15 @@ def test_a_write_that_fails_half_way_holds_no_connection(
 
 def test_a_view_taken_out_leaves_no_field_behind(ours: Ours, redis_connection: str) -> None:
     other = Ours(ours.config, view_of(Path("other.parquet"), "other"))
-    ours.write(row("P1", NOON, 1))
-    other.write(row("P1", NOON, 2))
+    ours.write(row("P1", NOON, 1), row("P2", NOON, None), row("P3", NOON, None))
+    other.write(row("P1", NOON, 2), row("P2", NOON, 2))
     ours.store.complete(ours.config, ours.view, NOON)
     ours.store.delete_table(ours.config, ours.view)
     with RedisAddress.parse(redis_connection).client() as client:
-        [key] = other.state.live_keys("other")
-        assert len(client.hgetall(key)) == len(FEATURES) + 2
+        for key in other.state.live_keys("other"):  # of P2 the deleted view had a closing row
+            assert len(client.hgetall(key)) == len(FEATURES) + 2
+        assert client.keys("*fleet*") == []
+    assert len(hashes(redis_connection)) == 2
     assert ours.state.complete_through() == {}
     assert ours.state.live_keys("fleet") == []
     assert other.offers("P1") == (NOON, 2)
@@ -228,6 +257,14 @@ def test_a_view_taken_out_leaves_no_field_behind(ours: Ours, redis_connection: s
 
 NEWER_FIELDS = (b"read_id", b"decided_at", b"answers")
 """Of a log entry, what an earlier reader does not tell."""
+
+
+def test_a_project_torn_down_keeps_no_marker(ours: Ours, redis_connection: str) -> None:
+    ours.write(row("P1", NOON, 1))
+    ours.store.complete(ours.config, ours.view, NOON)
+    ours.store.teardown(ours.config, [ours.view], [])
+    with RedisAddress.parse(redis_connection).client() as client:
+        assert client.keys() == []
 
 
 @pytest.fixture
