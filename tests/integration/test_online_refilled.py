@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from lakehouse.ops import Ops
 from lakehouse.redis_server import ensure_redis
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings, load_settings
+from roadside.cli import main
 from roadside.materialization import Written, materialize
 from roadside.online_state import view_state
 from support.feature_rows import at, start_empty_redis
@@ -94,6 +95,19 @@ def test_a_redis_that_lost_everything_is_filled_again(
     assert {each.status for each in write(platform, TICKS[-1])} == {"written"}
     assert held(platform) == expected
     assert {each.status for each in write(platform, TICKS[-1])} == {"up to date"}
+
+
+def test_a_dry_run_says_what_redis_lost(
+    new_platform: Callable[[str], Platform], capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform = new_platform("dry")
+    write(platform, TICKS[-1])
+    command = ["materialize", "--view", CHANGING[0], "--until", f"{TICKS[-1]:%Y-%m-%dT%H:%MZ}", "--dry-run"]
+    assert main(command) == 0
+    assert "nothing" in capsys.readouterr().out
+    emptied(platform)
+    assert main(command) == 0
+    assert str(Interval(TICKS[-1] - timedelta(days=2), TICKS[-1])) in capsys.readouterr().out
 
 
 def test_a_redis_that_came_back_from_a_copy_is_filled_from_where_the_copy_ends(
