@@ -5,7 +5,8 @@ Stock Feast's local engine makes a Python object of every value. `batch_engine: 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import logging
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ from feast_plugins.online import RoadsideOnlineStore, source_of
 from feast_plugins.view_state import moment_at
 from feast_plugins.wire import microseconds
 
+_log = logging.getLogger(__name__)
 _NO_TIME = timedelta(0)
 _NAME: Any = "feast_plugins.materialization.RoadsideComputeEngine"
 
@@ -39,6 +41,13 @@ class RoadsideComputeEngine(LocalComputeEngine):
     (`materialize-incremental`) reaches back a time to live from its end, so that a row which came late
     to a range written before is served too. The view's marker is moved last, to the newest timestamp
     read: what is killed before leaves it, and run again ends as one run would.
+
+    It is moved only where no row that still lives was left out between what Redis has and this range: if the
+    range begins no later than what was asked for without a gap ended, or reaches back a time to live. Where
+    Redis knows nothing of the view, the registry says whether that is so because none was ever written, then
+    any range begins it; or because Redis lost what it had, then only a range moves the marker that reaches
+    back a time to live or to where the registry's first one began. Else the rows are written, the marker
+    stands, and a warning says from when on to materialize.
     """
 
     def _materialize_one(
@@ -67,9 +76,26 @@ class RoadsideComputeEngine(LocalComputeEngine):
         finally:
             if bar:
                 bar.close()
-        newest = _newest(rows, source_of(view).timestamp_field)
+        self._complete(store, task, _newest(rows, source_of(view).timestamp_field))
+
+    def _complete(
+        self, store: RoadsideOnlineStore, task: MaterializationTask, newest: datetime | None
+    ) -> None:
+        view = task.feature_view
+        asked = store.asked_through(self.repo_config, view)
+        if not _goes_on(task, asked):
+            _log.warning(
+                "%s: this range begins at %s, but Redis has the view through %s: its marker stays. "
+                "Materialize from then, or a time to live.",
+                view.name,
+                make_tzaware(task.start_time).isoformat(),
+                asked.isoformat() if asked else "no moment (it lost what it had)",
+            )
+            return
         if newest is not None:
             store.complete(self.repo_config, view, newest)
+        looked_until = min(make_tzaware(task.end_time), datetime.now(UTC))  # later rows are not there yet
+        store.ask_through(self.repo_config, view, looked_until)
 
     def _pull(self, registry: BaseRegistry, task: MaterializationTask) -> pa.Table:
         view, source = task.feature_view, source_of(task.feature_view)
@@ -109,6 +135,16 @@ def _start(task: MaterializationTask) -> datetime:
     if not is_going_on:
         return start
     return min(start, task.end_time - view.ttl) if view.ttl and view.ttl > _NO_TIME else start
+
+
+def _goes_on(task: MaterializationTask, asked: datetime | None) -> bool:
+    """Whether no row that lives lies between `asked`, through when Redis has the view, and the range."""
+    view, start = task.feature_view, _start(task)
+    if view.ttl and view.ttl > _NO_TIME and make_tzaware(task.end_time) - start >= view.ttl:
+        return True
+    if asked is not None:
+        return start <= asked
+    return all(start <= make_tzaware(begun) for begun, _ in view.materialization_intervals)
 
 
 def _newest(rows: pa.Table, timestamp: str) -> datetime | None:

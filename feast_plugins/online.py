@@ -11,11 +11,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any, Literal
 
 import pyarrow as pa
-from feast import FeatureService, FeatureView, RepoConfig
+from feast import Entity, FeatureService, FeatureView, RepoConfig
 from feast.feature_view import DUMMY_ENTITY_ID
+from feast.infra.online_stores.helpers import _mmh3, _redis_key_prefix
 from feast.infra.online_stores.redis import (
     RedisOnlineStore,
     RedisOnlineStoreConfig,
@@ -37,6 +39,7 @@ from validation.errors import SettingError, Unreachable, UserError
 _log = logging.getLogger(__name__)
 DAY_SECONDS = 86_400
 _UNLOGGED = 10_000
+_SCANNED_AT_ONCE = 1_000
 Row = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
 
 
@@ -46,7 +49,10 @@ class RoadsideOnlineStoreConfig(RedisOnlineStoreConfig):
     type: Literal["feast_plugins.online.RoadsideOnlineStore"] = "feast_plugins.online.RoadsideOnlineStore"  # type: ignore[assignment]
 
     key_ttl_seconds: int | None = 30 * DAY_SECONDS
-    """Seconds after its last write that an entity's hash goes; longer than any view's time to live."""
+    """Seconds after its last write that an entity's hash goes; longer than any view's time to live.
+
+    A view without a ttl is refused, for a hash goes with all its views: null keeps every hash for ever.
+    """
 
     clock: Clock = "wall"
     """Against what a value's age is measured: the wall, or the newest `complete_through` of all views."""
@@ -116,6 +122,7 @@ class RoadsideOnlineStore(RedisOnlineStore):
 
         Raises:
             UserError: a key is null.
+            SettingError: hashes would go before the view's values expire.
             Unreachable: Redis is down, slow, full or refuses us; run again, nothing is half written.
         """
         if not data.num_rows:
@@ -135,9 +142,22 @@ class RoadsideOnlineStore(RedisOnlineStore):
         """Whether the view's marker moved on to `through`; what can no longer live is forgotten."""
         state, name = self.state(config), _versioned_fv_name(table, config)
         moved = state.complete(name, through, force=force)
-        if moved and config.online_store.key_ttl_seconds:
-            state.forget(name, through - timedelta(seconds=config.online_store.key_ttl_seconds))
+        if moved:
+            keep = config.online_store.key_ttl_seconds
+            state.forget(
+                name,
+                live_before=through - timedelta(seconds=keep) if keep else None,
+                closed_before=through - (table.ttl or timedelta(seconds=DAY_SECONDS)),
+            )
         return moved
+
+    def asked_through(self, config: RepoConfig, table: FeatureView) -> datetime | None:
+        """Through when every row of the view was looked for; None of a view that Redis does not know."""
+        return self.state(config).asked_through(_versioned_fv_name(table, config))
+
+    def ask_through(self, config: RepoConfig, table: FeatureView, through: datetime) -> None:
+        """Every row of the view was looked for through then."""
+        self.state(config).ask_through(_versioned_fv_name(table, config), through)
 
     def online_write_batch(
         self,
@@ -146,7 +166,11 @@ class RoadsideOnlineStore(RedisOnlineStore):
         data: Sequence[Row],
         progress: Callable[[int], Any] | None,
     ) -> None:
-        """Feast's own interface; as `write_arrow`."""
+        """Feast's own interface; as `write_arrow`. A row must have every feature of the view, null or not.
+
+        Raises:
+            UserError: a row lacks a feature: what an earlier row said of it would stand under the new moment.
+        """
         shape = self._shape(config, table)
         online_writes.write(
             self.link(config),
@@ -238,22 +262,32 @@ class RoadsideOnlineStore(RedisOnlineStore):
         return await asyncio.to_thread(self.online_read, *args, **kwargs)
 
     def delete_table(self, config: RepoConfig, table: FeatureView) -> None:
-        """Take the view out of every hash, and forget its marker and live keys."""
-        super().delete_table(config, table)
-        name = _versioned_fv_name(table, config)
-        client = self._get_client(config.online_store)
-        for key in self.state(config).live_keys(name):
-            client.hdel(key, f"_rev:{name}")
-        self.state(config).drop(name)
+        """Forget the view's marker and live keys, and take it out of every hash, of closed entities too."""
+        name, link = _versioned_fv_name(table, config), self.link(config)
+        self.state(config).drop(name)  # first: no marker may stand over values that are gone
+        fields = [_mmh3(f"{name}:{feature.name}") for feature in table.features]
+        fields += [f"_ts:{name}".encode(), f"_rev:{name}".encode()]
+        pattern = b"%b*%b" % (_redis_key_prefix(table.join_keys), config.project.encode())
+        keys = list(link.client.scan_iter(pattern, count=_SCANNED_AT_ONCE))
+        for start in range(0, len(keys), _SCANNED_AT_ONCE):
+            part = keys[start : start + _SCANNED_AT_ONCE]
+            link.ask([Command(key, packed("HDEL", key, *fields)) for key in part])
+
+    def teardown(self, config: RepoConfig, tables: Sequence[FeatureView], entities: Sequence[Entity]) -> None:
+        """As stock: every hash of the views' entities goes; and their markers and live keys, before."""
+        for table in tables:
+            self.state(config).drop(_versioned_fv_name(table, config))
+        super().teardown(config, tables, entities)
 
     def _shape(self, config: RepoConfig, table: FeatureView) -> ViewShape:
         keep = config.online_store.key_ttl_seconds
-        lives_for = table.ttl.total_seconds() if table.ttl else 0
+        lives_for = table.ttl.total_seconds() if table.ttl else inf
         if keep and keep < lives_for:
+            expire = "never expire: it has no ttl" if lives_for == inf else f"expire ({lives_for:,.0f} s)"
             raise SettingError(
-                f"key_ttl_seconds is {keep:,}: hashes would go before {table.name}'s values expire "
-                f"({lives_for:,.0f} s).",
-                "Make key_ttl_seconds longer than every view's ttl in feature_store.yaml.",
+                f"key_ttl_seconds is {keep:,}: hashes would go before {table.name}'s values, which {expire}.",
+                "Make key_ttl_seconds longer than every view's ttl in feature_store.yaml, or null to keep "
+                "every hash for ever; or give the view a ttl.",
             )
         return ViewShape(
             _versioned_fv_name(table, config),
@@ -302,10 +336,12 @@ class RoadsideOnlineStore(RedisOnlineStore):
         with suppress(IndexError):
             while True:  # each entry is one thread's to send
                 told.append(self._unlogged.popleft())
+        link = self.link(config)
+        flight = link.send(told)
         try:
-            self.link(config).ask(told, again=False)
+            link.receive(flight, again=False)
         except Unreachable as error:
-            self._unlogged.extend(told)
+            self._unlogged.extend(flight.lacking)
             _log.warning("%d reads are not logged yet: %s", len(self._unlogged), error.what)
 
 

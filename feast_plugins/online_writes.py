@@ -8,6 +8,7 @@ what stays is the greatest.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,7 @@ from feast_plugins import wire
 from feast_plugins.redis_link import Command, Flight, RedisLink
 from feast_plugins.scripts import ACCEPT_ROW, sha
 from feast_plugins.view_state import ViewState, micros
+from validation.errors import UserError
 
 ROWS_AT_ONCE = 5_000
 """Rows on their way together: some 3 MB, which Redis takes in between the reads of others."""
@@ -106,14 +108,29 @@ def rows_of(shape: ViewShape, batch: pa.RecordBatch, timestamp: str, created: st
 def rows_of_protos(shape: ViewShape, data: Sequence[Any]) -> Iterator[Rows]:
     """Rows as Feast hands them over (key, values, timestamp, created timestamp), as bytes.
 
-    A naive moment is UTC. Rows of other features than their neighbours are in batches of their own.
+    A naive moment is UTC. Rows whose features come in another order are in batches of their own.
+
+    Raises:
+        UserError: a row lacks a feature of the view; nothing is written.
     """
+    _require_whole(shape, data)
     by_features: dict[tuple[str, ...], list[Any]] = {}
     for row in data:
         by_features.setdefault(tuple(row[1]), []).append(row)
     for names, rows in by_features.items():
         for start in range(0, len(rows), ROWS_AT_ONCE):
             yield _rows_of_protos(shape, names, rows[start : start + ROWS_AT_ONCE])
+
+
+def _require_whole(shape: ViewShape, data: Sequence[Any]) -> None:
+    partial = [values for _, values, *_ in data if not shape.features.keys() <= values.keys()]
+    if partial:
+        lacking = sorted({name for values in partial for name in shape.features if name not in values})
+        raise UserError(
+            f"{len(partial):,} of {len(data):,} rows of {shape.view} lack {', '.join(lacking)}: what earlier "
+            "rows said of that would be served as of the new moment.",
+            "Write every feature of the view, null where it is not known, or make a view of those alone.",
+        )
 
 
 def _rows_of_protos(shape: ViewShape, names: Sequence[str], rows: Sequence[Any]) -> Rows:
@@ -169,36 +186,49 @@ def write(
     """
     link.load_scripts()
     accepted, standing = Accepted(), Standing()
-    on_its_way: tuple[Rows, Flight] | None = None
-    for rows in batches:
-        sent = (rows, link.send(PackedRows(shape, rows)))
-        if on_its_way is not None:
-            accepted += _taken(link, *on_its_way, standing)
-            progress(len(on_its_way[0]))
-        on_its_way = sent
-    if on_its_way is not None:
-        accepted += _taken(link, *on_its_way, standing)
-        progress(len(on_its_way[0]))
+    under_way: deque[tuple[Rows, Flight]] = deque()
+
+    def take(at_most: int) -> None:
+        nonlocal accepted
+        while len(under_way) > at_most:
+            accepted += _taken(link, *under_way[0], standing)
+            progress(len(under_way.popleft()[0]))
+
+    try:
+        for rows in batches:
+            under_way.append((rows, link.send(PackedRows(shape, rows))))
+            take(at_most=1)
+        take(at_most=0)
+    finally:
+        for _, flight in under_way:
+            link.abandon(flight)
     state.add_live(shape.view, *standing.live)
     state.close(shape.view, *standing.closed)
     return accepted
 
 
+Told = tuple[list[bytes], list[int], list[bytes]]
+
+
 @dataclass(frozen=True)
 class Standing:
-    """Keys, and moments in microseconds, of the rows that now stand: of the living, of the closed."""
+    """Of the rows that now stand, of the living and of the closed, as `ViewState` is told them.
 
-    live: tuple[list[bytes], list[int]] = field(default_factory=lambda: ([], []))
-    closed: tuple[list[bytes], list[int]] = field(default_factory=lambda: ([], []))
+    Keys, moments in microseconds, and when they were created.
+    """
+
+    live: Told = field(default_factory=lambda: ([], [], []))
+    closed: Told = field(default_factory=lambda: ([], [], []))
 
 
 def _taken(link: RedisLink, rows: Rows, flight: Flight, standing: Standing) -> Accepted:
     """What became of the rows on their way."""
     verdicts = np.array(link.receive(flight), np.int8)
-    for is_live, (keys, moments) in ((True, standing.live), (False, standing.closed)):
+    for is_live, (keys, moments, created) in ((True, standing.live), (False, standing.closed)):
         chosen = np.flatnonzero((verdicts >= 0) & (rows.is_live == is_live))
         keys.extend(rows.keys.take(pa.array(chosen)).to_pylist())
         moments.extend(rows.moments[chosen].tolist())
+        created.extend(wire.order_bytes(rows.created[chosen]).to_pylist())
     return Accepted(*(int((verdicts == verdict).sum()) for verdict in (1, 0, -1)))
 
 

@@ -1,8 +1,9 @@
 """Who read what online: per read the views, their ticks and revisions, and for which decision; no values.
 
 A read adds one entry to the stream `roadside:<project>:reads` of the Redis it read from, which keeps about
-as many as it is told; `drain` moves them into the table `access_log` of the ops database. Entities stand in
-it as marks: whoever holds the features can tell whose row was served, the log alone names nobody.
+as many as it is told; `drain` moves them into the table `access_log` of the ops database. An entry whose
+answer was lost is added again: both have the read's id, and count as one. Entities stand in it as marks:
+whoever holds the features can tell whose row was served, the log alone names nobody.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+from uuid import uuid4
 
 from feast_plugins.redis_link import Command, RedisLink, packed
 from feast_plugins.view_state import moment_at
@@ -121,6 +123,7 @@ def entry(project: str, read: LoggedRead, principal: str, length: int, now: date
     told = current_reading()
     key = stream_key(project)
     fields = {
+        "read_id": uuid4().hex,
         "at": now.isoformat(),
         "principal": told.principal or principal,
         "decision": told.decision,
@@ -153,7 +156,7 @@ def _marks(rows: Mapping[RowRead, Iterable[bytes]]) -> list[list[Any]]:
 def drain(link: RedisLink, project: str, log: AccessLog) -> int:
     """Move the logged reads into the access log; how many were new there.
 
-    A drain that dies in between is repeated without a read counted twice.
+    A drain that dies in between is repeated, and so is the adding of a read, without one counted twice.
 
     Raises:
         Unreachable: Redis or the ops database does not answer.
@@ -178,14 +181,14 @@ def _access(project: str, identity: bytes, fields: Any) -> Access:
         for view, rows in json.loads(told["views"]).items()
     }
     return Access(
-        access_id=f"{project}:{identity.decode()}",
+        # An entry of a reader that is not upgraded yet has no id of its own, nor the last two.
+        access_id=f"{project}:{told.get('read_id') or identity.decode()}",
         at=_moment(told["at"]),
         principal=told["principal"],
         decision=told["decision"],
         purpose=told["purpose"],
         service=told["service"],
         views=views,
-        # An entry of a reader that is not upgraded yet has neither.
         decided_at=_moment(told["decided_at"]) if "decided_at" in told else None,
         answers=_answers(json.loads(told["answers"])) if "answers" in told else None,
     )

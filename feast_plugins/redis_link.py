@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, NamedTuple
 
 import redis
@@ -50,6 +51,13 @@ class Command(NamedTuple):
     packed: bytes
 
 
+class _Awaited(Enum):
+    """Marks of a reply that is not there yet."""
+
+    SENT = "sent"
+    ASKED = "asked"
+
+
 @dataclass
 class Flight:
     """Commands on their way: what is asked, and the connections that will answer which of them."""
@@ -57,6 +65,15 @@ class Flight:
     commands: Sequence[Command]
     replies: list[Any]
     waiting: list[tuple[Any, Any, list[int]]] = field(default_factory=list)
+
+    @property
+    def lacking(self) -> list[Command]:
+        """The commands that were refused, or of which no answer came: some of these may have been done."""
+        return [
+            command
+            for command, reply in zip(self.commands, self.replies, strict=True)
+            if isinstance(reply, Exception | _Awaited)
+        ]
 
 
 def packed(*words: bytes | str | int) -> bytes:
@@ -126,7 +143,20 @@ class RedisLink:
         return flight
 
     def receive(self, flight: Flight, *, again: bool = True) -> list[Any]:
-        """The reply to each command of the flight; as `ask`."""
+        """The reply to each command of the flight; as `ask`. Raised, no connection of it is held any more."""
+        try:
+            return self._received(flight, again=again)
+        except BaseException:
+            self.abandon(flight)
+            raise
+
+    def abandon(self, flight: Flight) -> None:
+        """Ask no more for the replies under way: their connections are closed, for the pools to open anew."""
+        for pool, connection, _ in flight.waiting:
+            _release(pool, connection, is_broken=True)
+        flight.waiting.clear()
+
+    def _received(self, flight: Flight, *, again: bool) -> list[Any]:
         deadline = time.monotonic() + (self.retry_seconds if again else 0)
         pause = FIRST_PAUSE_SECONDS if again else 0.0
         while True:
@@ -168,6 +198,11 @@ class RedisLink:
                 return Unreachable(
                     f"Redis at {self.where} is full (OOM): nothing more is written, what it has is served.",
                     "Give it memory (maxmemory) and run again; what was not written is written then.",
+                )
+            case redis.ResponseError():
+                return Unreachable(
+                    f"Redis at {self.where} refuses: {_refusal(error)}.",
+                    "Mend what it says, there; its own log tells more. What it has stays as it is.",
                 )
             case redis.TimeoutError():
                 what = "is slow: it did not answer in time"
@@ -220,7 +255,8 @@ class RedisLink:
 
     def _land(self, flight: Flight) -> None:
         """Read the replies that are under way; an error takes the place of its reply."""
-        for pool, connection, places in flight.waiting:
+        while flight.waiting:
+            pool, connection, places = flight.waiting[0]
             broken: Exception | None = None
             for place in places:
                 if broken is not None:
@@ -234,8 +270,8 @@ class RedisLink:
                     flight.replies[place] = error
                 except _FAILURES as error:
                     flight.replies[place] = broken = error
+            flight.waiting.pop(0)
             _release(pool, connection, is_broken=broken is not None)
-        flight.waiting.clear()
 
     def _mend(self, errors: Sequence[Any]) -> None:
         """Learn of new nodes, and load scripts that a node forgot."""
@@ -243,13 +279,6 @@ class RedisLink:
             self.client.nodes_manager.initialize()
         if any(isinstance(each, redis.exceptions.NoScriptError) for each in errors):
             self._load_scripts()
-
-
-class _Awaited:
-    """Marks of a reply that is not there yet."""
-
-    SENT = "sent"
-    ASKED = "asked"
 
 
 def _data(commands: Sequence[Command], places: Sequence[int], before_each: bytes) -> Any:
@@ -267,6 +296,11 @@ def _is_asking(reply: Any) -> bool:
 
 def _is_passing(error: Exception) -> bool:
     return isinstance(error, (*_PASSING, OSError)) and not isinstance(error, _FOR_GOOD)
+
+
+def _refusal(error: BaseException) -> str:
+    """What Redis answered, without the words of the command, which may be values."""
+    return str(error).partition(", with args")[0].rstrip(". ")
 
 
 def _release(pool: Any, connection: Any, *, is_broken: bool) -> None:

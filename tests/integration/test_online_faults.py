@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 
 from feast_plugins.read_log import drain
+from feast_plugins.redis_link import Command, packed
 from lakehouse.access_log import AccessLog
 from lakehouse.ops import Ops
 from support.online_store import (
@@ -119,6 +122,45 @@ def test_redis_that_is_full_is_said_and_still_read(node: Node, tmp_path: Path) -
         client.config_set("maxmemory", "0")
         ours.offers("P1")
         assert client.xlen("roadside:test:reads") == 2  # the one that found no place, too
+
+
+def test_a_read_whose_log_entry_was_answered_too_late_is_counted_once(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = settings_of(tmp_path, f"127.0.0.1:{node.port}", answer_seconds=0.4)
+    ours = Ours(config, view_of(tmp_path / "f"))
+    ours.write(row("P1", NOON, 1))
+    log = ours.store._log
+
+    def log_while_it_stands_still(*arguments: Any) -> None:
+        assert node.process is not None
+        node.process.send_signal(signal.SIGSTOP)
+        try:
+            log(*arguments)
+        finally:
+            node.process.send_signal(signal.SIGCONT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ours.store, "_log", log_while_it_stands_still)
+        ours.offers("P1")
+    ours.offers("P1")
+    with node.client() as client:
+        assert client.xlen("roadside:test:reads") > 2  # the first read's entry is there again
+    kept = AccessLog(Ops(f"sqlite:///{tmp_path}/ops.db"))
+    assert drain(ours.store.link(config), "test", kept) == 2
+    assert len(kept.reads()) == 2
+
+
+def test_of_the_entries_that_wait_only_those_that_failed_wait_on(node: Node, tmp_path: Path) -> None:
+    ours = Ours(settings_of(tmp_path, f"127.0.0.1:{node.port}"), view_of(tmp_path / "f"))
+    ours.write(row("P1", NOON, 1))
+    bad = Command(b"other", packed("INCR", "other"))
+    with node.client() as client:
+        client.set("other", "no number")
+        ours.store._unlogged.append(bad)
+        ours.offers("P1")
+        assert list(ours.store._unlogged) == [bad]
+        assert client.xlen("roadside:test:reads") == 1
 
 
 def test_a_wrong_password_is_said_and_not_shown(node: Node, tmp_path: Path) -> None:

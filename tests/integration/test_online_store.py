@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, permutations
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from feast.infra.online_stores.redis import RedisOnlineStore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from feast_plugins import online
 from feast_plugins.read_log import drain, mark_of, reading
+from feast_plugins.view_state import ViewState
 from feast_plugins.wire import NULL_MOMENT
 from lakehouse.access_log import AccessLog
 from lakehouse.ops import Ops
@@ -40,7 +42,7 @@ from support.online_store import (
     view_of,
     write_rows,
 )
-from validation.errors import SettingError, UserError
+from validation.errors import SettingError, Unreachable, UserError
 
 OFFERS = "fleet__offers"
 _number = count()
@@ -188,24 +190,81 @@ def test_a_hash_is_never_kept_for_less_than_a_value_lives(tmp_path: Path, redis_
         short.write(row("P1", NOON, 1))
 
 
+def test_a_view_without_a_ttl_is_refused_unless_hashes_are_kept_for_ever(
+    tmp_path: Path, redis_connection: str
+) -> None:
+    view = view_of(tmp_path / "f", ttl=timedelta(0))
+    with pytest.raises(SettingError, match="fleet's values, which never expire: it has no ttl"):
+        Ours(settings_of(tmp_path, redis_connection), view).write(row("P1", NOON, 1))
+    assert hashes(redis_connection) == {}
+    for_ever = Ours(settings_of(tmp_path, redis_connection, key_ttl_seconds=None), view)
+    Ours(settings_of(tmp_path, redis_connection), view_of(tmp_path / "f")).write(row("P1", NOON - HOUR, 1))
+    for_ever.write(row("P1", NOON, 1))
+    for_ever.store.complete(for_ever.config, view, NOON + timedelta(days=400))
+    with RedisAddress.parse(redis_connection).client() as client:
+        [key] = for_ever.state.live_keys("fleet")
+        assert client.ttl(key) == -1
+    assert for_ever.offers("P1") == (NOON, 1)
+
+
+def test_a_row_of_some_features_is_refused_and_nothing_written(ours: Ours) -> None:
+    ours.write(row("P1", NOON, 1, ratio=0.5))
+    whole = protos(ours.view, row("P2", NOON + HOUR, 7), row("P1", NOON + HOUR, 7))
+    key, values, moment, created = whole[1]
+    partial = (key, {"offers": values["offers"]}, moment, created)
+    with pytest.raises(UserError, match=r"1 of 2 rows of fleet lack drivers, is_tow, ratio, .*tick_at"):
+        ours.store.online_write_batch(ours.config, ours.view, [whole[0], partial], None)
+    assert (ours.offers("P1"), ours.offers("P2")) == ((NOON, 1), None)
+
+
 def test_a_null_key_is_refused_before_anything_is_written(ours: Ours, redis_connection: str) -> None:
     with pytest.raises(UserError, match="provider_id is null in 1 of 2 rows"):
         ours.write(row("P1", NOON, 1), row("P2", NOON, 1) | {KEY: None})
     assert hashes(redis_connection) == {}
 
 
+def test_a_write_that_fails_half_way_holds_no_connection(
+    ours: Ours, redis_connection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(online, "ROWS_AT_ONCE", 1)
+    with pytest.raises(UserError, match="provider_id is null"):
+        ours.write(row("P1", NOON, 1), row("P2", NOON, 1) | {KEY: None})
+    pool = ours.store.link(ours.config).client.connection_pool
+    assert len(pool._in_use_connections) == 0
+    with RedisAddress.parse(redis_connection).client() as client:
+        client.set(_redis_key("test", key_of(ours.view, "P2")), "no hash")
+    with pytest.raises(Unreachable, match=r"refuses: .*WRONGTYPE"):
+        ours.write(row("P1", NOON, 1), row("P2", NOON, 1), row("P3", NOON, 1), row("P4", NOON, 1))
+    assert len(pool._in_use_connections) == 0
+    assert ours.offers("P1") == (NOON, 1)
+
+
 def test_a_view_taken_out_leaves_no_field_behind(ours: Ours, redis_connection: str) -> None:
     other = Ours(ours.config, view_of(Path("other.parquet"), "other"))
-    ours.write(row("P1", NOON, 1))
-    other.write(row("P1", NOON, 2))
+    ours.write(row("P1", NOON, 1), row("P2", NOON, None), row("P3", NOON, None))
+    other.write(row("P1", NOON, 2), row("P2", NOON, 2))
     ours.store.complete(ours.config, ours.view, NOON)
     ours.store.delete_table(ours.config, ours.view)
     with RedisAddress.parse(redis_connection).client() as client:
-        [key] = other.state.live_keys("other")
-        assert len(client.hgetall(key)) == len(FEATURES) + 2
+        for key in other.state.live_keys("other"):  # of P2 the deleted view had a closing row
+            assert len(client.hgetall(key)) == len(FEATURES) + 2
+        assert client.keys("*fleet*") == []
+    assert len(hashes(redis_connection)) == 2
     assert ours.state.complete_through() == {}
     assert ours.state.live_keys("fleet") == []
     assert other.offers("P1") == (NOON, 2)
+
+
+NEWER_FIELDS = (b"read_id", b"decided_at", b"answers")
+"""Of a log entry, what an earlier reader does not tell."""
+
+
+def test_a_project_torn_down_keeps_no_marker(ours: Ours, redis_connection: str) -> None:
+    ours.write(row("P1", NOON, 1))
+    ours.store.complete(ours.config, ours.view, NOON)
+    ours.store.teardown(ours.config, [ours.view], [])
+    with RedisAddress.parse(redis_connection).client() as client:
+        assert client.keys() == []
 
 
 @pytest.fixture
@@ -259,11 +318,12 @@ def test_a_logged_read_tells_by_marks_whose_rows_it_found_and_when_it_was_decide
     read(served, "P1")
     with RedisAddress.parse(link.where).client() as client:
         raw = client.xrange("roadside:test:reads")
-        old = {name: value for name, value in raw[0][1].items() if name not in (b"decided_at", b"answers")}
+        old = {name: value for name, value in raw[0][1].items() if name not in NEWER_FIELDS}
         client.xadd("roadside:test:reads", old)
     log = AccessLog(Ops(f"sqlite:///{tmp_path}/ops.db"))
     assert drain(link, "test", log) == 3
-    decided, of_old_reader, undecided = log.reads()
+    (of_old_reader,) = (each for each in log.reads() if each.answers is None)
+    decided, undecided = (each for each in log.reads() if each.answers is not None)
     assert (decided.decided_at, undecided.decided_at) == (NOON + HOUR, NOON)  # by the data's clock
     assert (of_old_reader.decided_at, of_old_reader.answers) == (None, None)
     assert of_old_reader.views == decided.views
@@ -338,6 +398,44 @@ def test_intervals_that_touch_are_kept_as_one(tmp_path: Path, redis_connection: 
         (NOON + 9 * HOUR, NOON + 10 * HOUR),
     ]
     assert view.most_recent_end_time == NOON + 10 * HOUR
+
+
+def test_a_row_that_is_told_after_its_entity_was_closed_brings_nobody_back(
+    ours: Ours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell = ViewState.add_live
+
+    def tell_late(state: ViewState, *standing: Any) -> None:
+        monkeypatch.undo()
+        ours.write(row("P1", NOON + HOUR, None))  # another writer's, between the rows and who lives
+        tell(state, *standing)
+
+    monkeypatch.setattr(ViewState, "add_live", tell_late)
+    ours.write(row("P1", NOON, 1))
+    assert ours.state.live_counts("fleet", NOON) == (0, 0)
+    assert ours.state.live_keys("fleet") == []
+
+
+def test_who_lives_is_told_by_the_greatest_row_in_whatever_order(ours: Ours) -> None:
+    lives, closed = ours.state.add_live, ours.state.close
+    told = [(1, b"1", lives), (1, b"2", closed), (2, b"1", closed), (2, b"2", lives)]
+    for number, order in enumerate(permutations(told)):
+        for moment, created, tell in order:
+            tell("fleet", [b"P%d" % number], [moment], [created])
+    assert len(ours.state.live_keys("fleet")) == 24
+    for number, order in enumerate(permutations([*told, (3, b"1", closed)])):
+        for moment, created, tell in order:
+            tell("other", [b"P%d" % number], [moment], [created])
+    assert ours.state.live_keys("other") == []
+
+
+def test_a_closed_entity_is_forgotten_after_a_time_to_live(ours: Ours, redis_connection: str) -> None:
+    ours.write(row("P1", NOON, 1), row("P2", NOON, None), row("P3", NOON + HOUR, None))
+    ours.store.complete(ours.config, ours.view, NOON + timedelta(days=2, microseconds=1))
+    with RedisAddress.parse(redis_connection).client() as client:
+        assert client.zcard("roadside:test:live:fleet") == 2
+        assert client.hlen("roadside:test:created:{roadside:test:live:fleet}") == 2
+    assert len(ours.state.live_keys("fleet")) == 1
 
 
 def test_two_writers_at_once_leave_the_greatest(ours: Ours, tmp_path: Path, redis_connection: str) -> None:

@@ -21,13 +21,15 @@ class Scripted:
         self.sent: list[bytes] = []
         self.loaded: list[str] = []
         self.disconnects = 0
+        self.checked_out = 0
         self.connection_pool = self
 
     def get_connection(self) -> Scripted:
+        self.checked_out += 1
         return self
 
     def release(self, _connection: Scripted) -> None:
-        """Nothing: there is one connection."""
+        self.checked_out -= 1
 
     def disconnect(self) -> None:
         self.disconnects += 1
@@ -38,7 +40,7 @@ class Scripted:
 
     def read_response(self, **_options: Any) -> Any:
         reply = self.replies.pop(0)
-        if isinstance(reply, Exception):
+        if isinstance(reply, BaseException):
             raise reply
         return reply
 
@@ -100,7 +102,17 @@ def test_a_reader_tries_once_more_and_at_once() -> None:
         (redis.exceptions.OutOfMemoryError("OOM command not allowed"), Unreachable, "is full"),
         (redis.AuthenticationError("WRONGPASS"), Unreachable, "refuses the user"),
         (redis.exceptions.NoPermissionError("NOPERM"), Unreachable, "refuses the user"),
-        (redis.ResponseError("WRONGTYPE"), Unreachable, "does not answer"),
+        (
+            redis.ResponseError("WRONGTYPE Operation against a key of another kind"),
+            Unreachable,
+            "cache:6379 refuses: WRONGTYPE Operation",
+        ),
+        (
+            redis.ResponseError("MISCONF Redis cannot save. Commands are disabled."),
+            Unreachable,
+            "cache:6379 refuses: MISCONF Redis cannot save. Commands are disabled.\nMend what it says",
+        ),
+        (redis.ReadOnlyError("a replica takes no writes"), Unreachable, "refuses: a replica takes no writes"),
         (ValueError("nonsense"), Defect, "ValueError"),
     ],
 )
@@ -108,6 +120,28 @@ def test_an_error_says_which_redis_and_what_about_it(error: Exception, kind: typ
     found = link_to(Scripted())[0].told(error)
     assert type(found) is kind
     assert told in str(found)
+
+
+def test_an_error_tells_no_word_of_the_command() -> None:
+    told = link_to(Scripted())[0].told(
+        redis.ResponseError("unknown command `NOSUCH`, with args beginning with: `secret`, ")
+    )
+    assert "NOSUCH" in str(told)
+    assert "secret" not in str(told)
+
+
+def test_a_reply_that_is_given_up_leaves_no_connection_checked_out() -> None:
+    client = Scripted([KeyboardInterrupt()])
+    link, _ = link_to(client)
+    with pytest.raises(KeyboardInterrupt):
+        link.ask([ONE])
+    assert (client.checked_out, client.disconnects) == (0, 1)
+    client.answers = [[b"1"]]
+    flight = link.send([ONE])
+    assert client.checked_out == 1
+    link.abandon(flight)
+    link.abandon(flight)
+    assert (client.checked_out, client.disconnects) == (0, 2)
 
 
 def test_a_slot_that_moves_is_asked_for_at_its_new_node() -> None:

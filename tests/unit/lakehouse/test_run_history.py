@@ -38,3 +38,12 @@ def test_superseded_and_failed_runs_make_nothing(tmp_path: Path) -> None:
     runs.supersede("silver.jobs", hours(4, 5))
     assert made_by_table(ops) == {"silver.jobs": Made((hours(1, 3),), wall)}
     assert Made().through is None
+
+
+def test_began_at_is_of_the_newest_run_that_reaches_the_end(tmp_path: Path) -> None:
+    ops = Ops(f"sqlite:///{tmp_path / 'ops.db'}")
+    wall = iter(datetime(2026, 3, 11, hour, tzinfo=UTC) for hour in range(24))
+    runs = RunLedger(ops, lambda: next(wall))
+    for span in (hours(1, 3), hours(1, 4), hours(2, 4), hours(0, 2)):
+        runs.finish(runs.begin("silver.jobs", span, "code").run_id, snapshot_id=1, rows=0)
+    assert made_by_table(ops)["silver.jobs"].began_at == datetime(2026, 3, 11, 4, tzinfo=UTC)

@@ -51,9 +51,9 @@ def test_a_quarter_hour_view_is_stale_once_a_run_had_its_time(
 def test_coverage_is_the_share_of_the_living_within_their_time_to_live(state: ViewState) -> None:
     state.complete(QUARTERS, NOON)
     ages = [timedelta(0), timedelta(days=2), timedelta(days=2, microseconds=1), timedelta(days=9)]
-    state.add_live(QUARTERS, [b"a", b"b", b"c", b"d"], [micros(NOON - age) for age in ages])
+    state.add_live(QUARTERS, [b"a", b"b", b"c", b"d"], [micros(NOON - age) for age in ages], [b"1"] * 4)
     (found,) = freshness(state, [QUARTERS])
     assert (found.live, found.fresh, found.coverage) == (4, 2, 0.5)
-    state.close(QUARTERS, [b"c", b"d"], [micros(NOON)] * 2)
+    state.close(QUARTERS, [b"c", b"d"], [micros(NOON)] * 2, [b"1"] * 2)
     (found,) = freshness(state, [QUARTERS])
     assert (found.live, found.coverage) == (2, 1.0)

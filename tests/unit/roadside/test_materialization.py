@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,13 +14,16 @@ from lakehouse.object_store import LandedObject
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
+from roadside import materialization
 from roadside.materialization import Written, materialize, spans_due, time_to_live, view_names
-from validation.clocks import TICK, Interval
+from validation.clocks import TICK, TICK_DELAY, Interval
 from validation.errors import NotReady, UnknownName
 
 START, NOON = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 10, 12, tzinfo=UTC)
 VIEW = "zone_demand_15m"
 HISTORY = Interval(START, NOON)
+STOCK: Any = SimpleNamespace(_get_provider=lambda: SimpleNamespace(online_store=None))
+"""A store over another online store than ours, which keeps no markers."""
 
 
 class Wall:
@@ -70,6 +75,68 @@ def test_features_made_again_are_written_again(settings: Settings, runs: RunLedg
     make(runs, f"online.{VIEW}", Interval(NOON - TICK, NOON))
     make(runs, f"features.{VIEW}", HISTORY)
     assert spans_due(settings, [VIEW]) == {VIEW: Interval(NOON - timedelta(days=2), NOON)}
+
+
+def test_features_made_while_they_are_written_are_written_again(settings: Settings, runs: RunLedger) -> None:
+    make(runs, f"features.{VIEW}", HISTORY)
+    online = runs.begin(f"online.{VIEW}", Interval(NOON - TICK, NOON), "code")
+    make(runs, f"features.{VIEW}", Interval(NOON - TICK, NOON))
+    runs.finish(online.run_id, snapshot_id=None, rows=0)
+    whole = {VIEW: Interval(NOON - timedelta(days=2), NOON)}
+    assert spans_due(settings, [VIEW]) == whole
+    make(runs, f"online.{VIEW}", Interval(NOON - timedelta(days=2), NOON))
+    assert spans_due(settings, [VIEW]) == {VIEW: None}
+
+
+def test_features_made_after_it_was_told_what_is_due_are_written_again(
+    settings: Settings, runs: RunLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many views are written one after another: a revision may come out before its own view's turn."""
+    wall = RunLedger(Ops(settings.ops_url), lambda: datetime.now(UTC))
+    make(wall, f"features.{VIEW}", HISTORY)
+    make(wall, f"online.{VIEW}", Interval(NOON - TICK, NOON))
+    make(wall, f"features.{VIEW}", Interval(NOON, NOON + TICK))
+
+    def due(*arguments: Any, **options: Any) -> Any:
+        found = spans_due(*arguments, **options)
+        make(wall, f"features.{VIEW}", Interval(NOON - TICK, NOON))
+        return found
+
+    monkeypatch.setattr(materialization, "spans_due", due)
+    monkeypatch.setattr(materialization.feast_edge, "materialize", lambda *_: None)
+    (written,) = materialize(settings, STOCK, [VIEW])
+    assert written.through == NOON + TICK
+    assert spans_due(settings, [VIEW]) == {VIEW: Interval(NOON + TICK - timedelta(days=2), NOON + TICK)}
+
+
+def test_a_revision_written_to_an_earlier_end_alone_is_still_due_beyond(
+    settings: Settings, runs: RunLedger
+) -> None:
+    make(runs, f"features.{VIEW}", HISTORY)
+    make(runs, f"online.{VIEW}", Interval(NOON - timedelta(days=2), NOON))
+    make(runs, f"features.{VIEW}", HISTORY)
+    make(runs, f"online.{VIEW}", Interval(NOON - timedelta(days=3), NOON - TICK))
+    assert spans_due(settings, [VIEW]) == {VIEW: Interval(NOON - timedelta(days=2), NOON)}
+
+
+@pytest.mark.parametrize(
+    ("marker", "start"),
+    [
+        (NOON + TICK_DELAY, NOON),
+        (NOON + TICK + TICK_DELAY, NOON),  # `feast materialize` went on; the ledger knows not how far back
+        (NOON - TICK + TICK_DELAY, NOON - TICK),
+        (NOON - timedelta(hours=2), NOON - timedelta(hours=2) - TICK),  # a newest row of a daily view
+        (NOON - timedelta(days=9), NOON + TICK - timedelta(days=2)),
+        (None, NOON + TICK - timedelta(days=2)),
+    ],
+)
+def test_what_redis_lost_is_due(
+    settings: Settings, runs: RunLedger, marker: datetime | None, start: datetime
+) -> None:
+    make(runs, f"features.{VIEW}", Interval(START, NOON + TICK))
+    make(runs, f"online.{VIEW}", Interval(NOON - TICK, NOON))
+    served = {} if marker is None else {VIEW: marker}
+    assert spans_due(settings, [VIEW], served=served) == {VIEW: Interval(start, NOON + TICK)}
 
 
 def test_features_made_again_are_written_again_with_the_tick_that_came_meanwhile(
@@ -137,7 +204,7 @@ def test_a_held_tick_alone_writes_nothing_and_says_so(settings: Settings, runs: 
     make(runs, f"online.{VIEW}", Interval(NOON - TICK, NOON))
     make(runs, f"features.{VIEW}", Interval(NOON, NOON + TICK))
     assert spans_due(settings, [VIEW]) == {VIEW: None}
-    assert materialize(settings, None, [VIEW]) == [Written(VIEW, "held", NOON)]
+    assert materialize(settings, STOCK, [VIEW]) == [Written(VIEW, "held", NOON)]
 
 
 def test_after_a_hold_the_writing_goes_on_from_before_it(settings: Settings, runs: RunLedger) -> None:
@@ -154,7 +221,7 @@ def test_a_view_never_made_has_no_features(settings: Settings, runs: RunLedger) 
     make(runs, f"features.{VIEW}", HISTORY)
     make(runs, f"online.{VIEW}", Interval(NOON - TICK, NOON))
     views = [VIEW, "provider_activity_15m"]
-    assert materialize(settings, None, views) == [
+    assert materialize(settings, STOCK, views) == [
         Written(VIEW, "up to date", NOON),
         Written("provider_activity_15m", "no features", None),
     ]
