@@ -61,7 +61,7 @@ def rows_in_force(
         InputMissing, UnknownName: its table does not exist.
     """
     engine, read = files_of(config), _read_of(view, since, until)
-    if not engine.reads(read.rows):
+    if not engine.reads(read.rows, read.needed):
         raise UserError(
             f"{view.name} reads {read.rows.told()}, which only Spark reads.",
             "What was served is compared over tables of the catalog and Parquet files.",

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from glob import glob
 from pathlib import Path
@@ -18,9 +18,9 @@ import numpy as np
 import pyarrow as pa
 
 from feast_plugins.iceberg_files import IcebergTables, Planned
+from feast_plugins.moments import in_microseconds
 from feast_plugins.point_in_time import ROW, Retrieval, Rows, ViewRead
-from feast_plugins.ranking import quoted, ranked
-from feast_plugins.retrieval import in_microseconds
+from feast_plugins.ranking import has_ties, quoted, ranked
 from feast_plugins.search import CREATED_AT, HOLDS_AT, KEY, NOT_CREATED, TRUE_AT, Questions
 from lakehouse.pinning import NEVER, REVISION, TICK, Publications
 from validation.errors import InputMissing, UnknownName
@@ -29,6 +29,11 @@ _TICK_AT, _REVISION = "roadside_tick_at", "roadside_revision"
 _BATCH = 2_000_000
 """Rows of a view in memory at once, beside those that answer."""
 _MOMENTS = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMP")
+_NANOSECONDS = ("TIMESTAMP_NS", "TIMESTAMPTZ_NS")
+"""What pandas writes; DuckDB compares them with no moment in microseconds."""
+_REALS = ("DOUBLE", "FLOAT")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DECIDING = "roadside_deciding_"
 
 
 @dataclass(frozen=True)
@@ -38,12 +43,15 @@ class DuckDBEngine:
     tables: IcebergTables
     options: Mapping[str, str]
 
-    def reads(self, rows: Rows) -> bool:
-        """Whether the source's files can be read without Spark: a table of the catalog, or Parquet files."""
+    def reads(self, rows: Rows, columns: Sequence[str] = ()) -> bool:
+        """Whether these columns of the source (all, where none is named) can be read without Spark.
+
+        They can of Parquet files, and of a table of the catalog where they are neither structs nor maps.
+        """
         source = rows.source
         if source.path:
             return source.file_format in (None, "parquet") and source.table_format is None
-        return not source.query and self.tables.has(source.table)
+        return not source.query and self.tables.has(source.table) and self.tables.reads(source.table, columns)
 
     def column_types(self, *sources: Rows) -> list[dict[str, str]]:
         """DuckDB type by column, of each source; no row is read.
@@ -134,15 +142,36 @@ class _Session:
         return numbers
 
     def joined(self, questions: Questions, read: ViewRead, start: datetime, end: datetime) -> pa.Table:
-        """The view's features, a row per question, whose keys were taken last."""
-        oldest = start - read.ttl if read.ttl else None
-        rows = Rows(read.rows.source, read.rows.time, read.rows.created, oldest, end, read.rows.pin)
-        batches = self._connection.sql(self._history(read, rows)).to_arrow_reader(_BATCH)
-        found = questions.answered(
-            _as_published(batches, rows.published) if rows.published else batches,
-            partial(ranked, values=read.answers),
-            _microseconds_of(read.ttl) if read.ttl else None,
-        )
+        """The view's features, a row per question, whose keys were taken last.
+
+        What decides a tie beside the features asked for is read only where rows tie.
+        """
+        within = replace(read, rows=read.within(start, end))
+        asked = {source for source, _ in read.features}
+        deciding = read.deciding(self.column_types(read.rows))
+        if asked.issuperset(deciding):
+            return self._joined(questions, within, deciding)
+        try:
+            return self._joined(questions, within, None)
+        except _Tied:
+            return self._joined(questions, within, deciding)
+
+    def _joined(self, questions: Questions, read: ViewRead, deciding: Sequence[str] | None) -> pa.Table:
+        """As `joined`; ties are decided by these columns.
+
+        Raises:
+            _Tied: there are some, and no columns to decide them.
+        """
+        answers = dict(read.features)
+        answers |= {name: f"{_DECIDING}{name}" for name in deciding or () if name not in answers}
+        history = self._connection.sql(self._history(read, deciding or ()))
+        published = read.rows.published
+        with history.to_arrow_reader(_BATCH) as batches:
+            found = questions.answered(
+                _as_published(batches, published) if published else batches,
+                _untied if deciding is None else partial(ranked, values=[answers[name] for name in deciding]),
+                _microseconds_of(read.ttl) if read.ttl else None,
+            )
         return in_microseconds(found.select(read.answers))
 
     def newest(self, rows: Rows, keys: Sequence[str], features: Sequence[str]) -> pa.Table:
@@ -150,8 +179,11 @@ class _Session:
         ordered = [
             f"{name} DESC NULLS LAST" for name in map(quoted, dict.fromkeys((*rows.clocks, *features)))
         ]
+        types = self.column_types(rows)
+        wanted = [f"{_unsigned(quoted(name), types.get(name, ''))} AS {quoted(name)}" for name in columns]
+        scanned = f"SELECT {', '.join(wanted)} FROM ({self.scanned(rows, columns)})"
         return self.fetched(
-            f"SELECT {', '.join(map(quoted, columns))} FROM ({self.scanned(rows, columns)}) "
+            f"SELECT * FROM ({scanned}) "
             f"QUALIFY row_number() OVER ({_partition(keys)} ORDER BY {', '.join(ordered)}) = 1"
         )
 
@@ -181,40 +213,45 @@ class _Session:
 
     def column_types(self, rows: Rows) -> dict[str, str]:
         """DuckDB type by column of the source."""
-        if rows.source.path:
-            return self._types_of(_scan_of_path(rows, self))
-        return self._tables.columns(str(rows.source.table))
-
-    def _types_of(self, scan: str) -> dict[str, str]:
-        if scan not in self._described:
-            answered = self._told(f"DESCRIBE SELECT * FROM {scan}")
-            self._described[scan] = {str(name): str(kind) for name, kind, *_ in answered}
-        return self._described[scan]
+        source = str(rows.source.path or rows.source.table)
+        if source not in self._described:
+            if rows.source.path:
+                told = self._told(f"DESCRIBE SELECT * FROM {_scan_of_path(rows, self)}")
+                self._described[source] = {str(name): str(kind) for name, kind, *_ in told}
+            else:
+                self._described[source] = self._tables.columns(source)
+        return self._described[source]
 
     def scanned(self, rows: Rows, columns: Sequence[str]) -> str:
         """A query of the source's rows in the range."""
-        pinned = _pinned_columns(rows)
-        needed = tuple(dict.fromkeys((*columns, *rows.clocks, *pinned))) if columns else ()
-        scan, types = self._scan(rows, needed)
+        types, pinned = self.column_types(rows), _pinned_columns(rows)
+        needed = tuple(dict.fromkeys((*columns, *rows.clocks, *pinned)))
         lacking = [name for name in needed if name not in types]
         if lacking:
             raise UnknownName(f"column of {rows.told()}", lacking[0], types)
-        bounds = [f"{quoted(rows.time)} {compares} {_literal(at)}" for compares, at in _bounds(rows)]
+        bounds = [_bound(rows.time, types[rows.time], compares, at) for compares, at in _bounds(rows)]
         bounds += [f"{quoted(name)} <= {most}" for name, most in pinned.items()]
-        wanted = ", ".join(map(quoted, columns)) or "*"
+        wanted = ", ".join(map(quoted, dict.fromkeys(columns))) or "*"
+        scan = self._scan(rows, needed if columns else tuple(types))
         return f"SELECT {wanted} FROM {scan} WHERE {' AND '.join(bounds) or 'true'}"
 
-    def _history(self, read: ViewRead, rows: Rows) -> str:
-        """A query of the view's rows of the keys in `asked`: key, microseconds, features."""
+    def _history(self, read: ViewRead, deciding: Sequence[str]) -> str:
+        """A query of the view's rows of the keys in `asked`: key, microseconds, features, what decides."""
+        rows = read.rows
         types = self.column_types(rows)
         created = rows.created and _microseconds(rows.created, types.get(rows.created, ""))
+        asked = [source for source, _ in read.features]
+        values = [*read.features, *((name, f"{_DECIDING}{name}") for name in deciding if name not in asked)]
         columns = [
             f"{KEY}::BIGINT AS {KEY}",
             f"{_microseconds(rows.time, types.get(rows.time, ''))} AS {TRUE_AT}",
             f"coalesce({created or 'NULL'}, {NOT_CREATED})::BIGINT AS {CREATED_AT}",
-            *(f"held.{quoted(source)} AS {quoted(answer)}" for source, answer in read.features),
+            *(
+                f"{_unsigned(f'held.{quoted(source)}', types.get(source, ''))} AS {quoted(name)}"
+                for source, name in values
+            ),
         ]
-        if read.only_created:
+        if read.from_created:
             columns.append(f"greatest({TRUE_AT}, {CREATED_AT}) AS {HOLDS_AT}")
         if rows.published:
             columns += [
@@ -223,20 +260,16 @@ class _Session:
             ]
         same = [f"held.{quoted(source)} = asked.{quoted(spine)}" for spine, source in read.keys]
         return (
-            f"SELECT {', '.join(columns)} FROM ({self.scanned(rows, read.sources)}) AS held "
+            f"SELECT {', '.join(columns)} FROM ({self.scanned(rows, (*read.sources, *deciding))}) AS held "
             f"JOIN asked ON {' AND '.join(same) or 'true'}"
-            f"{f' WHERE {CREATED_AT} > {NOT_CREATED}' if read.only_created else ''}"
+            f"{f' WHERE {CREATED_AT} > {NOT_CREATED}' if read.from_created else ''}"
         )
 
-    def _scan(self, rows: Rows, columns: Sequence[str]) -> tuple[str, dict[str, str]]:
-        """What stands behind FROM, and DuckDB type by column."""
+    def _scan(self, rows: Rows, columns: Sequence[str]) -> str:
+        """What stands behind FROM."""
         if rows.source.path:
-            scan = _scan_of_path(rows, self)
-            return scan, self._types_of(scan)
-        table = str(rows.source.table)
-        types = self._tables.columns(table)
-        planned = self._tables.plan(rows, columns or tuple(types))
-        return self._scan_of_table(planned), types
+            return _scan_of_path(rows, self)
+        return self._scan_of_table(self._tables.plan(rows, columns))
 
     def _scan_of_table(self, planned: Planned) -> str:
         if planned.rows is not None:
@@ -264,6 +297,21 @@ class _Session:
             self._connection.register_filesystem(fsspec.filesystem(scheme))
 
 
+class _Tied(Exception):
+    """Rows are equal in key and clocks, and what decides between them was not read."""
+
+
+def _untied(rows: pa.Table) -> np.ndarray:
+    """The place of each row by its clocks alone.
+
+    Raises:
+        _Tied: they do not tell all rows apart.
+    """
+    if has_ties(rows):
+        raise _Tied
+    return ranked(rows, ())
+
+
 def _as_published(batches: pa.RecordBatchReader, published: Publications) -> pa.RecordBatchReader:
     """The rows that came out, with HOLDS_AT no earlier than they did."""
     field = pa.field(HOLDS_AT, pa.int64())
@@ -287,13 +335,31 @@ def _microseconds_of(ttl: timedelta) -> int:
     return ttl // timedelta(microseconds=1)
 
 
-def _microseconds(column: str, kind: str) -> str:
+def _microseconds(column: str, kind: str, of: str = "held.") -> str:
     """The moment as microseconds of UTC; parts of one are rounded up, so that nothing holds too early."""
-    if kind == "TIMESTAMP_NS":
-        return f"(epoch_ns(held.{quoted(column)}) + 999) // 1000"
+    name = of + quoted(column)
+    if kind in _NANOSECONDS:
+        return f"(epoch_ns({name}) + CASE WHEN epoch_ns({name}) > 0 THEN 999 ELSE 0 END) // 1000"
     if kind in _MOMENTS:
-        return f"epoch_us(held.{quoted(column)})"
-    return f"epoch_us(held.{quoted(column)}::TIMESTAMP WITH TIME ZONE)"
+        return f"epoch_us({name})"
+    return f"epoch_us({name}::TIMESTAMP WITH TIME ZONE)"
+
+
+def _bound(column: str, kind: str, compares: str, at: datetime) -> str:
+    """The bound of a column of moments; only moments in microseconds compare with one as they are."""
+    if kind in _MOMENTS:
+        return f"{quoted(column)} {compares} {_literal(at)}"
+    return f"{_microseconds(column, kind, of='')} {compares} {(at - _EPOCH) // timedelta(microseconds=1)}"
+
+
+def _unsigned(value: str, kind: str) -> str:
+    """The value, its zeros without a sign: those with one are equal to those without, and so cannot tie."""
+    if kind in _REALS:
+        return f"{value} + 0::{kind}"
+    if kind.endswith("[]") and kind.rstrip("[]") in _REALS:
+        of = _unsigned("each", kind[:-2])
+        return f"list_transform({value}, lambda each: {of})"
+    return value
 
 
 def _bounds(rows: Rows) -> list[tuple[str, datetime]]:

@@ -19,6 +19,7 @@ from pyiceberg.types import (
     DateType,
     DecimalType,
     DoubleType,
+    FixedType,
     FloatType,
     IcebergType,
     IntegerType,
@@ -27,22 +28,28 @@ from pyiceberg.types import (
     StringType,
     TimestampType,
     TimestamptzType,
+    TimeType,
+    UUIDType,
 )
 
 from feast_plugins.point_in_time import Rows
-from validation.errors import InputMissing, UnknownName
+from validation.errors import InputMissing, UnknownName, UserError
 
+_NAME_MAPPING = "schema.name-mapping.default"
 _DUCKDB: dict[type[IcebergType], str] = {
     BinaryType: "BLOB",
     BooleanType: "BOOLEAN",
     DateType: "DATE",
     DoubleType: "DOUBLE",
+    FixedType: "BLOB",
     FloatType: "FLOAT",
     IntegerType: "INTEGER",
     LongType: "BIGINT",
     StringType: "VARCHAR",
+    TimeType: "TIME",
     TimestampType: "TIMESTAMP",
     TimestamptzType: "TIMESTAMP WITH TIME ZONE",
+    UUIDType: "VARCHAR",
 }
 
 
@@ -50,7 +57,8 @@ _DUCKDB: dict[type[IcebergType], str] = {
 class Planned:
     """Files to read, by field id: `columns` pairs a field's id with its name and DuckDB type now.
 
-    `rows` is set instead where the table has delete files, which only pyiceberg applies.
+    `rows` is set instead where only pyiceberg knows how: of delete files, and of files without field ids,
+    whose columns a mapping of names tells (tables that were migrated or to which files were added).
     """
 
     files: tuple[str, ...]
@@ -69,8 +77,17 @@ class IcebergTables:
         """Whether the name is of this catalog, be there such a table or not."""
         return bool(table) and bool(self._properties) and str(table).split(".")[0] == self._name
 
+    def reads(self, table: str, columns: Sequence[str] = ()) -> bool:
+        """Whether DuckDB has a type for each of the columns, of all where none is named.
+
+        Raises:
+            InputMissing, UnknownName: there is no such table.
+        """
+        kinds = {each.name: each.field_type for each in self._load(table).schema().fields}
+        return all(_duckdb(kinds[name]) for name in columns or kinds if name in kinds)
+
     def columns(self, table: str) -> dict[str, str]:
-        """DuckDB type by column.
+        """DuckDB type by column, Iceberg's where DuckDB reads none.
 
         Raises:
             InputMissing, UnknownName: there is no such table.
@@ -87,13 +104,15 @@ class IcebergTables:
         scan = table.scan(row_filter=_within(table.schema(), rows), selected_fields=tuple(columns))
         tasks = list(scan.plan_files())
         fields = [each for each in _columns(table.schema()) if each[1] in columns]
-        if any(task.delete_files for task in tasks):
+        if _NAME_MAPPING in table.properties or any(task.delete_files for task in tasks):
             return Planned((), tuple(fields), scan.to_arrow())
         return Planned(tuple(sorted(_path(task.file.file_path) for task in tasks)), tuple(fields))
 
     def _load(self, table: str) -> Table:
         catalog = _catalog(self._name, self._properties)
         _, *identifier = table.split(".")
+        if len(identifier) < 2:
+            raise UserError(f"{table} is no table.", f"Write {self._name}.<namespace>.<table>.")
         try:
             return catalog.load_table(tuple(identifier))
         except (NoSuchTableError, NoSuchNamespaceError):
@@ -113,15 +132,19 @@ def _catalog(name: str, properties: tuple[tuple[str, str], ...]) -> Catalog:
 
 
 def _columns(schema: Schema) -> list[tuple[int, str, str]]:
-    return [(each.field_id, each.name, _duckdb(each.field_type)) for each in schema.fields]
+    return [
+        (each.field_id, each.name, _duckdb(each.field_type) or str(each.field_type)) for each in schema.fields
+    ]
 
 
-def _duckdb(kind: IcebergType) -> str:
+def _duckdb(kind: IcebergType) -> str | None:
+    """DuckDB's type; None where it would read something else: a struct by the order of its fields, say."""
     if isinstance(kind, ListType):
-        return f"{_duckdb(kind.element_type)}[]"
+        element = _duckdb(kind.element_type)
+        return f"{element}[]" if element else None
     if isinstance(kind, DecimalType):
         return f"DECIMAL({kind.precision}, {kind.scale})"
-    return _DUCKDB.get(type(kind), "VARCHAR")
+    return _DUCKDB.get(type(kind))
 
 
 def _within(schema: Schema, rows: Rows) -> BooleanExpression:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import pandas as pd
@@ -29,6 +30,7 @@ from pydantic import Field
 
 from feast_plugins.duckdb_engine import DuckDBEngine
 from feast_plugins.iceberg_files import IcebergTables
+from feast_plugins.moments import MOMENT
 from feast_plugins.offline_writing import append_rows
 from feast_plugins.point_in_time import Retrieval, Rows, ViewRead, rows_of, spark_source, view_reads
 from feast_plugins.retrieval import OfFiles, OfSpark, PointInTimeJob
@@ -38,6 +40,9 @@ from validation.errors import UnknownName, UserError
 
 RANGE_TIME = "entity_ts"
 """The column of the moment in answers for a range of time, as the stock store names it."""
+
+
+_MINUTE = timedelta(minutes=1)
 
 
 class RoadsideOfflineStoreConfig(SparkOfflineStoreConfig):
@@ -79,7 +84,7 @@ class RoadsideOfflineStore(SparkOfflineStore):
         """The features as they could be read at each row's moment; checked now, read when asked for.
 
         `entity_df`: pandas, Arrow, a Spark DataFrame, Spark SQL, or None with `start_date` and
-        `end_date` for every entity of the range as it stood at the end.
+        `end_date` for every entity of the range as it stood at the end (now, where none is given).
 
         Raises:
             UserError: the spine or a source cannot be read as asked; every problem at once.
@@ -102,7 +107,7 @@ class RoadsideOfflineStore(SparkOfflineStore):
 
         if entity_df is None:
             start, end = compute_non_entity_date_range(
-                feature_views, kwargs.get("start_date"), kwargs.get("end_date")
+                feature_views, kwargs.get("start_date"), _end_of_range(kwargs.get("end_date"))
             )
             entity_df = store.entities(engine, reads, start, end)
         if isinstance(entity_df, pd.DataFrame | pa.Table):
@@ -144,6 +149,7 @@ class RoadsideOfflineStore(SparkOfflineStore):
         keys = [name for name in join_key_columns if name != DUMMY_ENTITY_ID]
         return _Store(config).pulled(
             rows,
+            (*keys, *feature_name_columns),
             lambda engine: engine.latest(rows, keys, feature_name_columns),
             has_dummy=not keys,
         )
@@ -163,9 +169,8 @@ class RoadsideOfflineStore(SparkOfflineStore):
         rows = _rows(data_source, timestamp_field, created_timestamp_column, start_date, end_date)
         keys = [name for name in join_key_columns if name != DUMMY_ENTITY_ID]
         columns = tuple(dict.fromkeys((*keys, *feature_name_columns, *rows.clocks)))
-        return _Store(config).pulled(
-            rows, lambda engine: engine.all(rows, columns if feature_name_columns else ())
-        )
+        columns = columns if feature_name_columns else ()
+        return _Store(config).pulled(rows, columns, lambda engine: engine.all(rows, columns))
 
     @staticmethod
     def offline_write_batch(
@@ -219,7 +224,9 @@ class _Store:
         Raises:
             UserError: DuckDB is forced, and something of the retrieval is Spark's.
         """
-        of_spark = [read.rows.told() for read in reads if not self.files.reads(read.rows)]
+        if self._options.engine == "spark":
+            return self._spark_engine()
+        of_spark = [read.rows.told() for read in reads if not self.files.reads(read.rows, read.needed)]
         if not (entity_df is None or isinstance(entity_df, pd.DataFrame | pa.Table)):
             of_spark.append("the spine")
         if self._options.engine == "duckdb" and of_spark:
@@ -227,7 +234,7 @@ class _Store:
                 f"engine is duckdb, and only Spark reads {', '.join(dict.fromkeys(of_spark))}.",
                 "Set engine: auto; DuckDB reads tables of the catalog, Parquet paths, pandas and Arrow.",
             )
-        return self._spark_engine() if of_spark or self._options.engine == "spark" else self.files
+        return self._spark_engine() if of_spark else self.files
 
     def checked_keys(self, engine: Any, reads: Sequence[ViewRead]) -> KeyTypes:
         """What the spine must have; every column that is to be read of the sources exists.
@@ -243,21 +250,16 @@ class _Store:
         return key_types(reads, types)
 
     def entities(self, engine: Any, reads: Sequence[ViewRead], start: datetime, end: datetime) -> Any:
-        """The spine of a range: each combination of keys met in it, at its end."""
-        within = [
-            ViewRead(
-                read.role,
-                Rows(read.rows.source, read.rows.time, read.rows.created, start, end, read.rows.pin),
-                read.keys,
-                read.features,
-                read.ttl,
-            )
-            for read in reads
-        ]
+        """The spine of a range: each combination of keys met in it, at its end.
+
+        Of views without keys there is one entity, whatever the range holds.
+        """
+        within = [replace(read, rows=replace(read.rows, start=start, end=end)) for read in reads if read.keys]
+        if not within:
+            return pa.table({RANGE_TIME: pa.array([end], MOMENT)})
         found = engine.entities(within)
         if isinstance(found, pa.Table):
-            moments = pa.array([end.astimezone(UTC)] * found.num_rows, pa.timestamp("us", "UTC"))
-            return found.append_column(RANGE_TIME, moments)
+            return found.append_column(RANGE_TIME, pa.array([end] * found.num_rows, MOMENT))
         from pyspark.sql import functions as F
 
         return found.withColumn(RANGE_TIME, F.lit(end))
@@ -304,9 +306,11 @@ class _Store:
         numbered = spark_spines.numbered(frame)
         return OfSpark(lambda: engine.features(numbered, retrieval, start, end)), frame.columns, start, end
 
-    def pulled(self, rows: Rows, read: Callable[[Any], Any], *, has_dummy: bool = False) -> PointInTimeJob:
-        """The rows of one source."""
-        if self._options.engine != "spark" and self.files.reads(rows):
+    def pulled(
+        self, rows: Rows, columns: Sequence[str], read: Callable[[Any], Any], *, has_dummy: bool = False
+    ) -> PointInTimeJob:
+        """The rows of one source; of its columns these are read, all where none is named."""
+        if self._options.engine != "spark" and self.files.reads(rows, columns):
 
             def of_files() -> pa.Table:
                 found = read(self.files)
@@ -327,15 +331,21 @@ class _Store:
         return PointInTimeJob(OfSpark(of_spark))
 
     def spark(self) -> Any:
-        """The active session, or one of the configured options; no setting of it is changed."""
+        """The session there is, or one of the configured options; no setting of it is changed.
+
+        A thread that has made none has no active session, but the process may have one: to build another
+        over it would set the configured options there.
+        """
         try:
-            from pyspark import SparkConf
+            from pyspark import SparkConf, SparkContext
             from pyspark.sql import SparkSession
         except ImportError as error:
             raise FeastExtrasDependencyImportError("spark", str(error)) from error
         active = SparkSession.getActiveSession()
         if active is not None:
             return active
+        if SparkContext._active_spark_context is not None:
+            return SparkSession.builder.getOrCreate()
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         conf = SparkConf().setAll(list((self._options.spark_conf or {}).items()))
         return SparkSession.builder.config(conf=conf).getOrCreate()
@@ -357,6 +367,22 @@ def _aware(moment: datetime | None) -> datetime | None:
     if moment is None or moment.tzinfo is not None:
         return moment
     return moment.replace(tzinfo=UTC)
+
+
+def _end_of_range(end: datetime | None) -> datetime:
+    """The end in UTC, now where none is given.
+
+    Feast fills in the machine's own clock, without a zone; a moment without one is UTC everywhere else.
+    So one that is the machine's clock of the last minute is taken for now.
+    """
+    if end is None:
+        return datetime.now(UTC)
+    if end.tzinfo is None:
+        of_machine = end.astimezone(UTC)
+        if timedelta(0) <= datetime.now(UTC) - of_machine < _MINUTE:
+            return of_machine
+        return end.replace(tzinfo=UTC)
+    return end.astimezone(UTC)
 
 
 def _answers(

@@ -10,8 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feast_plugins.duckdb_engine import DuckDBEngine
+from feast_plugins.moments import in_utc
 from feast_plugins.point_in_time import Rows
 from validation.errors import InputMissing, UserError
+
+_PLACE = "roadside_place"
 
 
 def append_rows(engine: DuckDBEngine, rows: Rows, keys: Sequence[str], table: pa.Table) -> None:
@@ -34,6 +37,7 @@ def append_rows(engine: DuckDBEngine, rows: Rows, keys: Sequence[str], table: pa
     lacking = [name for name in (*known, *identity) if name not in table.column_names]
     if lacking:
         raise UserError(f"The rows lack {', '.join(dict.fromkeys(lacking))}, which {rows.told()} has.")
+    table = _first_of_each(_without_nanoseconds(table), identity)
     new = engine.absent(table, rows, identity) if known else table
     if not new.num_rows:
         return
@@ -42,6 +46,22 @@ def append_rows(engine: DuckDBEngine, rows: Rows, keys: Sequence[str], table: pa
     part = folder / f".part-{digest_of(new)}"
     pq.write_table(new, part, coerce_timestamps="us", allow_truncated_timestamps=True)
     part.replace(folder / f"{part.name.lstrip('.')}.parquet")
+
+
+def _first_of_each(table: pa.Table, identity: Sequence[str]) -> pa.Table:
+    """The first row of each identity, as if the rows had come one after the other."""
+    placed = table.select(identity).append_column(_PLACE, pa.array(range(table.num_rows), pa.int64()))
+    places = placed.group_by(list(identity)).aggregate([(_PLACE, "min")])[f"{_PLACE}_min"]
+    return table if len(places) == table.num_rows else table.take(places.sort())
+
+
+def _without_nanoseconds(table: pa.Table) -> pa.Table:
+    """The table as its folder keeps it: by finer clocks a row would be new whenever it is written."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
+            column = in_utc(table[place]).cast(pa.timestamp("us", field.type.tz))
+            table = table.set_column(place, field.with_type(column.type), column)
+    return table
 
 
 def digest_of(table: pa.Table) -> str:

@@ -3,15 +3,16 @@
 Guarantee of both engines: per row of the spine and view, of the view's rows with that key whose
 timestamp is at most the spine's and at most a time to live older (both edges included), the values
 of the greatest (timestamp, created, values in order). A null key finds nothing. Of rows that are
-equal in key, timestamp and created the greatest values win, nulls least: an answer never depends on
-the order of files or tasks. A row that holds later than its timestamp (created after it and asked for
-so, or published late and read as published) counts from then on.
+equal in key, timestamp and created the greatest values win, nulls least: of all features of the view in
+the order of its schema, whichever are asked, so that all requests see the same row, and an answer never
+depends on the order of files or tasks. A zero has no sign. A row that holds later than its timestamp
+(created after it and asked for so, or published late and read as published) counts from then on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from feast import FeatureView
@@ -68,7 +69,10 @@ class ViewRead:
         keys: pairs of the spine's column and the source's.
         features: pairs of the source's column and the answer's.
         ttl: how old a value may be; None for any age.
-        only_created: only rows created at or before the spine's timestamp count.
+        only_created: only rows created at or before the spine's timestamp count, where the source says
+            when they were; one that does not is read whole.
+        ties: the source's columns that decide, in order, between rows of equal clocks; those of
+            `features` where none is named. One that the source lacks decides nothing.
     """
 
     role: str
@@ -77,6 +81,24 @@ class ViewRead:
     features: tuple[tuple[str, str], ...]
     ttl: timedelta | None
     only_created: bool = False
+    ties: tuple[str, ...] = ()
+
+    @property
+    def from_created(self) -> bool:
+        """Whether rows hold no earlier than they were created."""
+        return self.only_created and self.rows.created is not None
+
+    def within(self, start: datetime, end: datetime) -> Rows:
+        """The rows that may answer a moment of [start, end]."""
+        try:
+            oldest = start - self.ttl if self.ttl else None
+        except OverflowError:  # a time to live that reaches back past the first year
+            oldest = None
+        return replace(self.rows, start=oldest, end=end)
+
+    def deciding(self, known: Container[str]) -> tuple[str, ...]:
+        """Of the columns known of the source those that decide between rows of equal clocks, in order."""
+        return tuple(name for name in self.ties or (source for source, _ in self.features) if name in known)
 
     @property
     def spine_keys(self) -> tuple[str, ...]:
@@ -95,6 +117,11 @@ class ViewRead:
         features = (source for source, _ in self.features)
         of_release = (TICK, REVISION) if self.rows.published else ()
         return tuple(dict.fromkeys((*keys, *self.rows.clocks, *features, *of_release)))
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns that may be read of the source: those asked for, and those that decide a tie."""
+        return tuple(dict.fromkeys((*self.sources, *self.ties)))
 
 
 @dataclass(frozen=True)
@@ -170,6 +197,7 @@ def _view_read(
         ),
         ttl=view.ttl or None,
         only_created=only_created,
+        ties=tuple(of_source.get(each.name, each.name) for each in view.features),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feast_plugins.search import CREATED_AT, TRUE_AT
+from feast_plugins.search import CREATED_AT, KEY, TRUE_AT
 
 _PLACE = "roadside_place"
 
@@ -16,8 +16,8 @@ _PLACE = "roadside_place"
 def ranked(rows: pa.Table, values: Sequence[str]) -> np.ndarray:
     """The place of each row, from 0 on, in order of timestamp, created and values.
 
-    Both engines ask this, so that what ties is decided alike. Arrow orders everything but lists, maps and
-    structs; those are DuckDB's to order.
+    Both engines ask this, so that what ties is decided alike; they read no zero with a sign. Arrow orders
+    everything but lists, maps and structs; those are DuckDB's to order.
     """
     names = (TRUE_AT, CREATED_AT, *values)
     is_nested = any(pa.types.is_nested(rows.schema.field(name).type) for name in names)
@@ -25,6 +25,12 @@ def ranked(rows: pa.Table, values: Sequence[str]) -> np.ndarray:
     ranks = np.empty(rows.num_rows, dtype=np.int64)
     ranks[order] = np.arange(rows.num_rows)
     return ranks
+
+
+def has_ties(rows: pa.Table) -> bool:
+    """Whether rows are equal in key, timestamp and created."""
+    clocks = rows.select([KEY, TRUE_AT, CREATED_AT])
+    return bool(clocks.group_by(clocks.column_names).aggregate([]).num_rows < rows.num_rows)
 
 
 def _by_arrow(rows: pa.Table, names: Sequence[str]) -> np.ndarray:

@@ -14,7 +14,9 @@ from feast import OnDemandFeatureView
 from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SavedDatasetSparkStorage
 from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
 from feast.saved_dataset import SavedDatasetStorage
+from feast.types import from_feast_to_pyarrow_type
 
+from feast_plugins.moments import MOMENT, in_microseconds
 from feast_plugins.point_in_time import ROW
 from feast_plugins.spines import Spine
 from validation.errors import UserError
@@ -179,15 +181,6 @@ class PointInTimeJob(RetrievalJob):
         return self._answer.arrow()
 
 
-def in_microseconds(table: pa.Table) -> pa.Table:
-    """The table with its moments in microseconds, UTC."""
-    fields = [
-        each.with_type(pa.timestamp("us", "UTC")) if pa.types.is_timestamp(each.type) else each
-        for each in table.schema
-    ]
-    return table.cast(pa.schema(fields))
-
-
 def _beside(spine: Spine, found: pa.Table) -> pa.Table:
     """The spine's columns as given, and what was found for its rows."""
     table = spine.table
@@ -199,17 +192,32 @@ def _beside(spine: Spine, found: pa.Table) -> pa.Table:
 
 def _worked_out(frame: Any, views: Sequence[OnDemandFeatureView], full_names: bool) -> Any:
     """The frame with the on-demand features, by Feast's own transformation of each batch."""
-    from pyspark.sql.pandas.types import from_arrow_schema
+    from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
-    made = _with_on_demand(frame.limit(0).toArrow(), views, full_names).schema
+    given = to_arrow_schema(frame.schema)
+    made = with_declared(given, views, full_names)
 
     def of_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield from (
-                _with_on_demand(pa.Table.from_batches([batch]), views, full_names).cast(made).to_batches()
-            )
+            table = pa.Table.from_batches([batch]).cast(given)
+            found = in_microseconds(_with_on_demand(table, views, full_names))
+            yield from found.select(made.names).cast(made).to_batches()
 
     return frame.mapInArrow(of_batches, from_arrow_schema(made))
+
+
+def with_declared(given: pa.Schema, views: Sequence[OnDemandFeatureView], full_names: bool) -> pa.Schema:
+    """The schema with the features of the views, in the types that they declare; moments in UTC.
+
+    What a batch holds does not tell them: a text feature of no rows is a column of no type.
+    """
+    for view in views:
+        for feature in view.features:
+            name = f"{view.projection.name_to_use()}__{feature.name}" if full_names else feature.name
+            kind = from_feast_to_pyarrow_type(feature.dtype)
+            if name not in given.names:
+                given = given.append(pa.field(name, MOMENT if pa.types.is_timestamp(kind) else kind))
+    return given
 
 
 def _with_on_demand(table: pa.Table, views: Sequence[OnDemandFeatureView], full_names: bool) -> pa.Table:
@@ -222,11 +230,13 @@ def _with_on_demand(table: pa.Table, views: Sequence[OnDemandFeatureView], full_
 
 
 def _write_file(table: pa.Table, target: Path, *, allow_overwrite: bool) -> None:
+    if target.is_dir():
+        raise UserError(f"{target} is a folder; an answer is kept as one file.", "Name a file in it.")
     if target.exists() and not allow_overwrite:
         raise UserError(f"{target} exists already.", "Pass allow_overwrite=True to replace it.")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
-    pq.write_table(table, part)
+    pq.write_table(table, part, coerce_timestamps="us", allow_truncated_timestamps=True)
     part.replace(target)
 
 

@@ -16,7 +16,19 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
-from pyspark.sql.types import DateType, LongType, TimestampNTZType, TimestampType
+from pyspark.sql.types import (
+    ArrayType,
+    DataType,
+    DateType,
+    DoubleType,
+    FloatType,
+    IntegralType,
+    LongType,
+    MapType,
+    StringType,
+    TimestampNTZType,
+    TimestampType,
+)
 
 from feast_plugins.point_in_time import Retrieval, Rows, ViewRead
 from feast_plugins.search import CREATED_AT, HOLDS_AT, NOT_CREATED, TRUE_AT
@@ -25,6 +37,8 @@ from lakehouse.pinning import NEVER, REVISION, TICK
 from validation.errors import InputMissing, UnknownName
 
 _NEWEST = "roadside_newest"
+_NAMES_ZONE = r":\d{2}.*([+-]\d|[A-Za-z])"
+"""Of a moment written as text: its zone follows the time, as +00:00, Z or a name."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +63,12 @@ class SparkEngine:
         """
         columns = spine.columns
         for read in retrieval.reads:
-            history = self._history(read, start, end)
+            history, values = self._history(read, start, end)
             keys = [named(name).cast(history.schema[n].dataType) for n, name in enumerate(read.spine_keys)]
             join = Join(
                 len(keys),
-                tuple((f"value_{n}", answer) for n, answer in enumerate(read.answers)),
+                tuple((values[source], answer) for source, answer in read.features),
+                tuple(values[name] for name in read.deciding(values)),
                 None if read.ttl is None else read.ttl // timedelta(microseconds=1),
             )
             spine = joined(spine, F.unix_micros(moment(spine, retrieval.time)), keys, history, join)
@@ -64,8 +79,10 @@ class SparkEngine:
     def latest(self, rows: Rows, keys: Sequence[str], features: Sequence[str]) -> DataFrame:
         """One row per key: the newest in the range, with its clocks."""
         columns = list(dict.fromkeys((*keys, *features, *rows.clocks)))
-        newest = [named(name).desc_nulls_last() for name in dict.fromkeys((*rows.clocks, *features))]
-        found = self._scanned(rows, columns)
+        found = _scanned(self._opened(rows), rows, columns)
+        found = found.select(*(unsigned(found, name).alias(name) for name in columns))
+        ordering = dict.fromkeys((*rows.clocks, *features))
+        newest = [_ordered(found, name).desc_nulls_last() for name in ordering]
         if not keys:
             return found.orderBy(*newest).limit(1).select(*map(named, columns))
         ranked = F.row_number().over(Window.partitionBy(*map(named, keys)).orderBy(*newest))
@@ -73,7 +90,7 @@ class SparkEngine:
 
     def all(self, rows: Rows, columns: Sequence[str]) -> DataFrame:
         """Every row of the range; every column of the source where none is named."""
-        return self._scanned(rows, columns)
+        return _scanned(self._opened(rows), rows, columns)
 
     def entities(self, reads: Sequence[ViewRead]) -> DataFrame:
         """Each combination of keys that the views have in their range, once; a key a view lacks is null."""
@@ -82,51 +99,42 @@ class SparkEngine:
         for read in reads:
             of_source = dict(read.keys)
             wanted = [(named(of_source[key]) if key in of_source else F.lit(None)).alias(key) for key in keys]
-            parts.append(self._scanned(read.rows, read.sources).select(*wanted))
+            parts.append(_scanned(self._opened(read.rows), read.rows, read.sources).select(*wanted))
         return reduce(DataFrame.unionByName, parts).distinct()
 
-    def _history(self, read: ViewRead, start: datetime, end: datetime) -> DataFrame:
-        """The view's rows: keys, their clocks in microseconds, when they hold if later, what they hold."""
-        oldest = start - read.ttl if read.ttl else None
-        within = Rows(read.rows.source, read.rows.time, read.rows.created, oldest, end, read.rows.pin)
-        found = self._scanned(within, read.sources)
+    def _history(self, read: ViewRead, start: datetime, end: datetime) -> tuple[DataFrame, dict[str, str]]:
+        """The view's rows: keys, their clocks in microseconds, when they hold if later, what they hold.
+
+        With the rows, the column by the source's of all that is asked for and all that decides a tie.
+        """
+        within = read.within(start, end)
+        opened = self._opened(within)
+        deciding = read.deciding(opened.columns)
+        found = _scanned(opened, within, tuple(dict.fromkeys((*read.sources, *deciding))))
         true_at = F.unix_micros(moment(found, read.rows.time))
         created: Column = F.lit(None).cast("bigint")
         if read.rows.created:
             created = F.unix_micros(moment(found, read.rows.created))
-        holds = F.greatest(true_at, created) if read.only_created else true_at
+        holds = F.greatest(true_at, created) if read.from_created else true_at
         if within.published:
             first = _first_read(found, within, created)
             found = found.where(first < NEVER)
             holds = F.greatest(holds, first)
         for _, source in read.keys:
             found = found.where(named(source).isNotNull())
-        if read.only_created:
+        if read.from_created:
             found = found.where(created.isNotNull())
-        later = [holds.alias(HOLDS_AT)] if read.only_created or within.published else []
-        return found.select(
-            *(named(source).alias(f"key_{n}") for n, (_, source) in enumerate(read.keys)),
+        later = [holds.alias(HOLDS_AT)] if read.from_created or within.published else []
+        asked = (source for source, _ in read.features)
+        values = {name: f"value_{n}" for n, name in enumerate(dict.fromkeys((*asked, *deciding)))}
+        rows = found.select(
+            *(_key(found, source).alias(f"key_{n}") for n, (_, source) in enumerate(read.keys)),
             true_at.alias(TRUE_AT),
             F.coalesce(created, F.lit(NOT_CREATED)).alias(CREATED_AT),
             *later,
-            *(named(source).alias(f"value_{n}") for n, (source, _) in enumerate(read.features)),
+            *(unsigned(found, source).alias(value) for source, value in values.items()),
         )
-
-    def _scanned(self, rows: Rows, columns: Sequence[str]) -> DataFrame:
-        """The source's rows in the range."""
-        found = self._opened(rows)
-        needed = (*columns, *rows.clocks, *_pinned(rows))
-        lacking = [name for name in needed if name not in found.columns]
-        if lacking:
-            raise UnknownName(f"column of {rows.told()}", lacking[0], found.columns)
-        at = moment(found, rows.time)
-        if rows.start is not None:
-            found = found.where(at >= F.lit(rows.start))
-        if rows.end is not None:
-            found = found.where(at <= F.lit(rows.end))
-        for name, most in _pinned(rows).items():
-            found = found.where(named(name) <= F.lit(most))
-        return found.select(*map(named, columns)) if columns else found
+        return rows, values
 
     def _opened(self, rows: Rows) -> DataFrame:
         source = rows.source
@@ -143,9 +151,57 @@ class SparkEngine:
             ) from error
 
 
+def _scanned(found: DataFrame, rows: Rows, columns: Sequence[str]) -> DataFrame:
+    """The source's rows in the range."""
+    needed = (*columns, *rows.clocks, *_pinned(rows))
+    lacking = [name for name in needed if name not in found.columns]
+    if lacking:
+        raise UnknownName(f"column of {rows.told()}", lacking[0], found.columns)
+    at = moment(found, rows.time)
+    if rows.start is not None:
+        found = found.where(at >= F.lit(rows.start))
+    if rows.end is not None:
+        found = found.where(at <= F.lit(rows.end))
+    for name, most in _pinned(rows).items():
+        found = found.where(named(name) <= F.lit(most))
+    return found.select(*map(named, columns)) if columns else found
+
+
 def named(name: str) -> Column:
     """The column of exactly that name, dots and blanks and all."""
     return F.col("`" + name.replace("`", "``") + "`")
+
+
+def _ordered(frame: DataFrame, column: str) -> Column:
+    """The column as Spark puts it in order; of maps it orders only the entries."""
+    kind = frame.schema[column].dataType
+    return F.map_entries(named(column)) if isinstance(kind, MapType) else named(column)
+
+
+def unsigned(frame: DataFrame, column: str) -> Column:
+    """The column, its zeros without a sign: those with one are equal to those without, and so cannot tie."""
+    return _unsigned(named(column), frame.schema[column].dataType)
+
+
+def _unsigned(value: Column, kind: DataType) -> Column:
+    if isinstance(kind, FloatType | DoubleType):
+        return value + F.lit(0.0).cast(kind)
+    if isinstance(kind, ArrayType) and _holds_reals(kind):
+        element = kind.elementType
+        return F.transform(value, lambda each: _unsigned(each, element))
+    return value
+
+
+def _holds_reals(kind: DataType) -> bool:
+    if isinstance(kind, ArrayType):
+        return _holds_reals(kind.elementType)
+    return isinstance(kind, FloatType | DoubleType)
+
+
+def _key(frame: DataFrame, column: str) -> Column:
+    """The key; of whole numbers the widest, so that a spine's fits whatever the view's are."""
+    kind = frame.schema[column].dataType
+    return named(column).cast("bigint") if isinstance(kind, IntegralType) else named(column)
 
 
 def moment(frame: DataFrame, column: str) -> Column:
@@ -154,13 +210,18 @@ def moment(frame: DataFrame, column: str) -> Column:
     if isinstance(kind, TimestampType):
         return named(column)
     if isinstance(kind, (TimestampNTZType, DateType)):
-        since = F.timestamp_diff(
-            "MICROSECOND",
-            F.lit("1970-01-01 00:00:00").cast("timestamp_ntz"),
-            named(column).cast("timestamp_ntz"),
+        return _utc(named(column).cast("timestamp_ntz"))
+    if isinstance(kind, StringType):
+        text = F.trim(named(column))
+        return F.when(text.rlike(_NAMES_ZONE), F.to_timestamp(text)).otherwise(
+            _utc(text.cast("timestamp_ntz"))
         )
-        return F.timestamp_micros(since)
     return F.to_timestamp(named(column))
+
+
+def _utc(without_zone: Column) -> Column:
+    first = F.lit("1970-01-01 00:00:00").cast("timestamp_ntz")
+    return F.timestamp_micros(F.timestamp_diff("MICROSECOND", first, without_zone))
 
 
 def _first_read(frame: DataFrame, rows: Rows, created: Column) -> Column:

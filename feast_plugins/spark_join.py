@@ -16,6 +16,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
 
+from feast_plugins.moments import schema_in_utc
 from feast_plugins.ranking import ranked
 from feast_plugins.search import KEY, Questions
 
@@ -32,16 +33,18 @@ class Join:
     Attributes:
         keys: how many columns name the entity.
         values: columns of the view's rows -> the answer's.
+        deciding: columns of the view's rows that decide, in order, between those of equal clocks.
         ttl: microseconds that a row holds; None for ever.
     """
 
     keys: int
     values: tuple[tuple[str, str], ...]
+    deciding: tuple[str, ...]
     ttl: int | None
 
     def of_bucket(self) -> Callable[[pa.Table, pa.Table], pa.Table]:
         """(spine's rows, view's rows) -> the spine's rows with the answers."""
-        keys, values, ttl = self.keys, self.values, self.ttl
+        keys, values, deciding, ttl = self.keys, self.values, self.deciding, self.ttl
 
         def joined(spine: pa.Table, rows: pa.Table) -> pa.Table:
             if not spine.num_rows:  # a bucket of keys that nobody asks about
@@ -54,12 +57,11 @@ class Join:
             questions = Questions(asked, spine[AT].to_numpy())
             history = rows.drop_columns([BUCKET, *(f"{_HELD}{n}" for n in range(keys))])
             history = history.append_column(KEY, pa.array(held)).combine_chunks()
-            of_values = partial(ranked, values=[name for name, _ in values])
-            found = questions.answered(history.to_reader(), of_values, ttl)
+            found = questions.answered(history.to_reader(), partial(ranked, values=deciding), ttl)
             answer = spine.drop_columns([AT, BUCKET, *(f"{_ASKED}{n}" for n in range(keys))])
             for name, told in values:
                 answer = answer.append_column(told, found[name])
-            return answer.cast(pa.schema([each.with_type(_in_utc(each.type)) for each in answer.schema]))
+            return answer.cast(schema_in_utc(answer.schema))
 
         return joined
 
@@ -112,16 +114,3 @@ def _numbered(
         numbers = np.unique(pairwise, return_inverse=True)[1].astype(np.int64)
     numbers[is_null] = -1
     return numbers[:asked], numbers[asked:]
-
-
-def _in_utc(kind: pa.DataType) -> pa.DataType:
-    """The type with its moments in UTC: Spark gives them in the session's zone, and takes them in UTC."""
-    if pa.types.is_timestamp(kind) and kind.tz is not None:
-        return pa.timestamp(kind.unit, "UTC")
-    if pa.types.is_list(kind):
-        return pa.list_(kind.value_field.with_type(_in_utc(kind.value_type)))
-    if pa.types.is_struct(kind):
-        return pa.struct([each.with_type(_in_utc(each.type)) for each in kind])
-    if pa.types.is_map(kind):
-        return pa.map_(_in_utc(kind.key_type), _in_utc(kind.item_type))
-    return kind

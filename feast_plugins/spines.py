@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandas.api.types import is_datetime64_any_dtype
 
+from feast_plugins.moments import in_utc
 from feast_plugins.point_in_time import ROW, ViewRead
 from validation.errors import UserError
 
@@ -150,12 +151,29 @@ def refuse_future(time: str, last: datetime) -> None:
 
 
 def key_types(reads: Sequence[ViewRead], types: Sequence[Mapping[str, str]]) -> KeyTypes:
-    """What the views are keyed by, `types` the types by column of their sources."""
+    """What the views are keyed by, `types` the types by column of their sources.
+
+    Raises:
+        UserError: views that one column asks are keyed by types that no value is both of.
+    """
     found: dict[str, tuple[str, str]] = {}
     for read, of_source in zip(reads, types, strict=True):
         for column, source in read.keys:
-            found.setdefault(column, (of_source[source].lower(), read.role))
+            kind, view = found.setdefault(column, (of_source[source].lower(), read.role))
+            mine = of_source[source].lower()
+            if _sort(kind) != _sort(mine):
+                raise UserError(
+                    f"The spine's {column} asks {view}, which is keyed by {kind}, and {read.role}, "
+                    f"which is keyed by {mine}.",
+                    "Ask for them one after the other, or write the key alike in both.",
+                )
     return found
+
+
+def _sort(kind: str) -> str:
+    """The type without its width."""
+    kind = kind.split("(")[0]
+    return "text" if is_text(kind) else "whole" if is_whole(kind) else kind
 
 
 def is_text(kind: str) -> bool:
@@ -198,9 +216,7 @@ def _moments(column: Any, name: str) -> pa.ChunkedArray:
     if not has_zone and name not in _warned:
         _warned.add(name)
         warnings.warn(f"The spine's {name} has no time zone; it is taken as UTC.", UserWarning, stacklevel=2)
-    if values.type.unit == "ns":
-        values = pc.floor_temporal(values, unit="microsecond")
-    return values.cast(pa.timestamp("us", values.type.tz), safe=False).cast(pa.timestamp("us", "UTC"))
+    return in_utc(values)
 
 
 def _moment(value: pa.Scalar) -> datetime:

@@ -63,6 +63,8 @@ _PANDAS_TYPES = {
 }
 _SPINE_TYPES = _PANDAS_TYPES | {String: pd.StringDtype()}  # Spark cannot type a column of objects all null
 _POSITION = "position_in_spine"
+_EXACT = 2**53
+"""Up to here a float holds every whole number."""
 
 
 @contextlib.contextmanager
@@ -136,18 +138,22 @@ def historical_features(store: FeatureStore, spine: pd.DataFrame, service_name: 
     One row per row of the spine, in its order and with its index; every column of the spine, then
     every `view__feature` of the service in the service's order, and no input of its on-demand views.
     Integers and booleans are nullable types, moments UTC in microseconds. A null key gives null
-    features; a request field may be null.
+    features; a request field may be null. Keys are text: a whole number is taken as its digits, also
+    where nulls among them made pandas keep them as floats.
 
     Raises:
         UnknownName: no such service.
-        UserError: the spine lacks a key, a request field or a time, or its time has no zone.
+        UserError: the spine lacks a key, a request field or a time, or its time has no zone; or a key is
+            a number that is not whole, or too great for a float to hold it exactly.
     """
     service = service_named(store, service_name)
     keys, request = join_keys(store, service), request_types(store, service)
     _check_spine(spine, [*keys, *request], service)
     columns = feature_types(service)
     asked = spine[[*keys, *request, SPINE_TIME]].reset_index(drop=True)
-    for name, dtype in (dict.fromkeys(keys, String) | request).items():
+    for key in keys:
+        asked[key] = _as_text(asked[key], key)
+    for name, dtype in request.items():
         asked[name] = _typed(asked[name], dtype, _SPINE_TYPES)
     if asked.empty:
         answered = asked.reindex(columns=list(columns))
@@ -170,8 +176,10 @@ def features_by_reference(
     One row per row of the spine, in its order; for what is worked out from features and shown nowhere.
 
     Raises:
+        UnknownName: no such view, or no such feature of it.
         UserError: the spine lacks a key or a time, or its time has no zone.
     """
+    _check_references(store, references)
     asked = spine.reset_index(drop=True)
     asked[_POSITION] = range(len(asked))
     job = store.get_historical_features(entity_df=asked, features=list(references), full_feature_names=True)
@@ -392,6 +400,29 @@ def _check_spine(spine: pd.DataFrame, keys: Sequence[str], service: FeatureServi
     taken = sorted(set(spine.columns) & set(feature_types(service)))
     if taken:
         raise UserError(f"The spine already has {', '.join(taken)}, which the answer would add.")
+
+
+def _check_references(store: FeatureStore, references: Sequence[str]) -> None:
+    """Nothing, if each view has the feature; Feast itself says only which key it did not find."""
+    views = {view.name: view for view in store.list_feature_views()}
+    for reference in references:
+        name, _, feature = reference.partition(":")
+        if name not in views:
+            raise _unknown("feature view", name, views)
+        known = [field.name for field in views[name].features]
+        if feature not in known:
+            raise UnknownName(f"feature of {name}", feature, known)
+
+
+def _as_text(values: Any, key: str) -> Any:
+    """The key's column as text; pandas makes floats of whole numbers among which one is null."""
+    values = values.infer_objects()
+    if pd.api.types.is_float_dtype(values):
+        known = values.dropna()
+        if not ((known % 1 == 0) & (known.abs() <= _EXACT)).all():
+            raise UserError(f"The spine's {key} holds numbers that are no keys.", "Give the keys as text.")
+        values = values.astype(pd.Int64Dtype())
+    return values.astype(pd.StringDtype())
 
 
 def _typed(values: Any, dtype: Any, types: Mapping[Any, Any] = _PANDAS_TYPES) -> Any:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from feast import FeatureStore
+from feast import FeatureStore, FeatureView, Field
 from feast.data_source import DataSource
 from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import (
     SavedDatasetSparkStorage,
     SparkSource,
 )
+from feast.types import Map, String
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
@@ -25,7 +27,8 @@ from lakehouse.pinning import Pin, Publications, pinned
 from lakehouse.settings import Settings
 from lakehouse.spark import CATALOG
 from simulation.ascii_tables import read_table
-from support.offline_store import OURS_DUCKDB, OURS_SPARK, PROVIDER, ZONE, store_of, view
+from support.offline_store import OURS, OURS_DUCKDB, OURS_SPARK, PROVIDER, ZONE, store_of, view
+from validation.errors import UserError
 
 pytestmark = [pytest.mark.slow(minutes=1), pytest.mark.filterwarnings("ignore")]  # Feast's own
 
@@ -161,6 +164,7 @@ each_fleet = pytest.mark.parametrize("fleet", [FLEET, EDITED])
         (None, {}, [None, 4, 5, 5, None, None, 9, None]),
         (Pin(revision=0), {}, [None, 3, 5, 5, None, 7, 9, None]),
         (Pin(known_through=at("12:00")), {}, [None, 4, 4, None, None, None, None, None]),
+        (Pin(revised_through=at("20:04")), {}, [None, 3, 5, 5, None, 7, 9, None]),
         (Pin(at("12:00"), revisions={FLEET: 0, EDITED: 0}), {}, [None, 3, 3, None, None, 7, None, None]),
         (LATE, {}, [None, 3, 3, 5, None, 7, None, None]),
         (NEVER_AGAIN, {}, [None, 3, 3, None, None, 7, None, None]),
@@ -171,6 +175,7 @@ each_fleet = pytest.mark.parametrize("fleet", [FLEET, EDITED])
         "all",
         "revision",
         "known_through",
+        "revised_through",
         "release",
         "published_late",
         "not_published",
@@ -260,3 +265,32 @@ def test_what_was_deleted_is_not_pulled(store: FeatureStore) -> None:
             pulled.append(sorted(job.to_df().astype(str).itertuples(index=False)))
     assert [len(each) for each in pulled] == [3, 6, 3, 6]
     assert pulled[:2] == pulled[2:]
+
+
+@pytest.fixture
+def nested(spark: SparkSession, catalog: dict[str, str]) -> Iterator[str]:
+    """A table of two rows that tie, with a struct and a map."""
+    table = f"{CATALOG}.features.nested_fleet"
+    schema = "provider_id STRING, available_at TIMESTAMP, asked STRUCT<tows: INT>, named MAP<STRING, INT>"
+    rows = [("P1", at("12:05"), (tows,), {"tows": tows}) for tows in (1, 2)]
+    spark.createDataFrame(rows, schema).coalesce(1).writeTo(table).using("iceberg").create()
+    yield table
+    spark.sql(f"DROP TABLE {table} PURGE")
+
+
+def test_structs_and_maps_are_spark_s_to_read(tmp_path: Path, catalog: dict[str, str], nested: str) -> None:
+    source = SparkSource(name="nested", table=nested, timestamp_field="available_at")
+    features = [Field(name="asked", dtype=Map), Field(name="named", dtype=Map)]
+    fields = [Field(name="provider_id", dtype=String), *features]
+    made = FeatureView(name="nested", entities=[PROVIDER], schema=fields, source=source)
+    asked = pd.DataFrame({"provider_id": ["P1"], "event_timestamp": [at("12:20")]})
+    of_catalog = {"catalog_name": CATALOG, "catalog": catalog}
+    either = store_of(tmp_path / "either", OURS | of_catalog, {}, lambda _: [PROVIDER, made])
+    found = either.get_historical_features(asked, ["nested:asked", "nested:named"]).to_arrow()
+    assert found.select(["asked", "named"]).to_pylist() == [{"asked": {"tows": 2}, "named": [("tows", 2)]}]
+    asked_for = (["provider_id"], ["named", "asked"], "available_at", None, at("12:00"), at("13:00"))
+    newest = RoadsideOfflineStore.pull_latest_from_table_or_query(either.config, source, *asked_for)
+    assert newest.to_arrow()["named"].to_pylist() == [[("tows", 2)]]
+    duckdb = store_of(tmp_path / "duckdb", OURS_DUCKDB | of_catalog, {}, lambda _: [PROVIDER, made])
+    with pytest.raises(UserError, match=f"only Spark reads {nested}"):
+        duckdb.get_historical_features(asked, ["nested:asked"])

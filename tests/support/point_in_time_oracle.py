@@ -12,11 +12,17 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class View:
-    """Rows of a view with columns of keys, `at`, `created` and features."""
+    """Rows of a view with columns of keys, `at`, `created` and features.
+
+    Attributes:
+        features: of the columns those asked for, by the answer's name.
+        columns: every column of the view's features, in the order of its schema.
+    """
 
     rows: Sequence[Row]
     keys: Mapping[str, str]
     features: Mapping[str, str]
+    columns: Sequence[str]
     ttl: timedelta | None
     has_created: bool
 
@@ -41,20 +47,27 @@ def found(asked: Row, time: str, view: View, only_created: bool) -> dict[str, An
         if row["at"] > now:
             continue
         created = row["created"] if view.has_created else None
-        if only_created and (created is None or created > now):
+        if only_created and view.has_created and (created is None or created > now):
             continue
         seen.append(row)
     best = max(seen, key=lambda row: _greatness(row, view), default=None)
     if best is None or (view.ttl is not None and best["at"] < now - view.ttl):
         return dict.fromkeys(view.features)
-    return {name: best[column] for name, column in view.features.items()}
+    return {name: _unsigned(best[column]) for name, column in view.features.items()}
 
 
 def _greatness(row: Row, view: View) -> tuple[Any, ...]:
     created = row["created"] if view.has_created else None
-    values = [row[column] for column in view.features.values()]
+    values = [row[column] for column in view.columns]
     return (row["at"], *map(_nulls_least, [created, *values]))
 
 
 def _nulls_least(value: Any) -> tuple[Any, ...]:
     return (0,) if value is None else (1, value)
+
+
+def _unsigned(value: Any) -> Any:
+    """The value; a zero without its sign."""
+    if isinstance(value, list):
+        return [_unsigned(each) for each in value]
+    return value + 0.0 if isinstance(value, float) else value

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
 from pyiceberg.catalog import Catalog, load_catalog
@@ -18,7 +20,7 @@ from feast_plugins.duckdb_engine import DuckDBEngine
 from feast_plugins.iceberg_files import IcebergTables, Planned
 from feast_plugins.point_in_time import ROW, Retrieval, Rows, ViewRead
 from lakehouse.pinning import Pin
-from validation.errors import InputMissing, UnknownName
+from validation.errors import InputMissing, UnknownName, UserError
 
 pytestmark = pytest.mark.filterwarnings("ignore:The spark data source API:RuntimeWarning")
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -131,6 +133,46 @@ def test_columns_renamed_widened_and_added_are_read_from_older_files(
     assert found == [{"offer_count": 3, "tows": None}, {"offer_count": 2**40, "tows": 1}]
 
 
+def test_files_without_field_ids_are_read_by_the_names_the_table_maps(
+    table: Table, engine: DuckDBEngine, tmp_path: Path
+) -> None:
+    append(table, row("P1", 0, 3))
+    added = tmp_path / "added.parquet"
+    pq.write_table(pa.Table.from_pylist([row("P1", 2, 5)], SCHEMA), added)
+    table.add_files([str(added)])
+    found = asked(engine, [0, 2])
+    assert found == [{"offers": 3, "cells": [3]}, {"offers": 5, "cells": [5]}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "is_read"),
+    [
+        (pa.struct([("x", pa.int64())]), {"x": 1}, False),
+        (pa.map_(pa.string(), pa.int64()), [("x", 1)], False),
+        (pa.list_(pa.struct([("x", pa.int64())])), [{"x": 1}], False),
+        (pa.list_(pa.float32()), [1.5], True),
+        (pa.decimal128(9, 2), Decimal("1.50"), True),
+        (pa.date32(), date(2026, 3, 10), True),
+        (pa.time64("us"), time(12, 30), True),
+        (pa.binary(), b"a", True),
+        (pa.binary(2), b"ab", True),
+        (pa.bool_(), True, True),
+    ],
+    ids=str,
+)
+def test_a_column_is_read_as_what_it_is_or_not_at_all(
+    catalog: Catalog, engine: DuckDBEngine, kind: pa.DataType, value: Any, is_read: bool
+) -> None:
+    schema = SCHEMA.append(pa.field("value", kind))
+    append(catalog.create_table(("features", "fleet"), schema), row("P1", 0, 3, value=value))
+    source = Rows(SparkSource(name="fleet", table=NAME), "available_at")
+    assert engine.reads(source, ["provider_id", "offers"])
+    assert engine.reads(source, ["provider_id", "value"]) is is_read
+    assert engine.reads(source) is is_read
+    if is_read:
+        assert asked(engine, [0], ["value"]) == [{"value": value}]
+
+
 def test_files_out_of_range_are_not_read(table: Table, engine: DuckDBEngine) -> None:
     for hours in range(0, 40, 10):
         append(table, row("P1", hours, hours))
@@ -165,6 +207,17 @@ def test_a_table_that_is_missing_is_said_with_those_there_are(catalog: Catalog, 
     catalog.create_table(("features", "fleet"), SCHEMA)
     with pytest.raises(UnknownName, match=r"lake\.features\.fleet"):
         asked(engine, [0], name="lake.features.fleets")
+
+
+def test_a_name_that_can_be_no_table_s_is_said(table: Table, engine: DuckDBEngine) -> None:
+    with pytest.raises(UserError, match=r"lake\.features is no table.\nWrite lake.<namespace>.<table>"):
+        asked(engine, [0], name="lake.features")
+
+
+def test_a_timestamp_that_is_missing_is_said(table: Table, engine: DuckDBEngine) -> None:
+    source = SparkSource(name="fleet", table=NAME)
+    with pytest.raises(UnknownName, match="named 'moment'"):
+        engine.latest(Rows(source, "moment", None, NOON, NOON), ["provider_id"], ["offers"])
 
 
 def test_a_column_that_is_missing_is_said(table: Table, engine: DuckDBEngine) -> None:

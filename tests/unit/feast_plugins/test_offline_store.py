@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import 
     SparkSource,
 )
 
+from feast_plugins.offline import RoadsideOfflineStore
+from feast_plugins.spines import spine_of
 from support.offline_store import (
     MINUTE,
+    MOMENT,
     NOON,
     OURS,
     OURS_DUCKDB,
@@ -145,6 +149,22 @@ def test_rows_count_from_their_created_time_where_that_is_asked(store: FeatureSt
     assert asked(store, frame, filter_by_created_timestamp=True) == [None, 3, 3, 4]
 
 
+def test_a_view_that_does_not_say_when_its_rows_were_created_is_read_whole(tmp_path: Path) -> None:
+    source = SparkSource(
+        name="fleet",
+        path=str(tmp_path / "fleet.parquet"),
+        file_format="parquet",
+        timestamp_field="at",
+    )
+    store = store_of(
+        tmp_path,
+        OURS_DUCKDB,
+        {"fleet": FLEET},
+        lambda _: [PROVIDER, view("fleet", [PROVIDER], source, "offers")],
+    )
+    assert asked(store, spine(ONE), filter_by_created_timestamp=True) == [4]
+
+
 def test_the_spine_s_columns_come_back_as_they_were(store: FeatureStore) -> None:
     frame = spine(
         {
@@ -182,6 +202,44 @@ def test_a_range_gives_every_entity_as_it_stood_at_its_end(store: FeatureStore) 
     assert set(answered["entity_ts"]) == {pd.Timestamp(NOON + 2 * HOUR)}
 
 
+@pytest.fixture
+def clock_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Sets the machine's zone."""
+
+    def set_to(zone: str) -> None:
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+
+    yield set_to
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", "UTC"])
+def test_a_range_without_an_end_ends_now_wherever_the_machine_stands(
+    tmp_path: Path, clock_of: Callable[[str], None], zone: str
+) -> None:
+    clock_of(zone)
+    now = datetime.now(UTC)
+    table = rows(
+        {"provider_id": "P1", "at": now - MINUTE, "offers": 3},
+        {"provider_id": "P2", "at": now + HOUR, "offers": 4},
+    )
+    store = store_of(tmp_path, OURS_DUCKDB, {"fleet": table, "demand": DEMAND}, objects)
+    answered = store.get_historical_features(features=["fleet:offers"], start_date=now - HOUR).to_df()
+    assert answered[["provider_id", "offers"]].values.tolist() == [["P1", 3]]
+    assert now <= answered["entity_ts"][0] <= datetime.now(UTC)
+
+
+def test_an_end_without_a_zone_is_utc_wherever_the_machine_stands(
+    store: FeatureStore, clock_of: Callable[[str], None]
+) -> None:
+    clock_of("Asia/Tokyo")
+    end = (NOON + 2 * HOUR).replace(tzinfo=None)
+    job = store.get_historical_features(features=["fleet:offers"], start_date=end - 4 * HOUR, end_date=end)
+    assert set(job.to_df()["entity_ts"]) == {pd.Timestamp(NOON + 2 * HOUR)}
+
+
 def test_an_answer_is_kept_once_and_replaced_where_that_is_allowed(
     store: FeatureStore, tmp_path: Path
 ) -> None:
@@ -192,6 +250,40 @@ def test_an_answer_is_kept_once_and_replaced_where_that_is_allowed(
     with pytest.raises(UserError, match="exists already"):
         job.persist(storage)
     job.persist(storage, allow_overwrite=True)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(UserError, match="is a folder"):
+        job.persist(SavedDatasetSparkStorage(path=str(folder), file_format="parquet"), allow_overwrite=True)
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".")] == []
+
+
+def test_an_answer_that_was_kept_is_read_back_whatever_its_spine_counted_in(
+    store: FeatureStore, tmp_path: Path
+) -> None:
+    frame = spine(ONE)
+    assert str(frame["event_timestamp"].dtype) == "datetime64[ns, UTC]"
+    kept = tmp_path / "kept.parquet"
+    job = store.get_historical_features(frame, ["fleet:offers"])
+    job.persist(SavedDatasetSparkStorage(path=str(kept), file_format="parquet"))
+    source = SparkSource(
+        name="kept", path=str(kept), file_format="parquet", timestamp_field="event_timestamp"
+    )
+    asked_for = (["provider_id"], ["offers"], "event_timestamp", None, NOON, NOON + HOUR)
+    pulled = RoadsideOfflineStore.pull_all_from_table_or_query(store.config, source, *asked_for)
+    assert pulled.to_arrow().to_pylist() == [
+        {"provider_id": "P1", "offers": 4, "event_timestamp": NOON + MINUTE}
+    ]
+
+
+@pytest.mark.parametrize("pull", ["pull_latest_from_table_or_query", "pull_all_from_table_or_query"])
+@pytest.mark.parametrize("features", [["offers"], []])
+def test_rows_without_the_timestamp_are_refused_by_name(
+    store: FeatureStore, pull: str, features: list[str]
+) -> None:
+    source = store.get_feature_view("fleet").batch_source
+    asked_for = (["provider_id"], features, "moment", None, NOON, NOON + HOUR)
+    with pytest.raises(UnknownName, match="named 'moment'"):
+        getattr(RoadsideOfflineStore, pull)(store.config, source, *asked_for).to_arrow()
 
 
 def test_a_range_of_rows_is_pulled_whole_or_newest_by_key(store: FeatureStore) -> None:
@@ -218,6 +310,55 @@ def test_a_view_without_an_entity_is_joined_by_time_alone(tmp_path: Path) -> Non
     frame = spine({"event_timestamp": NOON}, {"event_timestamp": NOON + HOUR})
     answered = store.get_historical_features(frame, ["everywhere:requests"]).to_df()
     assert answered["requests"].tolist() == [1, 2]
+
+
+def test_a_range_of_a_view_without_an_entity_is_one_row(tmp_path: Path) -> None:
+    table = rows({"at": NOON, "requests": 1}, {"at": NOON + HOUR, "requests": 2})
+    store = store_of(
+        tmp_path,
+        OURS_DUCKDB,
+        {"all": table, "fleet": FLEET},
+        lambda of: [
+            PROVIDER,
+            view("everywhere", [], of["all"], "requests"),
+            view("fleet", [PROVIDER], of["fleet"], "offers"),
+        ],
+    )
+    span = {"start_date": NOON - HOUR, "end_date": NOON + MINUTE}
+    alone = store.get_historical_features(features=["everywhere:requests"], **span).to_arrow()
+    assert alone.to_pylist() == [{"entity_ts": NOON + MINUTE, "requests": 1}]
+    both = store.get_historical_features(features=["fleet:offers", "everywhere:requests"], **span).to_arrow()
+    assert both.drop_columns(["entity_ts"]).to_pylist() == [{"provider_id": "P1", "offers": 4, "requests": 1}]
+
+
+def test_views_whose_keys_no_value_can_both_be_are_refused_by_name(tmp_path: Path) -> None:
+    texts = rows({"at": NOON, "offers": 3}).append_column("number", pa.array(["7"]))
+    numbers = rows({"at": NOON, "requests": 4}).append_column("number", pa.array([7], pa.int64()))
+    number = Entity(name="number", join_keys=["number"], value_type=ValueType.STRING)
+    store = store_of(
+        tmp_path,
+        OURS_DUCKDB,
+        {"texts": texts, "numbers": numbers},
+        lambda of: [
+            number,
+            view("texts", [number], of["texts"], "offers"),
+            view("numbers", [number], of["numbers"], "requests"),
+        ],
+    )
+    frame = spine({"number": "7", "event_timestamp": NOON})
+    said = "number asks texts, which is keyed by varchar, and numbers, which is keyed by bigint"
+    with pytest.raises(UserError, match=said):
+        store.get_historical_features(frame, ["texts:offers", "numbers:requests"])
+
+
+def test_a_spine_in_the_hour_that_autumn_repeats_is_read(store: FeatureStore) -> None:
+    hours = [datetime(2025, 11, 2, hour, 30, 0, 5, tzinfo=UTC) for hour in (5, 6)]
+    moments = pa.array(hours, MOMENT).cast(pa.timestamp("ns", "UTC"))
+    table = pa.table(
+        {"provider_id": ["P1", "P1"], "event_timestamp": moments.cast(pa.timestamp("ns", "America/New_York"))}
+    )
+    spine = spine_of(table, {"provider_id": ("varchar", "fleet")}, ["offers"])
+    assert spine.asked["event_timestamp"].to_pylist() == hours
 
 
 def test_whole_numbers_are_keys_in_whatever_width_they_come(tmp_path: Path) -> None:

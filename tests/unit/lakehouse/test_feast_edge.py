@@ -1,18 +1,22 @@
-"""Each environment's feature_store file, filled in from the settings."""
+"""Each environment's feature_store file, filled in from the settings; keys and references as asked."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
 from feast_plugins.offline import RoadsideOfflineStoreConfig
 from feast_plugins.online import RoadsideOnlineStoreConfig
 from lakehouse.feast_cli import feast_command
-from lakehouse.feast_edge import _repo_config
+from lakehouse.feast_edge import _as_text, _repo_config, features_by_reference
 from lakehouse.settings import Settings, load_settings
 from lakehouse.spark import CATALOG, spark_options
+from support.offline_store import NOON, OURS_DUCKDB, PROVIDER, rows, spine, store_of, view
+from validation.errors import UnknownName, UserError
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Feast's own
 AWS = {
@@ -68,3 +72,45 @@ def test_on_aws_feast_reads_glue_and_a_cluster_over_tls(tmp_path: Path) -> None:
     assert online.connection_string == AWS["ROADSIDE_REDIS"]
     assert config.registry.path == AWS["ROADSIDE_REGISTRY_URL"]
     assert feast_command(settings)[-1].endswith("feature_store.aws.yaml")
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        (pd.Series([5, None]), ["5", None]),
+        (pd.Series([5.0, None], dtype=object), ["5", None]),
+        (pd.Series([5, 6]), ["5", "6"]),
+        (pd.Series([5, None], dtype="Int64"), ["5", None]),
+        (pd.Series(["5.0", None]), ["5.0", None]),
+        (pd.Series([None, None]), [None, None]),
+    ],
+)
+def test_whole_numbers_are_keys_by_their_digits_though_one_is_null(given: Any, asked: list[Any]) -> None:
+    found = _as_text(given, "provider_id")
+    assert [None if pd.isna(each) else each for each in found] == asked
+
+
+@pytest.mark.parametrize("given", [5.5, 2.0**60, float("inf")])
+def test_a_number_that_can_be_no_key_is_refused(given: float) -> None:
+    with pytest.raises(UserError, match="provider_id holds numbers that are no keys"):
+        _as_text(pd.Series([given, None]), "provider_id")
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ("fleets:offers", "no feature view named 'fleets'.\nDid you mean fleet"),
+        ("fleet:offer", "no feature of fleet named 'offer'.\nDid you mean offers"),
+    ],
+)
+def test_a_reference_to_nothing_is_told_with_what_there_is(tmp_path: Path, reference: str, said: str) -> None:
+    table = rows({"provider_id": "P1", "at": NOON, "offers": 3})
+    store = store_of(
+        tmp_path,
+        OURS_DUCKDB,
+        {"fleet": table},
+        lambda sources: [PROVIDER, view("fleet", [PROVIDER], sources["fleet"], "offers")],
+    )
+    asked = spine({"provider_id": "P1", "event_timestamp": NOON})
+    with pytest.raises(UnknownName, match=said):
+        features_by_reference(store, asked, [reference])
