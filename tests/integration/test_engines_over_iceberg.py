@@ -164,7 +164,7 @@ each_fleet = pytest.mark.parametrize("fleet", [FLEET, EDITED])
         (None, {}, [None, 4, 5, 5, None, None, 9, None]),
         (Pin(revision=0), {}, [None, 3, 5, 5, None, 7, 9, None]),
         (Pin(known_through=at("12:00")), {}, [None, 4, 4, None, None, None, None, None]),
-        (Pin(revised_through=at("20:04")), {}, [None, 3, 5, 5, None, 7, 9, None]),
+        (Pin(revised_through=at("20:04")), {}, [None, 3, 5, 5, None, None, 9, None]),
         (Pin(at("12:00"), revisions={FLEET: 0, EDITED: 0}), {}, [None, 3, 3, None, None, 7, None, None]),
         (LATE, {}, [None, 3, 3, 5, None, 7, None, None]),
         (NEVER_AGAIN, {}, [None, 3, 3, None, None, 7, None, None]),
