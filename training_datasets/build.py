@@ -33,7 +33,7 @@ from training_datasets.manifests import (
     write_dataset_manifest,
     write_day_manifest,
 )
-from training_datasets.maturity import require_mature
+from training_datasets.maturity import require_mature, why_not_mature
 from training_datasets.requests import LocationOf
 from training_datasets.spec import DatasetSpec
 from validation.clocks import Interval
@@ -141,6 +141,25 @@ def build(
         finally:  # what stands is what readers find, whatever becomes of the rest
             manifest = write_dataset_manifest(builder.folder, spec)
     return BuildResult(spec.name, tuple(results), builder.folder, manifest)
+
+
+def planned(computing: Computing, days: Sequence[date]) -> dict[date, str]:
+    """What a build would do with each day, in words. Reads ledgers and manifests only."""
+    builder = _Builder(computing, _wall_clock, _none_held)
+    found = {}
+    for day in days:
+        reason = why_not_mature(builder.ops, computing.spec, computing.service, day)
+        if builder.is_done(day):
+            found[day] = "built"
+        elif reason is not None:
+            found[day] = f"not mature: {reason}"
+        elif day_manifest(builder.folder, day) is not None:
+            found[day] = (
+                "to be computed again: the code is another, or the file is not the one that was built"
+            )
+        else:
+            found[day] = "to be built"
+    return found
 
 
 @dataclass

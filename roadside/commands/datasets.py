@@ -48,7 +48,7 @@ def build(
     spec = spec_named(name)
     settings = settings_here()
     if dry_run:
-        _tell_days(settings.datasets_dir / spec.name, start, end)
+        _tell_days(settings, spec, first, last)
         return
     from lakehouse.ops import Ops
     from roadside.holds import held_teller
@@ -252,14 +252,22 @@ def _tell_day(result: DayResult) -> None:
             notice(f"            {gate} {outcome}")
 
 
-def _tell_days(folder: Path, start: str, end: str) -> None:
-    from datetime import timedelta
+def _tell_days(settings: Settings, spec: DatasetSpec, first: date, last: date) -> None:
+    """What a build would do with each day; no Spark is started."""
+    from roadside.feast_registry import open_store
+    from roadside.standing import has_ops
+    from training_datasets.build import planned
+    from training_datasets.computing import Computing
 
-    first, last = days_of(start, end)
-    built = (_manifest(folder) or {}).get("days", {})
-    days = [str(first + timedelta(days=n)) for n in range((last - first).days)]
-    print_table(("day", "is"), [(day, "built" if day in built else "to be built") for day in days])
-    say("Dry run: nothing was written.")
+    if not has_ops(settings):
+        raise InputMissing(
+            f"Nothing was made in {settings.home} yet.", "Run `roadside run --start DAY --end DAY` first."
+        )
+    unopened: Any = None  # neither the lake nor a sealed place is read
+    computing = Computing(settings, unopened, open_store(settings), spec, unopened)
+    days = [first + timedelta(days=n) for n in range((last - first).days)]
+    print_table(("day", "is"), [(str(day), told) for day, told in planned(computing, days).items()])
+    say("Dry run: nothing was built.")
 
 
 def list_datasets(as_json: AsJson = False) -> None:

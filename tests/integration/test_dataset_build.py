@@ -29,9 +29,10 @@ from support.afternoon import AFTERNOON, expected, oracle_records, zone_ids
 from support.frames import frame_of
 from support.oracle import Silver
 from support.oracle_tables import assignment_rows
-from training_datasets.build import BuildResult, DayResult, build
-from training_datasets.computing import features_at
+from training_datasets.build import BuildResult, DayResult, build, planned
+from training_datasets.computing import Computing, features_at
 from training_datasets.differences import differences, side
+from training_datasets.files import day_file
 from training_datasets.maturity import SOURCES
 from training_datasets.specs.eta_v1 import ETA_V1
 from validation.clocks import Interval
@@ -262,6 +263,19 @@ def test_an_immature_day_is_refused_before_any_work(platform: Platform) -> None:
         platform.build(AFTERNOON, AFTERNOON + 3 * DAY)
     with pytest.raises(UserError, match="are none"):
         platform.build(AFTERNOON, AFTERNOON)
+
+
+def test_a_plan_says_what_a_build_would_do(platform: Platform, built: BuildResult) -> None:
+    computing = Computing(platform.settings, platform.lakehouse, platform.store, ETA_V1, lambda _: _)
+    plan = planned(computing, [AFTERNOON - 2 * DAY, AFTERNOON, AFTERNOON + 4 * DAY])
+    assert list(plan.values())[:2] == ["to be built", "built"]
+    assert plan[AFTERNOON + 4 * DAY].startswith("not mature: it closes at 2026-03-16T07:00Z")
+    path = day_file(built.folder, ETA_V1.table, AFTERNOON)
+    kept = path.read_bytes()
+    path.write_bytes(kept[:-1])
+    assert planned(computing, [AFTERNOON])[AFTERNOON].startswith("to be computed again")
+    (day,) = platform.build().days
+    assert (day.status, path.read_bytes()) == ("unchanged", kept)
 
 
 def test_a_given_spine_is_held_to_the_same_rules(platform: Platform) -> None:
