@@ -47,10 +47,12 @@ class Timing:
 
 
 @contextmanager
-def own_lake() -> Iterator[Settings]:
-    """Settings of an embedded platform in a folder that is removed afterwards."""
+def own_lake(**defaults: str) -> Iterator[Settings]:
+    """Settings of an embedded platform in a folder that is removed afterwards; the environment goes before
+    the defaults."""
+    usual = {"ROADSIDE_SPARK_COMPILES": "true", **defaults}
     with tempfile.TemporaryDirectory(prefix="roadside-benchmark-") as folder:
-        yield demo_settings({"ROADSIDE_SPARK_COMPILES": "true", **os.environ, "ROADSIDE_HOME": folder})
+        yield demo_settings({**usual, **os.environ, "ROADSIDE_HOME": folder})
 
 
 @contextmanager

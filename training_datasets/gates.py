@@ -274,7 +274,7 @@ def robust_z(share: float, before: np.ndarray, rows: float) -> float:
     many rows by chance.
 
     >>> round(robust_z(0.5, np.zeros(7), 99), 1)
-    49.3
+    50.0
     >>> robust_z(0.02, np.full(7, 0.02), 50)
     0.0
     """

@@ -27,13 +27,19 @@ _SIZE: dict[str, Any] = {"max_iter": 150, "learning_rate": 0.08, "min_samples_le
 
 @dataclass(frozen=True)
 class SmallModel:
-    """A fitted model; `says` what it expects of each row, minutes, a chance, or a gain."""
+    """A fitted model; `says` what it expects of each row, minutes, a chance, or a gain.
+
+    Attributes:
+        used: the inputs it was fitted on: those that had a value in some row.
+    """
 
     kind: LabelKind
     fitted: Any
+    used: np.ndarray
 
     def says(self, inputs: np.ndarray) -> np.ndarray:
         """One number a row."""
+        inputs = inputs[:, self.used]
         with threadpool_limits(1):
             if self.kind is LabelKind.ANSWER:
                 found: np.ndarray = self.fitted.predict_proba(inputs)[:, 1]
@@ -60,8 +66,9 @@ def fit(
     else:
         loss = "absolute_error" if kind is LabelKind.MINUTES else "squared_error"
         model, learned = HistGradientBoostingRegressor(loss=loss, **_SIZE), label
+    used = np.flatnonzero(~np.isnan(inputs).all(axis=0))
     with threadpool_limits(1):
-        return SmallModel(kind, model.fit(inputs, learned, sample_weight=weight))
+        return SmallModel(kind, model.fit(inputs[:, used], learned, sample_weight=weight), used)
 
 
 def error(said: np.ndarray, label: np.ndarray, kind: LabelKind, weight: np.ndarray | None = None) -> float:

@@ -496,4 +496,4 @@ def test_what_did_not_end_by_an_arrival_is_not_corrected(ending: str) -> None:
 def test_eta_v1_keeps_the_stated_arrival() -> None:
     (row,) = eta_v1(pinged(ARRIVED, "12:43"), AFTERNOON).rows
     assert (row["label_arrival_minutes"], row["label_arrival_evidence"]) == (50.0, "status_and_gps")
-    assert "label_is_gps_apart" not in row
+    assert row["label_is_gps_apart"] is True

@@ -31,7 +31,7 @@ def build_eta_v1(
     for day in days:
         table = eta_v1_rows(day, rows, seed)
         write_parquet(day_file(folder, ETA_V1.table, day), table.drop_columns([ETA_V1.table.partition]))
-        content = content_of(ETA_V1, table, {"decisions": rows, "rows": rows}, {"contract": "passed"})
+        content = content_of(ETA_V1, table, {"decisions": rows, "rows": rows})
         manifest = DayManifest(day, release, {"mode": "as_served"}, content, {"verified": ["test"]})
         write_day_manifest(folder, ETA_V1, manifest)
     write_dataset_manifest(folder, ETA_V1)

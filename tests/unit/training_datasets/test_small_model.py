@@ -17,7 +17,10 @@ FEATURE = "incident_area_service_1d__arrival_minutes_p50_28d"
 
 @pytest.mark.parametrize("kind", list(LabelKind))
 def test_it_does_better_than_a_constant_and_the_same_again(kind: LabelKind) -> None:
-    inputs = np.column_stack([CHANCE.normal(size=600), np.where(CHANCE.random(600) < 0.2, np.nan, 1.0)])
+    never = np.full(600, np.nan)
+    inputs = np.column_stack(
+        [CHANCE.normal(size=600), np.where(CHANCE.random(600) < 0.2, np.nan, 1.0), never]
+    )
     told = inputs[:, 0] + CHANCE.normal(0, 0.3, 600)
     label = (told > 0).astype(float) if kind is LabelKind.ANSWER else 10 + told
     first, again = (fit(inputs[:400], label[:400], kind).says(inputs[400:]) for _ in range(2))
