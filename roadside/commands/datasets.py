@@ -174,7 +174,7 @@ def leaks(
     say(
         f"{told['ignoring_available_at']:.2%} of {told['cells']:,} cells would differ if availability were "
         f"ignored, {told['ignoring_landing']:.2%} if landing were; {told['late_release']:.2%} are of a tick "
-        f"that was late at the decision; {counted(report.rows, 'row')}, "
+        f"that came out after the decision; {counted(report.rows, 'row')}, "
         f"{counted(len(report.features) - len(leaking), 'feature')} without a leak"
     )
     _tell_errors(told["model"])
