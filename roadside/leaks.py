@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lakehouse.ops import Ops
-from lakehouse.releases import Releases
 from roadside.corrected import CORRECTED_VIEWS, as_corrected
 from training_datasets.card_profiles import profile_of
 from training_datasets.computing import Computing, features_at
 from training_datasets.feature_service import ViewUsed
-from training_datasets.late_releases import late_by_table
+from training_datasets.late_releases import late_by_known_releases
 from training_datasets.maturity import require_mature
 from training_datasets.parts import inputs_among
 from training_datasets.small_model import ERRORS, SmallModel, error, fit, inputs_as_numbers
@@ -269,16 +268,10 @@ def _rows(computing: Computing, day: date) -> pd.DataFrame:
 
 def _late(computing: Computing, rows: pd.DataFrame) -> dict[str, int]:
     """By column, the rows that were decided while the view's newest promised tick had not come out."""
-    released = Releases(Ops(computing.settings.ops_url), _no_clock).by_table()
-    views = [view for view in computing.service.views if view.table.name in released]
-    late = late_by_table(
-        rows["meta_decision_at"], {view.table.name: released[view.table.name] for view in views}
-    )
-    return {column: int(late[view.table.name].sum()) for view in views for column in view.columns}
-
-
-def _no_clock() -> datetime:
-    raise AssertionError("Reading the ledger asks for no time.")
+    tables = {column: view.table.name for view in computing.service.views for column in view.columns}
+    ops = Ops(computing.settings.ops_url)
+    late = late_by_known_releases(rows["meta_decision_at"], ops, sorted(set(tables.values())))
+    return {column: int(late[table].sum()) for column, table in tables.items() if table in late}
 
 
 def _as_corrected(computing: Computing, spine: pd.DataFrame) -> Mapping[str, pd.Series]:

@@ -23,6 +23,7 @@ from lakehouse.settings import Settings
 from lakehouse.spark import frame_of_arrow
 from lakehouse.tables import Lakehouse, Published
 from training_datasets.computing import ComputedDay, Computing, dataset_version
+from training_datasets.dataset_folder import MANIFEST
 from training_datasets.files import day_file, file_digest, write_parquet
 from training_datasets.gates import Day, asked
 from training_datasets.history import before_day
@@ -139,8 +140,9 @@ def build(
                 results.append(result)
                 progress(result)
         finally:  # what stands is what readers find, whatever becomes of the rest
-            manifest = write_dataset_manifest(builder.folder, spec)
-    return BuildResult(spec.name, tuple(results), builder.folder, manifest)
+            if results:
+                write_dataset_manifest(builder.folder, spec)
+    return BuildResult(spec.name, tuple(results), builder.folder, builder.folder / MANIFEST)
 
 
 def planned(computing: Computing, days: Sequence[date]) -> dict[date, str]:

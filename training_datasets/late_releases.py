@@ -61,14 +61,19 @@ def counts_of_late(decided_at: pd.Series, ops: Ops, tables: Sequence[str]) -> di
 
     Tables that were never released are named: of those nobody can tell.
     """
-    released = Releases(ops, _no_clock).by_table() if ops.is_there() else {}
-    late = late_by_table(decided_at, {name: released[name] for name in tables if name in released})
+    late = late_by_known_releases(decided_at, ops, tables)
     rows = np.logical_or.reduce(list(late.values())) if late else np.zeros(0, dtype=bool)
     return {
         "rows": int(rows.sum()),
         "by_table": {name: int(each.sum()) for name, each in late.items() if each.any()},
-        "never_released": [name for name in sorted(tables) if name not in released],
+        "never_released": [name for name in sorted(tables) if name not in late],
     }
+
+
+def late_by_known_releases(decided_at: pd.Series, ops: Ops, tables: Sequence[str]) -> dict[str, np.ndarray]:
+    """As `late_by_table`, of those of the tables that the ledger knows a release of."""
+    released = Releases(ops, _no_clock).by_table() if ops.is_there() else {}
+    return late_by_table(decided_at, {name: released[name] for name in tables if name in released})
 
 
 def late_by_table(decided_at: pd.Series, came_out: CameOut) -> dict[str, np.ndarray]:

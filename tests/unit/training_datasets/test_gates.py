@@ -140,7 +140,8 @@ def test_levels_of_text_are_told_apart_once_for_both_sides(frame: pd.DataFrame) 
 def test_a_share_that_moves_from_day_to_day_is_no_alarm_and_one_that_jumps_is() -> None:
     chance = np.random.default_rng(3)
     days, rows = days_from(FIRST, 29), 4_000
-    daily = np.repeat(0.6 + chance.normal(0, 0.03, len(days)), rows)
+    shares = [*(0.63 if number % 2 else 0.57 for number in range(len(days) - 1)), 0.66]
+    daily = np.repeat(shares, rows)  # by chance alone a share would be within 0.008
     whole = pd.DataFrame(
         {
             "meta_decision_date_et": np.repeat(np.array(days, dtype=object), rows),
@@ -159,17 +160,20 @@ def test_a_share_that_moves_from_day_to_day_is_no_alarm_and_one_that_jumps_is() 
 
 
 def test_few_heavy_rows_count_as_what_they_weigh() -> None:
-    """Fifty assignments of ten rows each, all cut off or none: no more than fifty say so."""
-    chance = np.random.default_rng(8)
+    """Twenty of fifty assignments cut off where ten were on every day: of fifty that is chance, of their
+    five hundred rows it would not be."""
+
+    def of_day(day: date, cut: int) -> pd.DataFrame:
+        is_cut = np.repeat(np.arange(50) < cut, 10)
+        return pd.DataFrame(
+            {"meta_decision_date_et": day, "meta_weight": 0.1, "area": "A1", "is_cut": is_cut}
+        )
+
     days = days_from(FIRST, 29)
-
-    def of_day(day: date, share: float) -> pd.DataFrame:
-        cut = np.repeat(chance.random(50) < share, 10)
-        return pd.DataFrame({"meta_decision_date_et": day, "meta_weight": 0.1, "area": "A1", "is_cut": cut})
-
-    before = pd.concat([of_day(day, 0.2) for day in days[:-1]])
-    alarms = [shares_held(of_day(days[-1], 0.2), before, "area", "is_cut") != PASSED for _ in range(50)]
-    assert not any(alarms)
+    before, now = pd.concat([of_day(day, 10) for day in days[:-1]]), of_day(days[-1], 20)
+    assert shares_held(now, before, "area", "is_cut") == PASSED
+    alike = [frame.assign(meta_weight=1.0) for frame in (now, before)]
+    assert shares_held(*alike, "area", "is_cut").found == "1 of 1 area"
 
 
 @pytest.mark.parametrize(
