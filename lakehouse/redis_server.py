@@ -29,7 +29,8 @@ from validation.errors import Busy, SettingError, Unreachable
 
 LOOPBACK = "127.0.0.1"
 ANSWER_SECONDS = 2.0
-START_SECONDS = 5.0  # it listens at once, and answers while it still loads its data
+START_SECONDS = 5.0  # until it listens, which it does at once
+LOAD_SECONDS = 30.0  # until it has loaded its data; with more it is served as one that is loading
 LOCK_SECONDS = 30.0
 _DUMP = "dump.rdb"
 _STARTS = 3  # a free port may be taken by another program before our server binds it
@@ -182,6 +183,7 @@ def _start(settings: Settings) -> RedisAddress:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if _is_ours(address, settings):
+                _await_loaded(address)
                 _record(settings.redis_address_file, address)
                 if not is_logging:
                     _begin_log(address)
@@ -191,6 +193,21 @@ def _start(settings: Settings) -> RedisAddress:
         f"The private Redis did not start in {settings.redis_dir}.",
         f"Its log says why: {settings.redis_dir / 'redis.log'}.",
     )
+
+
+def _await_loaded(address: RedisAddress) -> None:
+    """Wait while it loads: a server that logs its commands loads even an empty log, for a moment."""
+    deadline = time.monotonic() + LOAD_SECONDS
+    with contextlib.suppress(redis.ConnectionError, redis.TimeoutError), address.client() as client:
+        while time.monotonic() < deadline:
+            try:
+                client.ping()
+            except redis.BusyLoadingError:
+                time.sleep(0.02)
+            except redis.ResponseError:  # it cannot save, say: that is for its users to hear
+                return
+            else:
+                return
 
 
 def _has_log(folder: Path) -> bool:

@@ -79,6 +79,18 @@ def test_a_killed_server_has_what_it_answered_for(settings: Settings) -> None:
         assert client.get("key") == b"value"
 
 
+FILL = "for i = ARGV[1], ARGV[2] do redis.call('set', i, i) end"
+
+
+def test_a_server_is_given_out_when_it_has_loaded_its_data(settings: Settings) -> None:
+    with ensure_redis(settings).client() as client:
+        for begin in range(0, 400_000, 50_000):
+            client.eval(FILL, 0, begin, begin + 49_999)
+        os.kill(client.info("server")["process_id"], 9)
+    with ensure_redis(settings).client() as client:
+        assert client.dbsize() == 400_000
+
+
 def test_a_home_that_has_a_dump_alone_keeps_its_data_and_is_logged_from_then_on(settings: Settings) -> None:
     with ensure_redis(settings).client() as client:
         client.set("old", "value")
