@@ -5,6 +5,7 @@ rows of the spine's keys, and a search over sorted numbers (feast_plugins.search
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -26,8 +27,10 @@ from lakehouse.pinning import NEVER, REVISION, TICK, Publications
 from validation.errors import InputMissing, UnknownName
 
 _TICK_AT, _REVISION = "roadside_tick_at", "roadside_revision"
-_BATCH = 2_000_000
+_BATCH = 1_000_000
 """Rows of a view in memory at once, beside those that answer."""
+_VIEWS_AT_ONCE = 2
+"""While one is read, which all threads do, another is searched, which one does."""
 _MOMENTS = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMP")
 _NANOSECONDS = ("TIMESTAMP_NS", "TIMESTAMPTZ_NS")
 """What pandas writes; DuckDB compares them with no moment in microseconds."""
@@ -67,13 +70,17 @@ class DuckDBEngine:
 
         `spine` has ROW, the keys and the time, as moments in UTC; [start, end] holds all its times.
         """
-        with self._connected() as session:
+        with self._connected() as session, ThreadPoolExecutor(_VIEWS_AT_ONCE) as pool:
             moments = spine[retrieval.time].cast(pa.int64()).to_numpy()
             columns: dict[str, pa.ChunkedArray] = {}
             for reads in retrieval.by_keys():
                 questions = Questions(session.take_keys(spine, reads[0].spine_keys), moments)
-                for read in reads:
-                    answered = session.joined(questions, read, start, end)
+
+                def joined(read: ViewRead, questions: Questions = questions) -> pa.Table:
+                    with session.beside() as own:
+                        return own.joined(questions, read, start, end)
+
+                for read, answered in zip(reads, pool.map(joined, reads), strict=True):
                     columns |= {name: answered[name] for name in read.answers}
             columns = {name: columns[name] for read in retrieval.reads for name in read.answers}
         return pa.table({ROW: spine[ROW], **columns})
@@ -103,23 +110,26 @@ class DuckDBEngine:
 
     @contextmanager
     def _connected(self) -> Iterator[_Session]:
-        connection = duckdb.connect(config=dict(self.options))
-        try:
-            connection.execute("SET TimeZone = 'UTC'").fetchall()
-            connection.execute("SET enable_progress_bar = false").fetchall()
+        with duckdb.connect(config=dict(self.options)) as connection:
             yield _Session(connection, self.tables)
-        finally:
-            connection.close()
 
 
 class _Session:
-    """One connection, used by one retrieval."""
+    """One connection to a database of one retrieval, used by one thread."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, tables: IcebergTables) -> None:
+        connection.execute("SET TimeZone = 'UTC'").fetchall()
+        connection.execute("SET enable_progress_bar = false").fetchall()
         self._connection = connection
         self._tables = tables
         self._taken = 0
         self._described: dict[str, dict[str, str]] = {}
+
+    @contextmanager
+    def beside(self) -> Iterator[_Session]:
+        """A session of the same database, for another thread."""
+        with self._connection.cursor() as connection:
+            yield _Session(connection, self._tables)
 
     def take_keys(self, spine: pa.Table, keys: Sequence[str]) -> np.ndarray:
         """A number per row of the spine, the same for the same keys; -1 where one is null.
@@ -130,7 +140,7 @@ class _Session:
         names = [*map(quoted, keys)]
         known = " AND ".join(f"{name} IS NOT NULL" for name in names) or "true"
         self._done(
-            f"CREATE OR REPLACE TEMP TABLE asked AS SELECT *, row_number() OVER () - 1 AS {KEY} "
+            f"CREATE OR REPLACE TABLE asked AS SELECT *, row_number() OVER () - 1 AS {KEY} "
             f"FROM (SELECT DISTINCT {', '.join(names) or '0 AS nothing'} FROM given WHERE {known})"
         )
         same = " AND ".join(f"given.{name} = asked.{name}" for name in names) or "true"

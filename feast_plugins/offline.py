@@ -274,15 +274,11 @@ class _Store:
                 spine,
             )
 
-        def plan() -> Any:
-            asked = spine.asked
-            for name in spine.table.column_names:
-                if name not in asked.column_names:
-                    asked = asked.append_column(spine.table.schema.field(name), spine.table[name])
+        def answered(asked: pa.Table) -> Any:
             frame = engine.spark.createDataFrame(asked)
             return engine.features(frame, retrieval, spine.start, spine.end)
 
-        return OfSpark(plan, spine)
+        return OfSpark(lambda: answered(spine.whole), spine, lambda: answered(spine.asked))
 
     def of_frame(
         self,

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from feast import OnDemandFeatureView
 from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SavedDatasetSparkStorage
@@ -61,23 +62,28 @@ class OfFiles:
 
 @dataclass(frozen=True)
 class OfSpark:
-    """A plan; collected when Arrow is asked for, in order of ROW where it has one."""
+    """A plan; collected when Arrow is asked for, and then put in order of ROW where it has one.
+
+    Attributes:
+        plan: the rows as a DataFrame.
+        spine: a spine in memory, whose columns need not come back from `found`.
+        found: of such a spine what it was asked by, and the features.
+    """
 
     plan: Callable[[], Any]
     spine: Spine | None = None
+    found: Callable[[], Any] | None = None
 
     def arrow(self) -> pa.Table:
         """The rows, in the spine's order."""
-        frame = self.plan()
-        if ROW in frame.columns:
-            if self.spine is not None:
-                frame = frame.drop(*(name for name in self.spine.columns if name in frame.columns))
-            frame = frame.orderBy(ROW)
-        found = in_microseconds(frame.toArrow())
+        table = in_microseconds((self.found or self.plan)().toArrow())
+        if ROW in table.column_names:  # sorted by Spark, all would be found twice: once to cut the ranges
+            table = table.take(pc.sort_indices(table[ROW]))
         if self.spine is not None:
-            found = _beside(self.spine, found)
-        found = found.drop_columns([ROW]) if ROW in found.column_names else found
-        return found.combine_chunks() if found.num_rows else found.schema.empty_table()
+            table = _beside(self.spine, table)
+        elif ROW in table.column_names:
+            table = table.drop_columns([ROW])
+        return table.combine_chunks() if table.num_rows else table.schema.empty_table()
 
     def frame(self) -> Any:
         """The plan; a spine's order is not kept in a DataFrame."""
@@ -185,7 +191,7 @@ def _beside(spine: Spine, found: pa.Table) -> pa.Table:
     """The spine's columns as given, and what was found for its rows."""
     table = spine.table
     for field, column in zip(found.schema, found.columns, strict=True):
-        if field.name != ROW:
+        if field.name not in spine.asked.column_names:
             table = table.append_column(field, column)
     return table
 

@@ -32,7 +32,7 @@ from pyspark.sql.types import (
 
 from feast_plugins.point_in_time import Retrieval, Rows, ViewRead
 from feast_plugins.search import CREATED_AT, HOLDS_AT, NOT_CREATED, TRUE_AT
-from feast_plugins.spark_join import Join, joined
+from feast_plugins.spark_join import Held, Wanted, joined
 from lakehouse.pinning import NEVER, REVISION, TICK
 from validation.errors import InputMissing, UnknownName
 
@@ -62,16 +62,19 @@ class SparkEngine:
         [start, end] holds all the times of the spine.
         """
         columns = spine.columns
+        groups: dict[tuple[tuple[str, DataType], ...], list[Held]] = {}
         for read in retrieval.reads:
             history, values = self._history(read, start, end)
-            keys = [named(name).cast(history.schema[n].dataType) for n, name in enumerate(read.spine_keys)]
-            join = Join(
-                len(keys),
+            keys = tuple((name, history.schema[n].dataType) for n, name in enumerate(read.spine_keys))
+            wanted = Wanted(
                 tuple((values[source], answer) for source, answer in read.features),
                 tuple(values[name] for name in read.deciding(values)),
                 None if read.ttl is None else read.ttl // timedelta(microseconds=1),
             )
-            spine = joined(spine, F.unix_micros(moment(spine, retrieval.time)), keys, history, join)
+            groups.setdefault(keys, []).append(Held(history, wanted))
+        for keys, views in groups.items():
+            of_spine = [named(name).cast(kind) for name, kind in keys]
+            spine = joined(spine, F.unix_micros(moment(spine, retrieval.time)), of_spine, views)
         return spine.select(
             *map(named, (*columns, *(each for read in retrieval.reads for each in read.answers)))
         )

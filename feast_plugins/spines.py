@@ -65,6 +65,15 @@ class Spine:
                 columns[str(name)] = pa.Array.from_pandas(self.given[name])
         return pa.table(columns)
 
+    @property
+    def whole(self) -> pa.Table:
+        """`asked`, and behind it the given columns that it lacks."""
+        whole = self.asked
+        for name in self.table.column_names:
+            if name not in whole.column_names:
+                whole = whole.append_column(self.table.schema.field(name), self.table[name])
+        return whole
+
 
 def spine_of(
     given: pd.DataFrame | pa.Table,
