@@ -43,7 +43,8 @@ class Profile:
 _AREA_MEDIAN = "incident_area_service_1d__arrival_minutes_p50_28d"
 _ONLY_ACCEPTED = (
     "Only pairs that said yes have rows. Used to rank providers, a model trained here must be checked on "
-    "how far the candidates are from this support (trap T10)."
+    "how far the candidates are from this support: matching_ranking_v1 loads with "
+    "meta_is_outside_accepted_support (trap T10)."
 )
 _LONG_WAITS_MISSING = (
     "Errors are over arrivals that were seen. Waits that were cut off are not among them, and those are "
@@ -100,6 +101,8 @@ _MATCHING_RANKING_V1 = Profile(
     caveats=(
         "A candidate that was never asked is unobserved, not a no (trap T11): pairs are scored where both "
         "were asked.",
+        "An ETA learned of acceptances tells nothing of candidates outside their support (trap T10): "
+        "farther, or less willing, than 99 of 100 that said yes in train.",
     ),
 )
 PROFILES: Mapping[str, Profile] = {

@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from lakehouse.settings import Settings, load_settings
+from training_datasets.accepted_support import OUTSIDE, outside_accepted_support
 from training_datasets.dataset_folder import DatasetFolder, open_folder
 from training_datasets.parts import INPUTS, KEYS, LABELS, META, frame_of_rows, part_of
 from training_datasets.splits import SPLITS, SplitPlan, embargo_of, split_days, split_of_rows
@@ -25,6 +26,7 @@ from validation.clocks import parse_day
 from validation.errors import InputMissing, NotReady, UnknownName
 
 SPLIT = "meta_split"
+GAIN = "label_gain"
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Dataset:
             identifiers (service_type, local_hour_of_week); in the contract's order. Whole numbers and
             booleans are nullable (Int64, boolean), a missing feature is <NA> or NaN, moments are UTC.
         y: every `label_*` column. Which one is the label, and that censored rows have none, the card says.
-        meta: every `meta_*` column, and `meta_split`: train, validation, test or embargo (unused).
+        meta: every `meta_*` column, and `meta_split`: train, validation, test or embargo (unused). Of
+            candidates also `meta_is_outside_accepted_support` (`training_datasets.accepted_support`).
         keys: the identifiers (`*_id`) that features were joined by: to group or to slice, not to fit.
         manifest: what the dataset's `_manifest.json` says, of all days.
         days: the business days (ET) that were read.
@@ -138,6 +141,8 @@ def _dataset(folder: DatasetFolder, frame: pd.DataFrame, days: tuple[date, ...],
     parts = {part: frame[columns] for part, columns in named.items()}
     split = split_of_rows(plan, frame["meta_decision_at"], frame["meta_group"])
     meta = parts[META].assign(**{SPLIT: split})
+    if GAIN in frame.columns:
+        meta[OUTSIDE] = outside_accepted_support(parts[INPUTS], frame[GAIN], meta[SPLIT] == "train")
     return Dataset(folder, parts[INPUTS], parts[LABELS], meta, parts[KEYS], days, plan)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from training_datasets.accepted_support import OUTSIDE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -80,6 +82,13 @@ def _density(dataset: Dataset) -> pd.Series | None:
     return pd.Series(told, index=dataset.X.index, dtype=object)
 
 
+def _accepted_support(dataset: Dataset) -> pd.Series | None:
+    if OUTSIDE not in dataset.meta or dataset.meta[OUTSIDE].isna().all():
+        return None
+    told = dataset.meta[OUTSIDE].map({True: "outside", False: "within"})
+    return told.astype(object).where(told.notna(), NONE)
+
+
 def _new_provider(dataset: Dataset) -> pd.Series | None:
     return _above(dataset, _TENURE, _NEW_FOR_DAYS, "28 days or more", "first seen in the last 28 days")
 
@@ -104,6 +113,7 @@ _SLICES: dict[str, Callable[[Dataset], pd.Series | None]] = {
     "area density": _density,
     "program": _program,
     "candidate": _candidate_source,
+    "support of acceptances": _accepted_support,
     "new provider": _new_provider,
     "storm": _storm,
 }

@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 
 from support.frames import frame_of
 from support.made_dataset import FIRST, days_from, decision_rows, eta_rows
+from training_datasets.accepted_support import DISTANCES, WILLINGNESS, outside_accepted_support
 from training_datasets.arrival_labels import arrival_labels
 from training_datasets.card_profiles import profile_of
 from training_datasets.computing import Computing
@@ -173,6 +174,39 @@ def test_t10_the_card_says_that_only_yes_was_seen(name: str) -> None:
     caveats = " ".join(profile_of(spec_named(name).table).caveats)
     assert "Only pairs that said yes have rows" in caveats
     assert "trap T10" in caveats
+
+
+def test_t10_a_candidate_unlike_all_that_said_yes_is_marked() -> None:
+    count = 1000
+    gains = pd.Series([3, 2, 1, 0, None] * (count // 5), dtype="Int64")
+    rows = pd.DataFrame(
+        {
+            DISTANCES[0]: pd.Series(np.arange(count) / 100, dtype="Float64"),
+            DISTANCES[1]: pd.Series([4.0] * count, dtype="Float64"),
+            WILLINGNESS: pd.Series(0.2 + np.arange(count) / 2000, dtype="Float64"),
+        }
+    )
+    asked_of = {  # yes in train up to 9.97 km, 99 of 100 to 9.90; from 0.2 on, 99 of 100 from 0.2035
+        "within": (5.0, None, 0.5, False),
+        "at the bound": (9.90, None, 0.5, False),
+        "too far": (9.91, None, 0.5, True),
+        "no driver, the site too far": (None, 30.0, 0.5, True),
+        "no driver, the site near": (None, 3.0, None, False),
+        "least willing": (5.0, None, 0.2034, True),
+        "willing enough": (5.0, None, 0.2 + 7 / 2000, False),
+        "nothing known": (None, None, None, None),
+    }
+    planted = pd.DataFrame([each[:3] for each in asked_of.values()], columns=rows.columns).astype("Float64")
+    is_train = pd.Series([True] * count + [False] * len(planted))
+    told = outside_accepted_support(
+        pd.concat([rows, planted], ignore_index=True),
+        pd.concat([gains, pd.Series([3] * len(planted), dtype="Int64")], ignore_index=True),
+        is_train,
+    )
+    found = [None if each is pd.NA else bool(each) for each in told[count:]]
+    assert dict(zip(asked_of, found, strict=True)) == {name: each[3] for name, each in asked_of.items()}
+    nobody = outside_accepted_support(rows, gains.where(gains < 1), pd.Series([True] * count))
+    assert nobody.isna().all()
 
 
 def test_t11_a_candidate_never_asked_with_a_gain_breaks_the_contract(spark: SparkSession) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,17 +19,21 @@ import training_datasets
 from lakehouse.ops import Ops
 from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.settings import Settings, load_settings
-from support.made_dataset import FIRST, days_from, eta_dataset, eta_rows, write_dataset
+from support.made_dataset import FIRST, days_from, decision_rows, eta_dataset, eta_rows, write_dataset
+from training_datasets.accepted_support import DISTANCES, OUTSIDE, WILLINGNESS
 from training_datasets.files import day_file
 from training_datasets.late_releases import counts_of_late
 from training_datasets.loading import features_read
+from training_datasets.slices import slices_of
 from validation.clocks import TICK, TICK_DELAY, daily_available_at
 from validation.contracts.training.eta_v1 import ETA_V1
+from validation.contracts.training.matching_ranking_v1 import MATCHING_RANKING_V1
 from validation.errors import CheckFailed, InputMissing, NotReady, UnknownName
 
 DAY = timedelta(days=1)
 TAKEN = FIRST + 3 * DAY
 OFFERS = "provider_activity_15m__offers_60m_count"
+NEAREST = DISTANCES[0]
 
 
 @pytest.fixture
@@ -97,6 +102,23 @@ def test_one_split_is_taken_out_of_every_frame(folder: Path, settings: Settings)
     assert sum(len(dataset.of(split)) for split in ("train", "validation", "test", "embargo")) == 1200
     with pytest.raises(UnknownName, match="Did you mean validation"):
         dataset.of("validate")
+
+
+def test_candidates_say_whether_they_are_like_those_that_said_yes_in_train(settings: Settings) -> None:
+    days = days_from(FIRST, 30)
+    frame = decision_rows(MATCHING_RANKING_V1, days, 40)
+    is_far = np.arange(len(frame)) % 10 == 9
+    frame = frame.assign(
+        label_gain=pd.array(np.where(is_far, None, np.arange(len(frame)) % 4), dtype="Int64"),
+        **{NEAREST: np.where(is_far, 90.0, np.arange(len(frame)) % 30), WILLINGNESS: 0.5},
+    )
+    write_dataset(settings.datasets_dir / "matching_ranking_v1", MATCHING_RANKING_V1, frame, days)
+    dataset = training_datasets.load("matching_ranking_v1", settings=settings)
+    assert dataset.meta[OUTSIDE].equals((dataset.X[NEAREST] == 90.0).rename(OUTSIDE).astype("boolean"))
+    assert slices_of(dataset)["support of acceptances"].value_counts().to_dict() == {
+        "within": 1080,
+        "outside": 120,
+    }
 
 
 def test_a_folder_can_be_named_itself(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
