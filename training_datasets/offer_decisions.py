@@ -56,7 +56,7 @@ def acceptance_labels(known: Known, decided: DataFrame) -> DataFrame:
             F.when(~is_withdrawn, said_yes).alias("label_is_accepted"),
             outcome.alias("label_outcome"),
             F.col("response_seconds").alias("label_response_seconds"),
-            F.when(said_yes, F.coalesce("is_given_back", F.lit(False))).alias("label_was_given_back"),
+            F.when(said_yes, F.col("is_given_back")).alias("label_was_given_back"),
             is_withdrawn.alias("label_is_censored"),
             F.coalesce("is_beside_another", F.lit(False)).alias("check_accepted_beside_another"),
         )
@@ -64,8 +64,9 @@ def acceptance_labels(known: Known, decided: DataFrame) -> DataFrame:
 
 
 def _given_back(known: Known) -> DataFrame:
-    """By offer_id whether the provider gave the job back."""
-    gave_back: Column = F.max(F.col("end_reason") == "provider_gave_back")
+    """By offer_id whether the provider gave the job back; null while it has it."""
+    end = F.col("end_reason")
+    gave_back: Column = F.max(F.when(end != "open", end == "provider_gave_back"))
     return (
         known.state("assignments", "assignment_id")
         .where("offer_id IS NOT NULL")

@@ -285,7 +285,11 @@ _DATASET = (
     ),
     Column("label_outcome", _S, "accepted, eta_rejected, declined, expired, no_contact or withdrawn."),
     Column("label_response_seconds", _L, "Offer to answer; null if nobody answered.", "s"),
-    Column("label_was_given_back", _B, "The provider gave the accepted job back; null unless it said yes."),
+    Column(
+        "label_was_given_back",
+        _B,
+        "The provider gave the accepted job back; null without a yes, or while open.",
+    ),
     Column(
         "label_gain",
         _L,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from feast import FeatureStore
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -22,31 +19,29 @@ import training_datasets
 from lakehouse import feast_edge
 from lakehouse.settings import Settings
 from lakehouse.spark import CATALOG
-from lakehouse.vault import handle_of
 from roadside.graph import STEPS, step_named
-from roadside.holds import held_teller
 from roadside.leaks import Leak, differing, leaks
 from roadside.leaks import joined as joined_ways
-from roadside.locations import location_opener
 from roadside.runner import Runner
 from simulation.afternoon import AFTERNOON, write_afternoon
 from simulation.city import SimulationConfig, simulate
 from simulation.landing import LandingWriter
 from support import oracle
-from support.afternoon import at, zone_ids
+from support.afternoon import at
 from support.afternoon import expected as afternoon_expected
+from support.dataset_city import DAY, City, differences, key_of, mountain, plain
 from support.oracle import Silver, records_from_landing
 from support.oracle_dataset import ROLES, Dataset, joined
 from support.tokens import driver_tokens
+from support.truth_labels import PRESSED_LATE, Truth
 from training_datasets import choice_sets
-from training_datasets.build import BuildResult, build
+from training_datasets.build import BuildResult
 from training_datasets.choice_sets import Recall, checked_recall
 from training_datasets.computing import Computing
 from training_datasets.files import day_file
 from training_datasets.known import Known
 from training_datasets.manifests import day_manifest
 from training_datasets.rebuilding import rebuilt
-from training_datasets.spec import DatasetSpec
 from training_datasets.specs import SPECS, spec_named
 from validation.clocks import Interval
 from validation.contracts.training.row_index import ROW_INDEX
@@ -56,52 +51,11 @@ from validation.sources import SOURCES
 # The warnings are Feast's and pyspark's own.
 pytestmark = [pytest.mark.slow(minutes=4), pytest.mark.timeout(1500), pytest.mark.filterwarnings("ignore")]
 
-DAY = timedelta(days=1)
 START, END = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 12, 8, tzinfo=UTC)
-NOW = datetime(2026, 3, 12, 9, tzinfo=UTC)
 TABLES = [table for step in STEPS for table in step.tables]
 BOUND = choice_sets.LEAST_RECALL
 JOBS = [f"J{number}" for number in range(1, 9)]
 """The afternoon's."""
-
-
-@dataclass
-class City:
-    """A city of five days with the afternoon in it, its tables made through the afternoon's closes."""
-
-    settings: Settings
-    runner: Runner
-    store: FeatureStore
-
-    def build(self, spec: DatasetSpec, start: date = AFTERNOON, days: int = 1, **options: Any) -> BuildResult:
-        return build(
-            self.settings,
-            self.runner.lakehouse,
-            self.store,
-            spec,
-            start,
-            start + days * DAY,
-            location_of=location_opener(handle_of(self.settings)),
-            held_of=held_teller(self.settings, self.runner.ops),
-            now=lambda: NOW,
-            **options,
-        )
-
-    def computing(self, name: str) -> Computing:
-        return Computing(
-            self.settings,
-            self.runner.lakehouse,
-            self.store,
-            spec_named(name),
-            location_opener(handle_of(self.settings)),
-        )
-
-    def rows(self, spec: DatasetSpec, day: date = AFTERNOON) -> pd.DataFrame:
-        """The day's rows by their key in the lake."""
-        folder = self.settings.datasets_dir / spec.name / f"{spec.table.partition}={day}"
-        index = self.runner.lakehouse.read(ROW_INDEX).where(f"dataset = '{spec.name}'").toPandas()
-        rows = pd.read_parquet(folder).merge(index, on="meta_row_id", validate="one_to_one")
-        return rows.set_index("row_key")
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +92,8 @@ def built(city: City) -> Iterator[dict[str, BuildResult]]:
 
 NAMES = [spec.name for spec in SPECS]
 each_dataset = pytest.mark.parametrize("name", NAMES)
+LEAST_OF_CITY = dict.fromkeys(NAMES, 20)
+PING_MINUTES = 10
 FEATURES_OF_EVERY = 7
 """Of so many rows one has its features compared: the oracle is slow."""
 
@@ -148,43 +104,6 @@ def oracle_of(name: str, silver: Silver) -> Dataset:
         return oracle.eta_v1(silver, AFTERNOON)
     made: Dataset = getattr(oracle, name)(silver, AFTERNOON, timezone_of=mountain)
     return made
-
-
-def mountain(zone_id: str | None) -> str | None:
-    """The city lies in Colorado, the afternoon in Idaho."""
-    if zone_id in zone_ids().values():
-        return "America/Boise"
-    return "America/Denver" if zone_id else None
-
-
-def key_of(name: str, row: dict[str, Any]) -> str:
-    """The row as training.row_index names it."""
-    micros = (row["meta_decision_at"] - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    return {
-        "eta_v1": "{assignment_id}",
-        "eta_v2": "{assignment_id}|{micros}",
-        "matching_acceptance_v1": "{offer_id}",
-        "matching_ranking_v1": "{job_id}|{meta_round_seq}|{provider_id}",
-    }[name].format(micros=micros, **row)
-
-
-def plain(value: Any) -> Any:
-    """A cell whatever type pandas gives it; distances to a micrometre."""
-    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)) or value is pd.NA:
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.to_pydatetime().astimezone(UTC)
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, int | float | np.number):
-        return round(float(value), 9)
-    return value
-
-
-def differences(row: Any, expected: dict[str, Any], columns: Iterable[str]) -> dict[str, tuple[Any, Any]]:
-    """Built and expected, of the columns that are not the same."""
-    both = {column: (plain(row[column]), plain(expected[column])) for column in columns}
-    return {column: pair for column, pair in both.items() if pair[0] != pair[1]}
 
 
 @each_dataset
@@ -221,6 +140,28 @@ def test_features_are_the_oracle_s_at_the_decision(
         assert differences(row, features, features) == {}, key_of(name, expected)
         known += sum(value is not None for value in features.values())
     assert known > len(stored)
+
+
+@each_dataset
+def test_labels_are_what_really_happened(city: City, built: dict[str, BuildResult], name: str) -> None:
+    """Of the city's jobs; the afternoon's are told apart by hand."""
+    truth, told = Truth.of(city.settings.home), 0
+    for key, row in city.rows(spec_named(name)).iterrows():
+        expected = truth.labels(name, row.to_dict())
+        if expected is not None:
+            assert differences(row, expected, [label for label in expected if label in row]) == {}, key
+            told += 1
+    assert told >= LEAST_OF_CITY[name]
+
+
+def test_arrivals_that_pings_contradict_were_pressed_late(city: City, built: dict[str, BuildResult]) -> None:
+    truth, rows = Truth.of(city.settings.home), city.rows(spec_named("eta_v2"))
+    apart = rows[rows["label_is_gps_apart"].eq(True)].to_dict("records")
+    of_city = [row for row in apart if row["job_id"] in truth.jobs]
+    assert of_city
+    for row in of_city:
+        assert timedelta(minutes=5) < truth.pressed_after(row) <= PRESSED_LATE
+        assert 0 <= row["label_remaining_minutes"] - truth.arrived_in(row) <= PING_MINUTES
 
 
 @each_dataset

@@ -86,10 +86,10 @@ def labels(state: Lifecycle, offer: Offer) -> Row:
     }
 
 
-def was_given_back(state: Lifecycle, offer: Offer) -> bool:
-    """Whether the assignment that the offer led to ended as given back by its provider."""
+def was_given_back(state: Lifecycle, offer: Offer) -> bool | None:
+    """Whether the assignment that the offer led to was given back; None before its end."""
     made = assignment_of(state, offer)
-    return made is not None and made.end_reason == "provider_gave_back"
+    return None if made is None or made.end_reason == "open" else made.end_reason == "provider_gave_back"
 
 
 def assignment_of(state: Lifecycle, offer: Offer) -> Assignment | None:
