@@ -42,15 +42,20 @@ def remaining_labels(known: Known, decided: DataFrame) -> DataFrame:
 def arrivals_by_gps(known: Known) -> DataFrame:
     """One row per assignment whose driver was there at another time than stated: `gps_arrived_at`.
 
-    The ping that bears the arrival out, where it is more than five minutes from it and after the acceptance.
+    The ping that bears the arrival out, after the acceptance, where the driver stated it more than five
+    minutes after that ping, or was elsewhere more than five minutes after he stated it. A first ping at the
+    place that comes late contradicts nobody: before it there may have been none.
     """
-    apart = F.abs(F.unix_micros("evidence_ping_at") - F.unix_micros("arrived_at"))
+    arrived_at, seen_at = F.unix_micros("arrived_at"), F.unix_micros("evidence_ping_at")
+    most = AGREES_WITHIN // timedelta(microseconds=1)
+    is_stated_late = arrived_at - seen_at > most
+    is_stated_early = F.coalesce(F.unix_micros("elsewhere_ping_at") - arrived_at > most, F.lit(False))
     return (
         known.state("assignments", "assignment_id")
         .join(known.rows("arrival_evidence"), ["assignment_id", "arrived_at"])
         .where((F.col("end_reason") == "arrived") & F.col("on_scene_at").isNotNull())
         .where(F.col("evidence_ping_at") > F.col("accepted_at"))
-        .where(apart > AGREES_WITHIN // timedelta(microseconds=1))
+        .where(is_stated_late | is_stated_early)
         .select("assignment_id", F.col("evidence_ping_at").alias("gps_arrived_at"))
     )
 

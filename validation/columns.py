@@ -159,6 +159,7 @@ _STATE = (
         "Taken back: what is known at the tick makes no such row; its other columns are as last known.",
     ),
     Column("evidence_ping_at", _T, "Ping within 300 m of the job and 10 minutes of the arrival.", "UTC"),
+    Column("elsewhere_ping_at", _T, "Last ping beyond 300 m between arrival and evidence, if any.", "UTC"),
 )
 
 _MOVEMENT = (

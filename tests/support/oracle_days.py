@@ -86,7 +86,15 @@ def ping_near_arrival(
 def pings_near_arrival(
     silver: Silver, state: Lifecycle, assignment: Assignment, by: datetime, corrected: bool = False
 ) -> list[Fix]:
-    """The good pings known by then within 300 m of the job and 10 minutes of the arrival, in their order.
+    """The good pings known by then within 300 m of the job and 10 minutes of the arrival, in their order."""
+    around = pings_around_arrival(silver, state, assignment, by, corrected)
+    return [fix for fix, metres in around if metres <= EVIDENCE_METRES]
+
+
+def pings_around_arrival(
+    silver: Silver, state: Lifecycle, assignment: Assignment, by: datetime, corrected: bool = False
+) -> list[tuple[Fix, float]]:
+    """The good pings known by then within 10 minutes of the arrival, in their order, and metres from the job.
 
     Good is a plausible one, no more than 200 m inaccurate, of the driver that the assignment names, if any.
     """
@@ -99,11 +107,9 @@ def pings_near_arrival(
     fixes = silver.fixes_of_provider.get(assignment.provider_id or "", [])
     around = within(fixes, Window(earliest, latest + timedelta.resolution))
     return [
-        fix
+        (fix, metres_between(place, fix.place))
         for fix in known(around, by, corrected)
-        if (fix.accuracy_m or 0) <= INACCURATE_ABOVE_METRES
-        and assignment.driver_id in (None, fix.driver_id)
-        and metres_between(place, fix.place) <= EVIDENCE_METRES
+        if (fix.accuracy_m or 0) <= INACCURATE_ABOVE_METRES and assignment.driver_id in (None, fix.driver_id)
     ]
 
 

@@ -118,7 +118,9 @@ class Truth:
             "label_is_accepted": outcome == "accepted",
             "label_outcome": "eta_rejected" if is_refused else outcome,
             "label_was_given_back": end["end_reason"] == "provider_gave_back" if end else None,
-            "label_response_seconds": (offer["responded_at"] - offer["offered_at"]).total_seconds(),
+            "label_response_seconds": (offer["responded_at"] - offer["offered_at"]).total_seconds()
+            if outcome in ("accepted", "declined")
+            else None,
         }
 
     def _gain(self, row: Row) -> Row:

@@ -31,6 +31,8 @@ earlier than `ahead`, a ping not earlier than WITHIN_TIME (rounded up to a tick)
 LOOK_BACK = max(LOOK_BACKS.values())
 
 _ARRIVAL = ("job_id", "arrived_at")
+_HOLDS = ("state_known_at", "state_until", "place_known_at", "place_until")
+"""The ticks that an arrival's state and its job's place hold."""
 
 
 def arrival_evidence(
@@ -46,33 +48,72 @@ def arrival_evidence(
     arrived_at, and a good ping of its provider (and driver, if it has one) lies within WITHIN_TIME of it
     and WITHIN_METRES of the job's location: the last one stated at or before the arrival. Late,
     inaccurate and implausible pings and late events do not count, nor do states known later than the
-    dispatch horizon after the arrival. `evidence_ping_at` is the earliest such ping known at that tick.
+    dispatch horizon after the arrival. `evidence_ping_at` is the earliest such ping known at that tick;
+    `elsewhere_ping_at` the last good ping of its driver farther away, known at that tick too, between the
+    arrival and that ping: null where none says that the driver was not there yet.
 
     `location_of` opens a sealed payload: struct<latitude double, longitude double>, null if it has none.
     """
     arrivals = _arrivals(assignments, interval)
     known = F.col("known_at") <= F.lit(interval.end)
     places = _places(arrivals, dispatch_events_precise.where(known), location_of)
-    seen = F.greatest("state_known_at", "place_known_at", "ping_known_at")
     is_driver = F.col("assigned_driver_id").isNull() | (F.col("assigned_driver_id") == F.col("driver_id"))
     distance = distance_metres(
         F.col("latitude"), F.col("longitude"), F.col("place.latitude"), F.col("place.longitude")
+    )
+    seen = F.struct(
+        F.col("ping_at").alias("at"),
+        F.col("ping_known_at").alias("known_at"),
+        "driver_id",
+        (distance <= WITHIN_METRES).alias("is_there"),
     )
     return (
         arrivals.join(places, [*_ARRIVAL])
         .withColumn("time_bucket", F.explode(_buckets_around(F.col("arrived_at"))))
         .join(_good_pings(gps_pings.where(known)), ["provider_id", "time_bucket"])
-        .where(_apart(F.col("evidence_ping_at"), F.col("arrived_at")) <= _micros(WITHIN_TIME))
-        .where(is_driver & (distance <= WITHIN_METRES))
-        .withColumn("known_at", seen)
-        .where(_is_before(F.col("known_at"), "state_until") & _is_before(F.col("known_at"), "place_until"))
+        .where(_apart(F.col("ping_at"), F.col("arrived_at")) <= _micros(WITHIN_TIME))
+        .where(is_driver)
+        .groupBy("assignment_id", "arrived_at", "provider_id", *_HOLDS)
+        .agg(F.sort_array(F.collect_list(seen)).alias("pings"))
+        .withColumn("first", F.array_min(F.transform(F.filter("pings", _bears_out), _known_with)))
+        .where(F.col("first").isNotNull())
+        .withColumn("elsewhere_ping_at", F.array_max(F.transform(F.filter("pings", _elsewhere), _at)))
         .groupBy("assignment_id", "arrived_at")
-        .agg(F.min(F.struct("known_at", "evidence_ping_at", "provider_id")).alias("first"))
-        .select("assignment_id", "arrived_at", "first.*")
+        .agg(F.min(F.struct("first", "elsewhere_ping_at", "provider_id")).alias("found"))
+        .select(
+            "assignment_id", "arrived_at", "found.first.*", "found.elsewhere_ping_at", "found.provider_id"
+        )
         .where(known_within(interval))
         .withColumn("known_date", F.to_date(F.col("known_at") - span(TICK)))
         .select(*ARRIVAL_EVIDENCE.column_names)
     )
+
+
+def _bears_out(ping: Column) -> Column:
+    """Whether the ping is at the place, and state and place held once all three were known."""
+    known_at = _known_with(ping)["known_at"]
+    return ping["is_there"] & _is_before(known_at, "state_until") & _is_before(known_at, "place_until")
+
+
+def _known_with(ping: Column) -> Column:
+    """The tick at which ping, state and place are known, with the ping."""
+    return F.struct(
+        F.greatest("state_known_at", "place_known_at", ping["known_at"]).alias("known_at"),
+        ping["at"].alias("evidence_ping_at"),
+        ping["driver_id"].alias("evidence_driver_id"),
+    )
+
+
+def _elsewhere(ping: Column) -> Column:
+    """Whether the ping says that the driver, who says he has arrived, is not yet where he is seen first."""
+    first = F.col("first")
+    is_between = (ping["at"] >= F.col("arrived_at")) & (ping["at"] < first["evidence_ping_at"])
+    is_driver = ping["driver_id"].eqNullSafe(first["evidence_driver_id"])
+    return ~ping["is_there"] & is_between & is_driver & (ping["known_at"] <= first["known_at"])
+
+
+def _at(ping: Column) -> Column:
+    return ping["at"]
 
 
 def _arrivals(assignments: DataFrame, interval: Interval) -> DataFrame:
@@ -137,7 +178,7 @@ def _good_pings(gps_pings: DataFrame) -> DataFrame:
         "driver_id",
         "latitude",
         "longitude",
-        F.col("event_timestamp").alias("evidence_ping_at"),
+        F.col("event_timestamp").alias("ping_at"),
         F.col("known_at").alias("ping_known_at"),
         _bucket(F.col("event_timestamp")).alias("time_bucket"),
     )

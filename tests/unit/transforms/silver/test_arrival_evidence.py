@@ -17,7 +17,7 @@ from validation.contracts.silver.dispatch_events import DISPATCH_EVENTS_PRECISE
 from validation.contracts.silver.gps_pings import GPS_PINGS
 
 ARRIVED = T0 + timedelta(minutes=5)
-SHOWN = ("assignment_id", "arrived_at", "known_at", "provider_id", "evidence_ping_at")
+SHOWN = ("assignment_id", "arrived_at", "known_at", "provider_id", "evidence_ping_at", "elsewhere_ping_at")
 METRE = 1 / 111_195.1
 """Degrees of latitude."""
 
@@ -164,15 +164,15 @@ def test_evidence_is_known_when_its_last_part_is_and_only_once(spark: SparkSessi
     city = City(spark, states, places, pings)
     found = in_chunks(city.evidence, {"whole": ticks(T0, 772), "chunks": ticks(T0, 1, 1, 2, 755, 13)})
     expected = {
-        ("ping last", ARRIVED, T0 + 2 * TICK, "A", ARRIVED),
-        ("state last", ARRIVED, T0 + 3 * TICK, "B", ARRIVED),
-        ("place last", ARRIVED, T0 + 3 * TICK, "C", ARRIVED),
-        ("place corrected", ARRIVED, T0 + 2 * TICK, "D", ARRIVED),
-        ("driver corrected", ARRIVED, T0 + 3 * TICK, "E", ARRIVED),
-        ("closed later", ARRIVED, T0 + TICK, "F", ARRIVED),
-        ("arrival corrected", ARRIVED, T0 + TICK, "G", ARRIVED),
-        ("arrival corrected", minutes(9), T0 + 3 * TICK, "G", ARRIVED),
-        ("days late", ARRIVED, T0 + 760 * TICK, "H", ARRIVED),
+        ("ping last", ARRIVED, T0 + 2 * TICK, "A", ARRIVED, None),
+        ("state last", ARRIVED, T0 + 3 * TICK, "B", ARRIVED, None),
+        ("place last", ARRIVED, T0 + 3 * TICK, "C", ARRIVED, None),
+        ("place corrected", ARRIVED, T0 + 2 * TICK, "D", ARRIVED, None),
+        ("driver corrected", ARRIVED, T0 + 3 * TICK, "E", ARRIVED, None),
+        ("closed later", ARRIVED, T0 + TICK, "F", ARRIVED, None),
+        ("arrival corrected", ARRIVED, T0 + TICK, "G", ARRIVED, None),
+        ("arrival corrected", minutes(9), T0 + 3 * TICK, "G", ARRIVED, None),
+        ("days late", ARRIVED, T0 + 760 * TICK, "H", ARRIVED, None),
     }
     assert {name: set(rows) for name, rows in found.items()} == {"whole": expected, "chunks": expected}
     assert [len(rows) for rows in found.values()] == [9, 9]
@@ -214,18 +214,24 @@ def naive_evidence(states: Rows, places: Rows, pings: Rows, span: int) -> list[t
                 ),
             )
             latitude = json.loads(last["sealed_payload"])["latitude"]
-            near = [
-                each["event_timestamp"]
+            around = [
+                (each["event_timestamp"], each["driver_id"], abs(each["latitude"] - latitude) / METRE <= 300)
                 for each in pings
                 if each["known_at"] <= now
                 and each["provider_id"] == row["provider_id"]
                 and row.get("driver_id") in (None, each["driver_id"])
                 and abs(each["event_timestamp"] - arrived) <= timedelta(minutes=10)
-                and abs(each["latitude"] - latitude) / METRE <= 300
             ]
+            near = [(at, by) for at, by, is_there in around if is_there]
             key = (row["assignment_id"], arrived)
             if near and key not in found:
-                found[key] = (*key, now, row["provider_id"], min(near))
+                first, by_whom = min(near)
+                elsewhere = [
+                    at
+                    for at, by, is_there in around
+                    if not is_there and by == by_whom and arrived <= at < first
+                ]
+                found[key] = (*key, now, row["provider_id"], first, max(elsewhere, default=None))
     return sorted(found.values(), key=repr)
 
 
