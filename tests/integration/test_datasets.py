@@ -33,7 +33,7 @@ from support.dataset_city import DAY, City, differences, key_of, mountain, plain
 from support.oracle import Silver, records_from_landing
 from support.oracle_dataset import ROLES, Dataset, joined
 from support.tokens import driver_tokens
-from support.truth_labels import PRESSED_LATE, Truth
+from support.truth_labels import Truth
 from training_datasets import choice_sets
 from training_datasets.build import BuildResult
 from training_datasets.choice_sets import Recall, checked_recall
@@ -93,7 +93,6 @@ def built(city: City) -> Iterator[dict[str, BuildResult]]:
 NAMES = [spec.name for spec in SPECS]
 each_dataset = pytest.mark.parametrize("name", NAMES)
 LEAST_OF_CITY = dict.fromkeys(NAMES, 20)
-PING_MINUTES = 10
 FEATURES_OF_EVERY = 7
 """Of so many rows one has its features compared: the oracle is slow."""
 
@@ -152,16 +151,6 @@ def test_labels_are_what_really_happened(city: City, built: dict[str, BuildResul
             assert differences(row, expected, [label for label in expected if label in row]) == {}, key
             told += 1
     assert told >= LEAST_OF_CITY[name]
-
-
-def test_arrivals_that_pings_contradict_were_pressed_late(city: City, built: dict[str, BuildResult]) -> None:
-    truth, rows = Truth.of(city.settings.home), city.rows(spec_named("eta_v2"))
-    apart = rows[rows["label_is_gps_apart"].eq(True)].to_dict("records")
-    of_city = [row for row in apart if row["job_id"] in truth.jobs]
-    assert of_city
-    for row in of_city:
-        assert timedelta(minutes=5) < truth.pressed_after(row) <= PRESSED_LATE
-        assert 0 <= row["label_remaining_minutes"] - truth.arrived_in(row) <= PING_MINUTES
 
 
 @each_dataset

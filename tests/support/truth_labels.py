@@ -11,10 +11,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from validation.clocks import business_day_start
+
 Row = dict[str, Any]
 
-PRESSED_LATE = timedelta(minutes=10)
-"""How long after the arrival some drivers press on scene, at most."""
+HEARD_AFTER = timedelta(hours=1)
+"""What ended so long before a day closes was heard of by then."""
 LOST = ("provider_gave_back", "agent_reassigned", "eta_rejected")
 ANSWERED = ("accepted", "declined", "expired", "no_contact")
 
@@ -93,16 +95,6 @@ class Truth:
             wanted = {name: wanted[name] for name in wanted if name not in (*of_driver, "label_is_on_time")}
         return wanted
 
-    def pressed_after(self, row: Row) -> timedelta:
-        """How long after the arrival of the row's assignment the driver said so."""
-        assignment = self._assignment(row)
-        pressed: timedelta = assignment["on_scene_reported_at"] - assignment["arrived_at"]
-        return pressed
-
-    def arrived_in(self, row: Row) -> float:
-        """Minutes from the row's decision to the arrival."""
-        return _minutes(row["meta_decision_at"], self._assignment(row)["arrived_at"])
-
     def _answer(self, row: Row) -> Row:
         (offer,) = (
             offer
@@ -113,11 +105,13 @@ class Truth:
         if outcome not in ANSWERED:
             return {"label_status": "censored", "label_is_accepted": None, "label_outcome": "withdrawn"}
         is_refused = end is not None and end["end_reason"] == "eta_rejected"
-        return {
+        known: Row = {}
+        if end is None or end["ended_at"] < _close(row) - HEARD_AFTER:
+            known["label_was_given_back"] = end["end_reason"] == "provider_gave_back" if end else None
+        return known | {
             "label_status": "observed",
             "label_is_accepted": outcome == "accepted",
             "label_outcome": "eta_rejected" if is_refused else outcome,
-            "label_was_given_back": end["end_reason"] == "provider_gave_back" if end else None,
             "label_response_seconds": (offer["responded_at"] - offer["offered_at"]).total_seconds()
             if outcome in ("accepted", "declined")
             else None,
@@ -165,6 +159,11 @@ class Truth:
         offers = [offer for offer in self.offers[job_id] if offer["offered_at"] >= first_offered_at]
         yes = [offer["outcome"] == "accepted" for offer in offers]
         return offers[: yes.index(True) + 1] if True in yes else offers
+
+
+def _close(row: Row) -> datetime:
+    """When the acceptances of the row's day are mature."""
+    return business_day_start(row["meta_decision_date_et"] + timedelta(days=1))
 
 
 def _status(assignment: Row) -> str:
