@@ -276,7 +276,7 @@ class _Store:
 
         def answered(asked: pa.Table) -> Any:
             frame = engine.spark.createDataFrame(asked)
-            return engine.features(frame, retrieval, spine.start, spine.end)
+            return engine.features(frame, retrieval, spine.start, spine.end, spine.asked)
 
         return OfSpark(lambda: answered(spine.whole), spine, lambda: answered(spine.asked))
 

@@ -46,15 +46,29 @@ class Questions:
             if not batch.num_rows:
                 continue
             rows = pa.concat_tables([held, pa.Table.from_batches([batch])]).combine_chunks()
-            found = self._found(rows, ranked)
-            if ttl is not None:
-                too_old = _numbers(rows, TRUE_AT)[found] < self.moments - ttl
-                found = np.where(too_old, -1, found)
-            is_used = np.zeros(rows.num_rows, dtype=bool)
-            is_used[found[found >= 0]] = True
+            found = self._holding(rows, ranked, ttl)
+            is_used = _used(rows, found)
             at = np.where(found >= 0, (np.cumsum(is_used) - 1)[found], -1)
             held = rows.take(pa.array(np.flatnonzero(is_used)))
         return held.take(pa.array(at, mask=at < 0))
+
+    def answering(
+        self, rows: pa.Table, ranked: Callable[[pa.Table], np.ndarray], ttl: int | None
+    ) -> np.ndarray:
+        """The positions of the rows that answer a question; of all rows no others can.
+
+        Args: as of `answered`, the rows in one chunk.
+        """
+        return np.flatnonzero(_used(rows, self._holding(rows, ranked, ttl)))
+
+    def _holding(
+        self, rows: pa.Table, ranked: Callable[[pa.Table], np.ndarray], ttl: int | None
+    ) -> np.ndarray:
+        """Per question the number of the row that answers it, -1 for none that still holds."""
+        found = self._found(rows, ranked)
+        if ttl is None:
+            return found
+        return np.where(_numbers(rows, TRUE_AT)[found] < self.moments - ttl, -1, found)
 
     def _found(self, rows: pa.Table, ranked: Callable[[pa.Table], np.ndarray]) -> np.ndarray:
         """Per question the number of the row that answers it, -1 for none; of any age."""
@@ -72,6 +86,13 @@ class Questions:
         last[turn] = np.searchsorted(sorted_order, asked[turn], side="right") - 1
         found = placed[last]
         return np.where((last >= 0) & (keys[found] == self.keys), found, -1)
+
+
+def _used(rows: pa.Table, found: np.ndarray) -> np.ndarray:
+    """Whether a row is found by a question."""
+    is_used = np.zeros(rows.num_rows, dtype=bool)
+    is_used[found[found >= 0]] = True
+    return is_used
 
 
 def _in_one_number(

@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 from functools import reduce
 
 import pandas as pd
+import pyarrow as pa
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
+from pyspark.sql.pandas.types import to_arrow_type
 from pyspark.sql.types import (
     ArrayType,
     DataType,
@@ -32,11 +34,13 @@ from pyspark.sql.types import (
 
 from feast_plugins.point_in_time import Retrieval, Rows, ViewRead
 from feast_plugins.search import CREATED_AT, HOLDS_AT, NOT_CREATED, TRUE_AT
-from feast_plugins.spark_join import Held, Wanted, joined
+from feast_plugins.spark_join import AT, Held, Wanted, joined, pruned
 from lakehouse.pinning import NEVER, REVISION, TICK
 from validation.errors import InputMissing, UnknownName
 
 _NEWEST = "roadside_newest"
+_MOST_QUESTIONS = 5_000_000
+"""Rows of a spine in memory that every task of a view is given; with more, views are moved whole."""
 _NAMES_ZONE = r":\d{2}.*([+-]\d|[A-Za-z])"
 """Of a moment written as text: its zone follows the time, as +00:00, Z or a name."""
 
@@ -56,10 +60,18 @@ class SparkEngine:
         schemas = [self._opened(rows).schema.fields for rows in sources]
         return [{each.name: each.dataType.simpleString() for each in fields} for fields in schemas]
 
-    def features(self, spine: DataFrame, retrieval: Retrieval, start: datetime, end: datetime) -> DataFrame:
+    def features(
+        self,
+        spine: DataFrame,
+        retrieval: Retrieval,
+        start: datetime,
+        end: datetime,
+        asked: pa.Table | None = None,
+    ) -> DataFrame:
         """The spine, row by row, with the stored features of the retrieval; its order is not kept.
 
-        [start, end] holds all the times of the spine.
+        [start, end] holds all the times of the spine. `asked` is a spine that is in memory, keys and moments
+        in UTC: tasks that read a view leave out what answers none of its rows.
         """
         columns = spine.columns
         groups: dict[tuple[tuple[str, DataType], ...], list[Held]] = {}
@@ -71,6 +83,9 @@ class SparkEngine:
                 tuple(values[name] for name in read.deciding(values)),
                 None if read.ttl is None else read.ttl // timedelta(microseconds=1),
             )
+            questions = _questions(asked, retrieval.time, keys)
+            if questions is not None:
+                history = pruned(history, len(keys), wanted, questions)
             groups.setdefault(keys, []).append(Held(history, wanted))
         for keys, views in groups.items():
             of_spine = [named(name).cast(kind) for name, kind in keys]
@@ -152,6 +167,22 @@ class SparkEngine:
                 f"Spark cannot open {rows.told()}: {error.getCondition() or 'analysis error'}.",
                 "Check the name; a table is written as catalog.namespace.table.",
             ) from error
+
+
+def _questions(asked: pa.Table | None, time: str, keys: Sequence[tuple[str, DataType]]) -> pa.Table | None:
+    """The keys, in this order and of the view's types, and AT; None where they are too many, or of others."""
+    if asked is None or not keys or asked.num_rows > _MOST_QUESTIONS:
+        return None
+    columns = []
+    for name, kind in keys:
+        of_spine, of_view = asked[name].type, to_arrow_type(kind)
+        is_same = pa.types.is_integer(of_spine) and pa.types.is_integer(of_view)
+        if of_spine != of_view and not is_same:
+            return None
+        columns.append(asked[name].cast(of_view).combine_chunks())
+    moments = asked[time].cast(pa.int64()).combine_chunks()
+    names = [f"key_{n}" for n in range(len(keys))]
+    return pa.table([*columns, moments], names=[*names, AT])
 
 
 def _scanned(found: DataFrame, rows: Rows, columns: Sequence[str]) -> DataFrame:

@@ -7,7 +7,7 @@ is joined.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 
@@ -26,6 +26,8 @@ AT, BUCKET, VIEW = "roadside_at", "roadside_bucket", "roadside_view"
 _ASKED, _HELD, _SLOT = "roadside_asked_", "roadside_held_", "roadside_slot_"
 _BUCKETS_A_PARTITION = 16
 _LEAST_BUCKETS = 64
+_ROWS_AT_ONCE = 500_000
+"""Rows of a view that are held against all questions at once, where they are read."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,43 @@ def joined(spine: DataFrame, at: Column, keys: Sequence[Column], views: Sequence
     )
     sides = asked.groupBy(BUCKET).cogroup(held.groupBy(BUCKET))
     return sides.applyInArrow(_of_bucket(len(keys), searches), answered)
+
+
+def pruned(rows: DataFrame, keys: int, wanted: Wanted, asked: pa.Table) -> DataFrame:
+    """The rows without most that answer nobody: where they are read, before any is moved.
+
+    Args:
+        asked: the spine's keys, in the order of the rows' first columns, and AT, its moments.
+    """
+
+    def of_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for read in _gathered(batches):
+            yield from _answering(read, keys, wanted, asked).to_batches()
+
+    return rows.mapInArrow(of_batches, rows.schema)
+
+
+def _answering(rows: pa.Table, keys: int, wanted: Wanted, asked: pa.Table) -> pa.Table:
+    pairs = [(asked.column(n), rows.column(n)) for n in range(keys)]
+    numbers, held = _numbered(pairs, asked.num_rows, rows.num_rows)
+    questions = Questions(numbers, asked[AT].to_numpy())
+    history = rows.append_column(KEY, pa.array(held))
+    kept = questions.answering(history, partial(ranked, values=wanted.deciding), wanted.ttl)
+    return rows.take(pa.array(kept))
+
+
+def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The batches, so many together that a look at all questions is worth it."""
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        waiting.append(batch)
+        rows += batch.num_rows
+        if rows >= _ROWS_AT_ONCE:
+            yield pa.Table.from_batches(waiting).combine_chunks()
+            waiting, rows = [], 0
+    if rows:
+        yield pa.Table.from_batches(waiting).combine_chunks()
 
 
 def _slots(rows: DataFrame, keys: int) -> dict[str, tuple[str, DataType]]:
