@@ -7,7 +7,7 @@ time zone, for moments are compared as moments and never written as text.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import reduce
 
@@ -28,6 +28,7 @@ from pyspark.sql.types import (
     LongType,
     MapType,
     StringType,
+    StructType,
     TimestampNTZType,
     TimestampType,
 )
@@ -50,6 +51,8 @@ class SparkEngine:
     """Reads and joins in the session."""
 
     spark: SparkSession
+    _schemas: dict[str, StructType] = field(default_factory=dict, repr=False)
+    """By format and path what its files hold: to look into one costs a job, and a retrieval opens each twice."""
 
     def column_types(self, *sources: Rows) -> list[dict[str, str]]:
         """Spark type by column, of each source; no row is read.
@@ -161,7 +164,11 @@ class SparkEngine:
                 return self.spark.table(source.table)
             if source.query:
                 return self.spark.sql(source.query)
-            return self.spark.read.format(source.file_format or "parquet").load(source.path)
+            read = self.spark.read.format(source.file_format or "parquet")
+            known = self._schemas.get(f"{source.file_format} {source.path}")
+            opened = read.load(source.path) if known is None else read.schema(known).load(source.path)
+            self._schemas[f"{source.file_format} {source.path}"] = opened.schema
+            return opened
         except AnalysisException as error:
             raise InputMissing(
                 f"Spark cannot open {rows.told()}: {error.getCondition() or 'analysis error'}.",

@@ -223,14 +223,19 @@ def _numbered(
     pairs: Sequence[tuple[pa.ChunkedArray, pa.ChunkedArray]], asked: int, held: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """A number per row of each side, the same for the same keys; -1 where one is null."""
-    numbers = np.zeros(asked + held, dtype=np.int64)
+    numbers: np.ndarray | None = None
     is_null = np.zeros(asked + held, dtype=bool)
     for of_spine, of_rows in pairs:
         both = pa.chunked_array([*of_spine.chunks, *of_rows.chunks], of_rows.type).combine_chunks()
         codes = both.dictionary_encode().indices
         is_null |= codes.is_null().to_numpy(zero_copy_only=False)
         own = codes.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-        pairwise = numbers * (int(own.max(initial=0)) + 1) + own
-        numbers = np.unique(pairwise, return_inverse=True)[1].astype(np.int64)
+        if numbers is None:
+            numbers = own
+        else:
+            pairwise = numbers * (int(own.max(initial=0)) + 1) + own
+            numbers = np.unique(pairwise, return_inverse=True)[1].astype(np.int64)
+    if numbers is None:  # no key: one entity
+        numbers = np.zeros(asked + held, dtype=np.int64)
     numbers[is_null] = -1
     return numbers[:asked], numbers[asked:]
