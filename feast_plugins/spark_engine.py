@@ -52,7 +52,7 @@ class SparkEngine:
 
     spark: SparkSession
     _schemas: dict[str, StructType] = field(default_factory=dict, repr=False)
-    """By format and path what its files hold: to look into one costs a job, and a retrieval opens each twice."""
+    """By format and path what its files hold: a look costs a job, and a retrieval opens each twice."""
 
     def column_types(self, *sources: Rows) -> list[dict[str, str]]:
         """Spark type by column, of each source; no row is read.
