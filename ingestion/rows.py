@@ -94,7 +94,7 @@ def read_object(source: Source, entry: LedgerEntry, root_uri: str, vault: Vault)
         InputMissing, Unreachable, Busy, SettingError: the object or the vault cannot be read.
         Defect: anything else went wrong; told without the message, which may quote a value.
     """
-    contract = _contract(source)
+    contract = contract_of(source)
     rows = _ObjectRows(contract, entry, vault)
     reader = ObjectReader(root_uri, entry.key, contract.field_names)
     try:
@@ -114,7 +114,8 @@ def read_object(source: Source, entry: LedgerEntry, root_uri: str, vault: Vault)
 
 
 @lru_cache(maxsize=16)
-def _contract(source: Source) -> Contract:
+def contract_of(source: Source) -> Contract:
+    """The source's contract, compiled."""
     return Contract(source)
 
 
@@ -151,7 +152,7 @@ class _ObjectRows:
         sources: list[Piece] = []
         refused: list[tuple[Piece, Sequence[Problem]]] = []
         for piece in pieces:
-            record = self._record(piece, header)
+            record = record_of(self.contract, piece, header)
             if isinstance(record, Problem):
                 refused.append((piece, [record]))
             else:
@@ -176,27 +177,6 @@ class _ObjectRows:
                 "object_status": [reader.status.value],
             },
         )
-
-    def _record(self, piece: Piece, header: tuple[str, ...] | None) -> Record | Problem:
-        if isinstance(piece, Line):
-            return _json_record(piece.data) if header is None else self._csv_record(piece.data, header)
-        if isinstance(piece, Row):
-            return piece.values
-        return Problem(piece.reason)
-
-    def _csv_record(self, data: bytes, header: tuple[str, ...]) -> Record | Problem:
-        try:
-            text = data.removeprefix(BOM).decode().rstrip("\r")
-            if "\0" in text:
-                return Problem(Reason.WRONG_ENCODING)
-            (texts,) = csv.reader([text], strict=True)
-        except UnicodeDecodeError:
-            return Problem(Reason.WRONG_ENCODING)
-        except (csv.Error, ValueError):
-            return Problem(Reason.NOT_CSV)
-        if len(texts) != len(header):
-            return Problem(Reason.WRONG_COLUMN_COUNT)
-        return self.contract.from_texts(header, texts)
 
     def _records(self, judged: Judgement, numbers: list[int]) -> pa.RecordBatch:
         count = len(numbers)
@@ -330,6 +310,30 @@ class _ChunkSubjects:
                 return found
             self._found[kind, paths] = found
         return self._found[kind, paths]
+
+
+def record_of(contract: Contract, piece: Piece, header: tuple[str, ...] | None) -> Record | Problem:
+    """What the piece says as a record; `header` is a CSV object's. Whether it may enter is judged later."""
+    if isinstance(piece, Line):
+        return _json_record(piece.data) if header is None else _csv_record(contract, piece.data, header)
+    if isinstance(piece, Row):
+        return piece.values
+    return Problem(piece.reason)
+
+
+def _csv_record(contract: Contract, data: bytes, header: tuple[str, ...]) -> Record | Problem:
+    try:
+        text = data.removeprefix(BOM).decode().rstrip("\r")
+        if "\0" in text:
+            return Problem(Reason.WRONG_ENCODING)
+        (texts,) = csv.reader([text], strict=True)
+    except UnicodeDecodeError:
+        return Problem(Reason.WRONG_ENCODING)
+    except (csv.Error, ValueError):
+        return Problem(Reason.NOT_CSV)
+    if len(texts) != len(header):
+        return Problem(Reason.WRONG_COLUMN_COUNT)
+    return contract.from_texts(header, texts)
 
 
 def _json_record(data: bytes) -> Record | Problem:

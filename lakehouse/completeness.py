@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, String, and_, func, select, type_coerce
 
+from lakehouse.object_store import RELEASED
 from lakehouse.ops import Ops, landing_objects, landing_outcomes
 from validation.clocks import TICK, Interval
 from validation.sources import source_named
@@ -194,5 +195,9 @@ class Completeness:
 
 
 def _lived(source: str) -> ColumnElement[bool]:
-    """Objects of the source that were known at their tick when it was closed: all but archives."""
-    return and_(landing_objects.c.source == source, landing_objects.c.is_archive.is_(False))
+    """Objects that the source's producer sent and that were known at their tick when it was closed.
+
+    No archive, and no lines that a person released from quarantine.
+    """
+    is_released = landing_objects.c.object_key.contains(f"-{RELEASED}", autoescape=True)
+    return and_(landing_objects.c.source == source, landing_objects.c.is_archive.is_(False), ~is_released)

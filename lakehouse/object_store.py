@@ -21,6 +21,9 @@ from lakehouse.settings import masked
 from validation.clocks import require_utc
 from validation.errors import InputMissing, SettingError, Unreachable, UserError
 
+RELEASED = "released_"
+"""Begins the id of an object of released lines: no producer sent it, so it is no heartbeat."""
+
 _FOLDERS = ("year", "month", "day", "hour")
 _NAME = re.compile(r"(?P<source>.+)-(?P<stamp>\d{4}(?:-\d\d){5})-(?P<id>[^/.]+)\.(?P<ext>[A-Za-z0-9.]+)")
 
@@ -80,6 +83,39 @@ def open_bytes(root_uri: str, key: str) -> NativeFile:
     store = _Store(root_uri)
     with store.answering(key):
         return store.files.open_input_stream(store.path(key), compression=None)
+
+
+def put_object(root_uri: str, key: str, content: bytes) -> None:
+    """Write the object, whole or not at all; one of that key is replaced.
+
+    Raises:
+        Unreachable: the store does not answer.
+    """
+    store = _Store(root_uri)
+    path = store.path(key)
+    folder, _, name = path.rpartition("/")
+    with store.answering(key):
+        if not isinstance(store.files, fs.LocalFileSystem):
+            with store.files.open_output_stream(path, compression=None) as stream:
+                stream.write(content)
+            return
+        store.files.create_dir(folder, recursive=True)
+        part = f"{folder}/.{name}.{os.getpid()}.part"
+        with store.files.open_output_stream(part, compression=None) as stream:
+            stream.write(content)
+        store.files.move(part, path)
+
+
+def released_key(source: str, landed_at: datetime, answer_id: str, ext: str) -> str:
+    """The key of an object of lines that a person released from quarantine.
+
+    >>> released_key("gps_pings", datetime(2026, 3, 10, 17, 2, tzinfo=UTC), "a1", "json.gz")
+    'landing/gps_pings/2026/03/10/17/gps_pings-2026-03-10-17-02-00-released_a1.json.gz'
+    """
+    return (
+        f"landing/{source}/{landed_at:%Y/%m/%d/%H}/"
+        f"{source}-{landed_at:%Y-%m-%d-%H-%M-%S}-{RELEASED}{answer_id}.{ext}"
+    )
 
 
 def parse_key(key: str) -> LandedObject | Misnamed:

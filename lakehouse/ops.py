@@ -1,7 +1,7 @@
 """The operational database: what landed, what ran, what was published, who publishes now.
 
-The ledgers over it are `landing_ledger`, `run_ledger`, `leases`, `releases`, `table_notes` and
-`access_log`.
+The ledgers over it are `landing_ledger`, `quarantine_ledger`, `run_ledger`, `leases`, `releases`,
+`table_notes` and `access_log`.
 Lost, it can be rebuilt from bronze (`LandingLedger.rebuild`) and from snapshots' properties.
 """
 
@@ -38,6 +38,26 @@ landing_outcomes = Table(
     Column("reasons", JSON, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("contract_version", Integer, nullable=False),
+)
+
+quarantine_answers = Table(
+    "quarantine_answers",
+    metadata,
+    Column("answer_id", String(32), primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("object_key", String(512)),
+    Column("principal", String(255), nullable=False),
+    Column("why", String, nullable=False),
+    Column("answered_at", UtcTime, nullable=False),
+    Column("is_done", Boolean, nullable=False),
+)
+
+answered_lines = Table(
+    "answered_lines",
+    metadata,
+    Column("source_object", String(512), primary_key=True),
+    Column("source_line", BigInteger, primary_key=True),
+    Column("answer_id", String(32), nullable=False),
 )
 
 closed_ticks = Table(

@@ -14,7 +14,19 @@ from typing import Annotated
 
 import typer
 
-from roadside.commands import datasets, demo, features, landing, online, publish, road, skew, standing, upkeep
+from roadside.commands import (
+    datasets,
+    demo,
+    features,
+    landing,
+    online,
+    publish,
+    quarantine,
+    road,
+    skew,
+    standing,
+    upkeep,
+)
 from roadside.failures import INTERRUPTED, tell, tell_interrupted, tell_unexpected
 from validation.errors import RoadsideError
 
@@ -31,6 +43,7 @@ _DATASET = typer.Typer(
     no_args_is_help=True, help="Training datasets: build, rebuild, list, show, card, diff, leaks, spine."
 )
 _ONLINE = typer.Typer(no_args_is_help=True, help="Read what Redis serves.")
+_QUARANTINE = typer.Typer(no_args_is_help=True, help="Refused lines: list, show, replay, settle.")
 _ENV = typer.Typer(no_args_is_help=True, help="Settings and what is installed.")
 _REDIS = typer.Typer(no_args_is_help=True, help="The private Redis of the embedded platform.")
 
@@ -212,6 +225,31 @@ app.command(
         "roadside skew matching_acceptance_v1 --day 2026-03-10 --examples 20 --json",
     ),
 )(skew.skew)
+_QUARANTINE.command(
+    "list",
+    epilog=_examples("roadside quarantine list", "roadside quarantine list --source gps_pings --json"),
+)(quarantine.list_waiting)
+_QUARANTINE.command(
+    "show",
+    epilog=_examples(
+        "roadside quarantine show dispatch_events --reason wrong_type",
+        "roadside quarantine show dispatch_events --limit 1 --open --purpose 'ticket 123'",
+    ),
+)(quarantine.show)
+_QUARANTINE.command(
+    "replay",
+    epilog=_examples(
+        "roadside quarantine replay dispatch_events --dry-run",
+        "roadside quarantine replay dispatch_events --reason wrong_type --why 'contract version 2'",
+    ),
+)(quarantine.replay)
+_QUARANTINE.command(
+    "settle",
+    epilog=_examples(
+        "roadside quarantine settle gps_pings --object landing/gps_pings/... --why 'landed again whole'"
+    ),
+)(quarantine.settle)
+app.add_typer(_QUARANTINE, name="quarantine", rich_help_panel=_MIND)
 app.command("tables", rich_help_panel=_MIND, epilog=_examples("roadside tables"))(standing.tables)
 app.command(
     "digest",
