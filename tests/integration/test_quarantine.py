@@ -131,10 +131,11 @@ def test_released_lines_land_again_once_and_are_known_from_then_on(home: Home) -
     assert told["staying"] == {"empty_object": 1, "not_json": 1, "wrong_type": 1}
     assert (home.landed(), waiting(home)) == (before, STAY | may_pass)
 
-    for source in (DISPATCH, TRAFFIC):
+    read_by = {DISPATCH: "features.job_state_15m", TRAFFIC: "features.zone_traffic_15m"}
+    for source, view in read_by.items():
         told = home.answer(f"replay {source} --at {LATER.isoformat()} --why late_clock --json")
         assert (told["passing"], told["first_event_at"]) == (1, "2026-03-10T13:00:00Z")
-        assert "features.zone_traffic_15m" in told["tables"]
+        assert view in told["tables"]
         again = home.answer(f"replay {source} --at {LATER.isoformat()} --why late_clock --json")
         assert (again["passing"], again["objects"]) == (0, [])
     assert len(home.landed() - before) == 2
