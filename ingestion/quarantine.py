@@ -26,7 +26,7 @@ from lakehouse.ops import Ops
 from lakehouse.quarantine_ledger import Answer, Place, QuarantineLedger
 from lakehouse.settings import Settings
 from lakehouse.vault import Vault, handle_of, vault_of
-from validation.errors import InputMissing, UnknownName
+from validation.errors import CheckFailed, InputMissing, UnknownName
 from validation.source import Source
 
 _SHOWN = (
@@ -229,7 +229,11 @@ def settle(settings: Settings, source: Source, lines: Sequence[Refused], now: da
 
 
 def finish_begun(settings: Settings, source: Source) -> list[Answer]:
-    """Write the objects of releases that were begun and not ended; the answers that are done by it."""
+    """Write the objects of releases that were begun and not ended; the answers that are done by it.
+
+    Raises:
+        CheckFailed: lines of one are no longer in quarantine.
+    """
     ledger = QuarantineLedger(Ops(settings.ops_url))
     begun = [each for each in ledger.answers(source.name) if not each.is_done and each.object_key]
     if not begun:
@@ -245,6 +249,12 @@ def finish_begun(settings: Settings, source: Source) -> list[Answer]:
             for row in rows.to_pylist()
             if answered.get((row["source_object"], row["source_line"])) == answer.answer_id
         )
+        begun_with = sum(each == answer.answer_id for each in answered.values())
+        if len(lines) < begun_with:
+            raise CheckFailed(
+                f"Of {begun_with} lines released into {answer.object_key} {len(lines)} are still quarantined.",
+                "It was begun and not written; ask their producer to land the lines again.",
+            )
         raw = [vault.open(sealed, line_context(source.name)) for _, _, sealed in lines]
         assert answer.object_key is not None
         _write(settings, answer.object_key, headers.of(lines[0][0]), raw)

@@ -94,7 +94,7 @@ def put_object(root_uri: str, key: str, content: bytes) -> None:
     store = _Store(root_uri)
     path = store.path(key)
     folder, _, name = path.rpartition("/")
-    with store.answering(key):
+    with store.answering(key, "written"):
         if not isinstance(store.files, fs.LocalFileSystem):
             with store.files.open_output_stream(path, compression=None) as stream:
                 stream.write(content)
@@ -174,7 +174,7 @@ class _Store:
         return sorted(found, key=lambda info: str(info.path))
 
     @contextmanager
-    def answering(self, key: str = "") -> Iterator[None]:
+    def answering(self, key: str = "", done: str = "read") -> Iterator[None]:
         try:
             yield
         except FileNotFoundError as error:
@@ -184,7 +184,7 @@ class _Store:
             ) from error
         except OSError as error:
             raise Unreachable(
-                f"The landed objects at {masked(self.root_uri)} cannot be read ({type(error).__name__}).",
+                f"The landed objects at {masked(self.root_uri)} cannot be {done} ({type(error).__name__}).",
                 "Check the address, the network and the credentials, then run again.",
             ) from error
 

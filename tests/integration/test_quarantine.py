@@ -154,14 +154,13 @@ def test_released_lines_land_again_once_and_are_known_from_then_on(home: Home) -
 
 
 def test_a_release_is_no_heartbeat(home: Home) -> None:
-    completeness = completeness_of(home.settings, home.runner.ops)
-    last = Interval(START, START + timedelta(hours=6, minutes=15))
-    home.ingest(last.end)
-    silent = [each.found_objects for each in completeness.incomplete(DISPATCH, last)]
+    """It is known at 16:15, in whose quarter of an hour no producer sent anything."""
     home.answer(f"replay {DISPATCH} --at {LATER.isoformat()} --why clock")
-    home.runner.ledger.register(DISPATCH, [], last.end)
-    home.ingest(last.end + TICK)
-    assert [each.found_objects for each in completeness.incomplete(DISPATCH, last)] == silent
+    tick = Interval(START + timedelta(hours=6), START + timedelta(hours=6, minutes=15))
+    home.ingest(tick.end)
+    assert [row.event_id for row in home.bronze(DISPATCH)] == ["good", "ahead"]
+    (lack,) = completeness_of(home.settings, home.runner.ops).incomplete(DISPATCH, tick)
+    assert (lack.found_objects, lack.last_object_at) == (0, LANDED + timedelta(minutes=1))
 
 
 def test_a_release_that_died_before_it_was_written_is_written_by_the_next_call(
