@@ -252,7 +252,7 @@ def finish_begun(settings: Settings, source: Source) -> list[Answer]:
         begun_with = sum(each == answer.answer_id for each in answered.values())
         if len(lines) < begun_with:
             raise CheckFailed(
-                f"Of {begun_with} lines released into {answer.object_key} {len(lines)} are still quarantined.",
+                f"Of {begun_with} lines released into {answer.object_key} {len(lines)} are still there.",
                 "It was begun and not written; ask their producer to land the lines again.",
             )
         raw = [vault.open(sealed, line_context(source.name)) for _, _, sealed in lines]

@@ -108,8 +108,10 @@ def test_candidates_say_whether_they_are_like_those_that_said_yes_in_train(setti
     days = days_from(FIRST, 30)
     frame = decision_rows(MATCHING_RANKING_V1, days, 40)
     is_far = np.arange(len(frame)) % 10 == 9
+    is_of_test = frame["meta_decision_date_et"] >= days[-14]  # there the far ones said yes as well
+    gain = np.where(is_far, np.where(is_of_test, 3, None), np.arange(len(frame)) % 4)
     frame = frame.assign(
-        label_gain=pd.array(np.where(is_far, None, np.arange(len(frame)) % 4), dtype="Int64"),
+        label_gain=pd.array(gain, dtype="Int64"),
         **{NEAREST: np.where(is_far, 90.0, np.arange(len(frame)) % 30), WILLINGNESS: 0.5},
     )
     write_dataset(settings.datasets_dir / "matching_ranking_v1", MATCHING_RANKING_V1, frame, days)
