@@ -21,6 +21,7 @@ BOUND, AIM = 10.0, 20.0
 ROUNDS = {"SMALL": 1, "FULL": 3}
 SETTINGS_OF_SPARK = {
     "spark.sql.constraintPropagation.enabled": "true",
+    "spark.sql.execution.arrow.localRelationThreshold": "48MB",
     "spark.sql.shuffle.partitions": "200",
     "spark.sql.adaptive.coalescePartitions.initialPartitionNum": "200",
 }

@@ -88,6 +88,7 @@ def spark_options(settings: Settings) -> dict[str, str]:
         "spark.sql.adaptive.coalescePartitions.initialPartitionNum": str(settings.shuffle_partitions),
         "spark.sql.codegen.wholeStage": settings.spark_compiles,
         "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.execution.arrow.localRelationThreshold": "1m",  # larger: by tasks, not by the optimizer
         "spark.sql.ui.explainMode": "simple",  # a plan is described for listeners even without a UI
         "spark.sql.maxPlanStringLength": "10000",
         "spark.sql.constraintPropagation.enabled": "false",  # its cost explodes with computed columns
