@@ -21,7 +21,8 @@ def append_rows(engine: DuckDBEngine, rows: Rows, keys: Sequence[str], table: pa
     """Append the rows whose key and clocks the source's folder does not hold yet.
 
     Raises:
-        UserError: the source is no folder of Parquet files, or the rows lack one of its columns.
+        UserError: the source is no folder of Parquet files, or the rows lack one of its columns or have
+            one of a type that does not go into the source's without loss.
     """
     folder = Path(str(rows.source.path or "").removeprefix("file://"))
     if not rows.source.path or folder.is_file() or "://" in str(rows.source.path)[7:]:
@@ -42,7 +43,7 @@ def append_rows(engine: DuckDBEngine, rows: Rows, keys: Sequence[str], table: pa
     if not new.num_rows:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    new = new.sort_by([(name, "ascending") for name in identity])
+    new = _typed(new.sort_by([(name, "ascending") for name in identity]), folder)
     part = folder / f".part-{digest_of(new)}"
     pq.write_table(new, part, coerce_timestamps="us", allow_truncated_timestamps=True)
     part.replace(folder / f"{part.name.lstrip('.')}.parquet")
@@ -61,6 +62,30 @@ def _without_nanoseconds(table: pa.Table) -> pa.Table:
         if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
             column = in_utc(table[place]).cast(pa.timestamp("us", field.type.tz))
             table = table.set_column(place, field.with_type(column.type), column)
+    return table
+
+
+def _typed(table: pa.Table, folder: Path) -> pa.Table:
+    """The table, each column with the type that the folder's files give it: Spark reads a folder by one.
+
+    Raises:
+        UserError: a column does not go into its type without loss.
+    """
+    untold = set(table.column_names)
+    for file in sorted(folder.glob("*.parquet")):
+        if not untold:
+            break
+        held = pq.read_schema(file)
+        for name in sorted(untold & set(held.names)):
+            kind = held.field(name).type
+            if kind == pa.null():
+                continue  # its file knows no value of it
+            untold.discard(name)
+            try:
+                column = table[name].cast(kind)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as reason:
+                raise UserError(f"{name} is {kind} in {folder}: {reason}.") from None
+            table = table.set_column(table.column_names.index(name), pa.field(name, kind), column)
     return table
 
 

@@ -15,6 +15,7 @@ from feast_plugins.iceberg_files import IcebergTables
 from feast_plugins.moments import MOMENT
 from feast_plugins.offline_writing import append_rows
 from feast_plugins.point_in_time import Rows
+from validation.errors import UserError
 
 pytestmark = pytest.mark.filterwarnings("ignore:The spark data source API:RuntimeWarning")
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -46,3 +47,20 @@ def test_rows_that_pandas_counts_in_nanoseconds_are_the_same_rows(tmp_path: Path
     finer = whole["at"].cast(pa.int64()).to_numpy() * 1_000 + 7
     of_pandas = whole.set_column(1, "at", pa.array(finer).cast(pa.timestamp("ns", zone)))
     assert written(tmp_path, whole, of_pandas, of_pandas) == [3]
+
+
+def test_a_column_is_written_with_the_type_that_the_folder_gives_it(tmp_path: Path) -> None:
+    seen = pa.array([[("P2", 1)]], pa.map_(pa.string(), pa.int64()))
+    held = rows(3).append_column("seen", seen).append_column("share", pa.array([0.5], pa.float32()))
+    nothing = rows(4, minute=1).append_column("seen", pa.nulls(1)).append_column("share", pa.array([0.25]))
+    assert written(tmp_path, held, nothing) == [3, 4]
+    kinds = {tuple(map(str, pq.read_schema(file).types[-2:])) for file in tmp_path.glob("*.parquet")}
+    assert kinds == {("map<string, int64 ('seen')>", "float")}
+
+
+def test_a_column_that_does_not_go_into_its_type_is_refused_by_name(tmp_path: Path) -> None:
+    written(tmp_path, rows(3))
+    apart = rows(4, minute=1).set_column(2, "offers", pa.array([1.5]))
+    with pytest.raises(UserError, match=r"offers is int64 .*1\.5"):
+        written(tmp_path, apart)
+    assert written(tmp_path) == [3]
