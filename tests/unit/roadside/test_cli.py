@@ -219,11 +219,20 @@ def test_tables_lists_every_contract(run: Callable) -> None:
     assert [each["table"] for each in json.loads(answer.out)] == [table.name for table in TABLES]
 
 
-def test_exported_lines_set_what_feast_needs(run: Callable, home: Path) -> None:
+@pytest.mark.parametrize(
+    ("stores", "described"), [(None, "feature_store.yaml"), ("stock", "feature_store.stock.yaml")]
+)
+def test_exported_lines_set_what_feast_needs(
+    run: Callable, home: Path, monkeypatch: pytest.MonkeyPatch, stores: str | None, described: str
+) -> None:
+    if stores:
+        monkeypatch.setenv("ROADSIDE_FEAST_STORES", stores)
     lines = dict(line.removeprefix("export ").split("=", 1) for line in run("env", "export").out.splitlines())
     assert lines["ROADSIDE_HOME"] == str(home)
     assert lines["TZ"] == "UTC"
     assert lines["ROADSIDE_REGISTRY_URL"] == f"sqlite:///{home}/registry.db"
+    assert lines["FEAST_FS_YAML_FILE_PATH"].endswith(f"/feature_repo/{described}")
+    assert Path(lines["FEAST_FS_YAML_FILE_PATH"]).is_file()
 
 
 def test_the_private_redis_starts_answers_and_stops(run: Callable) -> None:
