@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -179,20 +179,24 @@ def write(
     batches: Iterator[Rows],
     progress: Callable[[int], Any] = lambda _count: None,
 ) -> Accepted:
-    """Write the rows, the next ones packed while Redis takes in the last; then tell who lives.
+    """Write the rows, the next ones packed while Redis takes in the last; of rows there, tell who lives.
 
     Raises:
         Unreachable: Redis is down, slow, full or refuses us; run again, nothing is half written.
     """
     link.load_scripts()
-    accepted, standing = Accepted(), Standing()
+    accepted = Accepted()
     under_way: deque[tuple[Rows, Flight]] = deque()
 
     def take(at_most: int) -> None:
         nonlocal accepted
         while len(under_way) > at_most:
-            accepted += _taken(link, *under_way[0], standing)
-            progress(len(under_way.popleft()[0]))
+            rows, flight = under_way[0]
+            verdicts = np.array(link.receive(flight), np.int8)
+            under_way.popleft()
+            _tell_standing(state, shape.view, rows, verdicts >= 0)
+            accepted += Accepted(*(int((verdicts == verdict).sum()) for verdict in (1, 0, -1)))
+            progress(len(rows))
 
     try:
         for rows in batches:
@@ -202,34 +206,18 @@ def write(
     finally:
         for _, flight in under_way:
             link.abandon(flight)
-    state.add_live(shape.view, *standing.live)
-    state.close(shape.view, *standing.closed)
     return accepted
 
 
-Told = tuple[list[bytes], list[int], list[bytes]]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Of the rows that now stand, of the living and of the closed, as `ViewState` is told them.
-
-    Keys, moments in microseconds, and when they were created.
-    """
-
-    live: Told = field(default_factory=lambda: ([], [], []))
-    closed: Told = field(default_factory=lambda: ([], [], []))
-
-
-def _taken(link: RedisLink, rows: Rows, flight: Flight, standing: Standing) -> Accepted:
-    """What became of the rows on their way."""
-    verdicts = np.array(link.receive(flight), np.int8)
-    for is_live, (keys, moments, created) in ((True, standing.live), (False, standing.closed)):
-        chosen = np.flatnonzero((verdicts >= 0) & (rows.is_live == is_live))
-        keys.extend(rows.keys.take(pa.array(chosen)).to_pylist())
-        moments.extend(rows.moments[chosen].tolist())
-        created.extend(wire.order_bytes(rows.created[chosen]).to_pylist())
-    return Accepted(*(int((verdicts == verdict).sum()) for verdict in (1, 0, -1)))
+def _tell_standing(
+    state: ViewState, view: str, rows: Rows, stands: np.ndarray[Any, np.dtype[np.bool_]]
+) -> None:
+    """Of the rows that now stand, who lives and who is closed."""
+    for tell, is_told in ((state.add_live, rows.is_live), (state.close, ~rows.is_live)):
+        chosen = np.flatnonzero(stands & is_told)
+        if len(chosen):
+            created = wire.order_bytes(rows.created[chosen]).to_pylist()
+            tell(view, rows.keys.take(pa.array(chosen)).to_pylist(), rows.moments[chosen].tolist(), created)
 
 
 class PackedRows(Sequence[Command]):

@@ -52,22 +52,19 @@ return 1
 
 TELL_STANDING = """
 -- KEYS[1] a view's entities by the microsecond of their last row, negated where that row closed them; KEYS[2]
--- a hash of when that row was created, as text that sorts. ARGV: '' of living and '-' of closed entities,
--- then entities, as many moments, as many times of creation. What stands is told by the greatest row, in
--- whatever order rows are told. Returns how many were greater.
-local count = (#ARGV - 1) / 3
-local scores = redis.call('ZMSCORE', KEYS[1], unpack(ARGV, 2, count + 1))
-local moments, made, told, created = {}, {}, {}, {}
-for place = 2, count + 1 do
-  local entity, moment, creation = ARGV[place], ARGV[place + count], ARGV[place + 2 * count]
-  local last, score = moments[entity], scores[place - 1]
-  if not last and score then last = math.abs(tonumber(score)) end
-  local ahead = last and tonumber(moment) - last or 1
-  if ahead == 0 and creation > (made[entity] or redis.call('HGET', KEYS[2], entity) or '') then ahead = 1 end
+-- a hash of when that row was created, as text that sorts. ARGV: '' of living and '-' of closed entities, the
+-- moment of their rows, when these were created, then the entities. What stands is told by the greatest row,
+-- in whatever order rows are told. Returns how many were greater.
+local scores = redis.call('ZMSCORE', KEYS[1], unpack(ARGV, 4))
+local moment, score = tonumber(ARGV[2]), ARGV[1] .. ARGV[2]
+local told, created = {}, {}
+for place = 4, #ARGV do
+  local last = scores[place - 3]
+  local ahead = last and moment - math.abs(tonumber(last)) or 1
+  if ahead == 0 and ARGV[3] > (redis.call('HGET', KEYS[2], ARGV[place]) or '') then ahead = 1 end
   if ahead > 0 then
-    moments[entity], made[entity] = tonumber(moment), creation
-    told[#told + 1], told[#told + 2] = ARGV[1] .. moment, entity
-    created[#created + 1], created[#created + 2] = entity, creation
+    told[#told + 1], told[#told + 2] = score, ARGV[place]
+    created[#created + 1], created[#created + 2] = ARGV[place], ARGV[3]
   end
 end
 if #told > 0 then

@@ -126,18 +126,17 @@ class ViewState:
         moments: Sequence[int],
         created: Sequence[bytes],
     ) -> list[Command]:
-        """Packed calls of the script, each of so many keys as Redis takes in without a pause."""
+        """Packed calls of the script: one for the keys of equal rows, of a tick's, say, but not too many."""
         live = live_key(self._project, view)
         head = ("EVALSHA", sha(TELL_STANDING), 2, live, _created_key(self._project, view), sign)
-        _, _, packed_head = packed(*head).partition(b"\r\n")
-        commands = []
-        for start in range(0, len(keys), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
-            after_1970 = [b"%d" % max(moment, 1) for moment in moments[part]]
-            words = [*keys[part], *after_1970, *created[part]]
-            said = b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in words])
-            commands.append(Command(live, b"*%d\r\n%b%b" % (len(head) + len(words), packed_head, said)))
-        return commands
+        of_row: dict[tuple[int, bytes], list[bytes]] = {}
+        for key, moment, made in zip(keys, moments, created, strict=True):
+            of_row.setdefault((max(moment, 1), made), []).append(key)  # 1: after 1970, for its sign
+        return [
+            Command(live, packed(*head, *row, *alike[start : start + _AT_ONCE]))
+            for row, alike in of_row.items()
+            for start in range(0, len(alike), _AT_ONCE)
+        ]
 
 
 def markers_key(project: str) -> bytes:
