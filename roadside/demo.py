@@ -1,7 +1,7 @@
 """The demo: a small city carried from landed files to Redis and a training dataset, in one process.
 
-Ten days of a simulated city, with the worked afternoon of DOMAIN section 7 in Boise planted on the
-eighth. History is made as one chunk, the afternoon tick by tick, the rest as one chunk again;
+Five weeks of a simulated city, with the worked afternoon of DOMAIN section 7 in Boise planted on the last
+day but two. History is made as one chunk, the afternoon tick by tick, the rest as one chunk again;
 every number told comes out of the run.
 """
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 HOME = Path(".roadside")
 MARK = "demo.json"
 
-FIRST_DAY, DAYS = date(2026, 3, 3), 10
+FIRST_DAY, DAYS = date(2026, 2, 6), 35
 PROVIDERS, JOBS_PER_DAY, PING_SECONDS, PINGS_DAYS = 24, 60, 60, 2
 AFTERNOON = datetime(2026, 3, 10, 17, 30, tzinfo=UTC)
 TICKS = 2  # through 18:00, where P1 has had the four offers of DOMAIN section 7

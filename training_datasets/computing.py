@@ -89,7 +89,7 @@ class Computing:
     store: Any
     spec: DatasetSpec
     location_of: LocationOf
-    recalls: dict[date, Recall] = field(default_factory=dict)
+    recalls: dict[date, str] = field(default_factory=dict)
 
     @cached_property
     def service(self) -> ServiceDefinition:
@@ -169,8 +169,13 @@ class Computing:
         return decisions(spec, decided_on, day).join(labels, ROW_KEY, "left")
 
     def _candidates(self, known: Known, day: date) -> DataFrame:
-        """The day's choices, a row per candidate of each; how many of the asked the rule names is kept."""
-        found, self.recalls[day] = self.choices(known, day)
+        """The day's choices, a row per candidate of each.
+
+        Raises:
+            CheckFailed: the rule names too few of those who were asked; no other day is computed.
+        """
+        found, recall = self.choices(known, day)
+        self.recalls[day] = checked_recall(self.spec.name, day, recall)
         return found
 
     def choices(self, known: Known, day: date, which: Column | None = None) -> tuple[DataFrame, Recall]:
@@ -237,7 +242,7 @@ class Computing:
             )
         checks = dict.fromkeys([*held, "contract"], "passed")
         if day in self.recalls:
-            checks["rule_recall"] = checked_recall(self.spec.name, day, self.recalls[day])
+            checks["rule_recall"] = self.recalls[day]
         return checks
 
     def _made_through(self, days: Sequence[date]) -> dict[date, datetime]:

@@ -182,6 +182,7 @@ def test_a_day_whose_rule_knows_too_few_of_the_asked_is_refused(
 ) -> None:
     """Phone companies that nobody called for a day, and areas nobody was called to yet: 6 of 109."""
     monkeypatch.setattr(choice_sets, "LEAST_RECALL", BOUND)
+    monkeypatch.setattr(Computing, "_with_features", None)  # refused before a feature is asked for
     with pytest.raises(CheckFailed, match=r"rule recall 0\.945 on 2026-03-10 is below 0\.95: 103 of 109"):
         city.build(spec_named("matching_ranking_v1"), force=True)
     assert checked_recall("x", AFTERNOON, Recall(38, 40)).startswith("warned: 38 of 40")
