@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 
@@ -75,7 +76,10 @@ def object_outcomes(frame: DataFrame) -> list[ObjectOutcome]:
     """
     counts = frame.groupBy("source_object", "kind", "reason").agg(
         F.count("*").alias("rows"),
-        *(F.max(name).alias(name) for name in ("line_count", "object_bytes", "object_status")),
+        *(
+            F.max(name).alias(name)
+            for name in ("line_count", "object_bytes", "object_status", "object_counts")
+        ),
         F.max("contract_version").alias("contract_version"),
     )
     records: dict[str, int] = {}
@@ -101,6 +105,7 @@ def object_outcomes(frame: DataFrame) -> list[ObjectOutcome]:
             reasons=dict(sorted(reasons.get(key, {}).items())),
             size_bytes=summary.object_bytes,
             contract_version=summary.contract_version,
+            counts=json.loads(summary.object_counts),
         )
         for key, summary in sorted(summaries.items())
     ]

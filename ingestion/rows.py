@@ -8,6 +8,7 @@ after this point nothing personal stands in the clear.
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import compress
@@ -17,6 +18,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from ingestion.measuring import counted
 from ingestion.objects import BOM, MAX_LINE_BYTES, Line, ObjectReader, Piece, Refusal, Row
 from ingestion.reasons import Problem, Reason, ordered
 from ingestion.records import Contract, Judgement, Placed, Record, canonical_json, nested, zone
@@ -26,6 +28,7 @@ from validation.clocks import known_date
 from validation.contract import Table, Type
 from validation.contracts import table_named
 from validation.errors import Defect, RoadsideError
+from validation.feed_checks import REFUSED
 from validation.source import Field, Source, Treatment
 
 RECORD, QUARANTINED, OBJECT = "record", "quarantined", "object"
@@ -74,7 +77,12 @@ def wide_columns(source: Source) -> dict[str, Type]:
     columns = {"kind": Type.STRING}
     for table in (bronze_table(source), quarantine_table(source)):
         columns |= {column.name: column.type for column in table.columns}
-    return columns | {"line_count": Type.LONG, "object_bytes": Type.LONG, "object_status": Type.STRING}
+    return columns | {
+        "line_count": Type.LONG,
+        "object_bytes": Type.LONG,
+        "object_status": Type.STRING,
+        "object_counts": Type.STRING,
+    }
 
 
 @lru_cache(maxsize=16)
@@ -145,6 +153,8 @@ class _ObjectRows:
         self.vault = vault
         self.schema = wide_schema(contract.source)
         self._made: dict[tuple[Subject, str, str], str] = {}
+        self._counts: Counter[str] = Counter()
+        self._seen: set[str] = set()
 
     def batches(self, pieces: Sequence[Piece], header: tuple[str, ...] | None) -> Iterator[pa.RecordBatch]:
         """The records of a chunk, then what was refused of it; neither when there is none."""
@@ -161,12 +171,15 @@ class _ObjectRows:
         judgement = self.contract.judge(records, self.entry.landed_at)
         refused += [(sources[position], problems) for position, problems in judgement.problems.items()]
         if judgement.accepted:
-            yield self._records(judgement, [sources[position].number for position in judgement.accepted])
+            accepted = self._records(judgement, [sources[position].number for position in judgement.accepted])
+            self._counts += counted(self.source, accepted, self.entry.landed_at, self._seen)
+            yield accepted
         if refused:
+            self._counts[REFUSED] += len(refused)
             yield self._quarantined(sorted(refused, key=lambda each: each[0].number))
 
     def summary(self, reader: ObjectReader) -> pa.RecordBatch:
-        """One row: lines, bytes and status of the object, once all of it was read."""
+        """One row: lines, bytes, status and counts of the object, once all of it was read."""
         return self._batch(
             OBJECT,
             1,
@@ -175,6 +188,7 @@ class _ObjectRows:
                 "line_count": [reader.lines],
                 "object_bytes": [reader.byte_count],
                 "object_status": [reader.status.value],
+                "object_counts": [orjson.dumps(self._counts, option=orjson.OPT_SORT_KEYS).decode()],
             },
         )
 

@@ -46,7 +46,11 @@ class LedgerEntry:
 
 @dataclass(frozen=True)
 class ObjectOutcome:
-    """What became of one object's lines; a quarantined whole object counts as one line."""
+    """What became of one object's lines; a quarantined whole object counts as one line.
+
+    Attributes:
+        counts: what its source's checks count, by name; not kept by object (`lakehouse.quality_ledger`).
+    """
 
     key: str
     status: ObjectStatus
@@ -56,6 +60,7 @@ class ObjectOutcome:
     reasons: Mapping[str, int]
     size_bytes: int
     contract_version: int
+    counts: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     @property
     def is_balanced(self) -> bool:

@@ -1,13 +1,13 @@
 """The operational database: what landed, what ran, what was published, who publishes now.
 
-The ledgers over it are `landing_ledger`, `quarantine_ledger`, `run_ledger`, `leases`, `releases`,
-`table_notes` and `access_log`.
+The ledgers over it are `landing_ledger`, `quarantine_ledger`, `quality_ledger`, `run_ledger`, `leases`,
+`releases`, `table_notes` and `access_log`.
 Lost, it can be rebuilt from bronze (`LandingLedger.rebuild`) and from snapshots' properties.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table
 
 from lakehouse.database import Database, UtcTime
 
@@ -58,6 +58,33 @@ answered_lines = Table(
     Column("source_object", String(512), primary_key=True),
     Column("source_line", BigInteger, primary_key=True),
     Column("answer_id", String(32), nullable=False),
+)
+
+feed_counts = Table(
+    "feed_counts",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("known_at", UtcTime, primary_key=True),
+    Column("counts", JSON, nullable=False),
+)
+
+quality_findings = Table(
+    "quality_findings",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("known_at", UtcTime, primary_key=True),
+    Column("check_name", String(128), primary_key=True),
+    Column("group_name", String(255), primary_key=True),
+    Column("severity", String(16), nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("found", Float, nullable=False),
+    Column("usual", Float, nullable=False),
+    Column("text", String, nullable=False),
+    Column("run_id", String(32), nullable=False),
+    Column("accepted_by", String(255)),
+    Column("accepted_why", String),
+    Column("accepted_at", UtcTime),
+    Index("quality_findings_by_run", "run_id"),
 )
 
 closed_ticks = Table(

@@ -142,6 +142,10 @@ class RunLedger:
             _fail(connection, run_id, error_kind, self._now())
             return _by_id(connection, run_id)
 
+    def failed(self, table: str, interval: Interval, code_version: str, error_kind: str) -> str:
+        """The id of a run that came to nothing before it wrote a row."""
+        return self.fail(self.begin(table, interval, code_version).run_id, error_kind).run_id
+
     def published(self, table: str, interval: Interval, code_version: str) -> Run | None:
         """The newest published run of that code that covers the whole interval; None if none stands."""
         query = (

@@ -21,6 +21,7 @@ from roadside.commands import (
     landing,
     online,
     publish,
+    quality,
     quarantine,
     road,
     skew,
@@ -43,6 +44,7 @@ _DATASET = typer.Typer(
     no_args_is_help=True, help="Training datasets: build, rebuild, list, show, card, diff, leaks, spine."
 )
 _ONLINE = typer.Typer(no_args_is_help=True, help="Read what Redis serves.")
+_QUALITY = typer.Typer(no_args_is_help=True, help="Checks of feeds: what alarmed; accept it on record.")
 _QUARANTINE = typer.Typer(no_args_is_help=True, help="Refused lines: list, show, replay, settle.")
 _ENV = typer.Typer(no_args_is_help=True, help="Settings and what is installed.")
 _REDIS = typer.Typer(no_args_is_help=True, help="The private Redis of the embedded platform.")
@@ -250,6 +252,21 @@ _QUARANTINE.command(
     ),
 )(quarantine.settle)
 app.add_typer(_QUARANTINE, name="quarantine", rich_help_panel=_MIND)
+_QUALITY.command(
+    "list",
+    epilog=_examples(
+        "roadside quality list --stopping",
+        "roadside quality list --source gps_pings --start 2026-03-10 --end 2026-03-11 --json",
+    ),
+)(quality.list_findings)
+_QUALITY.command(
+    "accept",
+    epilog=_examples(
+        "roadside quality accept 3f9a0c12d4e5 --dry-run",
+        "roadside quality accept 3f9a0c12d4e5 --why 'the program asks for no zone since Monday'",
+    ),
+)(quality.accept)
+app.add_typer(_QUALITY, name="quality", rich_help_panel=_MIND)
 app.command("tables", rich_help_panel=_MIND, epilog=_examples("roadside tables"))(standing.tables)
 app.command(
     "digest",

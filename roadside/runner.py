@@ -30,12 +30,14 @@ from lakehouse.code_version import code_version
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.leases import Leases
 from lakehouse.ops import Ops
+from lakehouse.quality_ledger import QualityLedger
 from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from lakehouse.table_notes import TableNotes
 from lakehouse.tables import Lakehouse, Published, frame_digest
 from lakehouse.vault import handle_of
+from roadside.feed_gate import by_tick, gated
 from roadside.graph import STEPS, Edge, Step, downstream, sources_read
 from roadside.holds import completeness_of
 from roadside.locations import location_opener
@@ -358,11 +360,14 @@ class Runner:
                     f"bronze nor in quarantine, interval {interval}.",
                     "Nothing was published. Run again with --force; if it stays, it is ours to mend.",
                 )
+            stopped = partial(self.runs.failed, bronze.name, interval, version, CheckFailed.__name__)
+            warnings = gated(QualityLedger(self.ops), source, interval, by_tick(entries, outcomes), stopped)
             records = sum(outcome.bronze_rows for outcome in outcomes)
             refused = sum(outcome.quarantined_rows for outcome in outcomes)
             rows = bronze_rows(frame, source)
             order = _Order(bronze, interval, rows, version, changing, is_empty=records == 0)
-            yield bronze.name, self._replace(order)
+            published = self._replace(order)
+            yield bronze.name, replace(published, warnings=published.warnings | warnings)
             self.ledger.record_outcome(*outcomes)
             rows = quarantine_rows(frame, source)
             order = _Order(quarantine, interval, rows, version, changing, is_empty=refused == 0)

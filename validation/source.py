@@ -11,6 +11,7 @@ from enum import Enum
 
 from validation.columns import COLUMNS
 from validation.contract import Type
+from validation.feed_checks import FeedCheck
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 FARTHEST = timedelta(days=5 * 366)
@@ -80,6 +81,8 @@ class Source:
         ahead: events (and other moments that are past) later than this past their landing are quarantined.
         heartbeat: the producer sends an object, be it empty, in each such slot of a tick; a tick that
             lacks one is held (`lakehouse.completeness`). It divides 15 minutes, or is longer.
+        checks: what the feed is held to by its own past (`validation.feed_checks`).
+        checked_over: the span before each tick that they look at: long enough to hold some rows.
     """
 
     name: str
@@ -91,6 +94,8 @@ class Source:
     places: tuple[Place, ...] = ()
     ahead: timedelta = timedelta(hours=1)
     heartbeat: timedelta = timedelta(minutes=5)
+    checks: tuple[FeedCheck, ...] = ()
+    checked_over: timedelta = timedelta(hours=1)
 
 
 def plain(*names: str) -> tuple[Field, ...]:

@@ -2,6 +2,16 @@
 
 from datetime import timedelta
 
+from validation.contract import Severity
+from validation.feed_checks import (
+    Among,
+    LateShare,
+    NullShare,
+    RefusedShare,
+    RepeatShare,
+    UnknownShare,
+    Volume,
+)
 from validation.source import Field, Place, Source, Treatment, plain, required, sealed
 
 LIFECYCLE_ORDER = (
@@ -26,6 +36,8 @@ LIFECYCLE_ORDER = (
     "cancelled",
 )
 """Rank of an event type; breaks ties of events on one instant (DOMAIN 2.3)."""
+
+_REQUESTS = Among("event_type", ("requested",))
 
 SERVICE_TYPES = frozenset({"tow", "jump_start", "flat_tire", "lockout", "fuel_delivery", "winch_out"})
 
@@ -65,4 +77,27 @@ DISPATCH_EVENTS = Source(
     ),
     subjects=(("member", ("program_id", "member.member_id")), ("job", ("job_id",))),
     late=timedelta(days=8),
+    checks=(
+        NullShare("service_type", _REQUESTS, by="program_id", together=1),
+        NullShare("zone_id", _REQUESTS, by="program_id", together=1),
+        NullShare("program_id", _REQUESTS, together=1),
+        NullShare("provider_id", Among("event_type", ("offered", "accepted", "en_route", "on_scene"))),
+        NullShare("promised_arrival_at", Among("event_type", ("accepted",)), together=2),
+        NullShare("driver_id", Among("event_type", ("en_route", "on_scene")), severity=Severity.WARN),
+        NullShare("offer_id", Among("dispatch_channel", ("digital",)), together=2),
+        NullShare(
+            "assignment_id",
+            Among(
+                "event_type",
+                ("accepted", "driver_assigned", "en_route", "on_scene", "towing", "completed"),
+            ),
+            severity=Severity.WARN,
+        ),
+        RefusedShare(),
+        UnknownShare(),
+        RepeatShare(),
+        LateShare(timedelta(hours=1)),
+        LateShare(timedelta(days=1), least=0.1),
+        Volume(together=8),
+    ),
 )

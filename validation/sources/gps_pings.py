@@ -2,6 +2,16 @@
 
 from datetime import timedelta
 
+from validation.contract import Severity
+from validation.feed_checks import (
+    LateShare,
+    NullShare,
+    RefusedShare,
+    RepeatShare,
+    Spread,
+    UnknownShare,
+    Volume,
+)
 from validation.source import Field, Source, Treatment, plain, required
 
 GPS_PINGS = Source(
@@ -19,4 +29,17 @@ GPS_PINGS = Source(
     ),
     subjects=(("driver", ("driver_id",)),),
     late=timedelta(days=2),
+    checks=(
+        NullShare("speed_kmh", together=30),
+        NullShare("accuracy_m", together=30, severity=Severity.WARN),
+        Spread("speed_kmh", (10, 20, 30, 40, 50, 60, 80, 100), above=0, together=6),
+        Spread("latitude", tuple(range(-60, 75, 5))),
+        Spread("longitude", tuple(range(-180, 180, 5))),
+        RefusedShare(),
+        UnknownShare(),
+        RepeatShare(),
+        LateShare(timedelta(hours=1), together=60),
+        LateShare(timedelta(days=1), least=0.1, together=60),
+        Volume(together=30),
+    ),
 )

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from validation.contract import Severity
+from validation.feed_checks import LateShare, NullShare, RefusedShare, RepeatShare, UnknownShare, Volume
 from validation.source import Field, Source, Treatment, plain, required
 
 STATUSES = frozenset({"available", "en_route", "on_job", "on_break", "offline"})
@@ -19,4 +21,15 @@ PROVIDER_STATUS = Source(
     ),
     subjects=(("driver", ("driver_id",)),),
     late=timedelta(days=2),
+    checks=(
+        NullShare("truck_id", severity=Severity.WARN),
+        NullShare("equipment", severity=Severity.WARN),
+        NullShare("active_job_count"),
+        RefusedShare(),
+        UnknownShare(),
+        RepeatShare(),
+        LateShare(timedelta(hours=1)),
+        LateShare(timedelta(days=1), least=0.1),
+        Volume(together=8),
+    ),
 )

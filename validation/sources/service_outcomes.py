@@ -2,6 +2,15 @@
 
 from datetime import timedelta
 
+from validation.feed_checks import (
+    LateShare,
+    NullShare,
+    RefusedShare,
+    RepeatShare,
+    Spread,
+    UnknownShare,
+    Volume,
+)
 from validation.source import Field, Source, plain, required
 
 SERVICE_OUTCOMES = Source(
@@ -25,4 +34,16 @@ SERVICE_OUTCOMES = Source(
     ),
     subjects=(("job", ("job_id",)),),
     late=timedelta(days=400),
+    checked_over=timedelta(days=1),
+    checks=(
+        NullShare("billed_usd", together=2),
+        NullShare("job_id", together=2),
+        Spread("billed_usd", (0, 10, 25, 50, 75, 100, 150, 250, 500, 1000, 2500), together=1),
+        RefusedShare(),
+        UnknownShare(),
+        RepeatShare("claim_id"),
+        LateShare(timedelta(hours=1)),
+        LateShare(timedelta(days=1), least=0.1),
+        Volume(together=8),
+    ),
 )

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from validation.contract import Severity
+from validation.feed_checks import LateShare, NullShare, RefusedShare, Spread, UnknownShare, Volume
 from validation.source import Field, Place, Source, required
 
 TRAFFIC_SPEEDS = Source(
@@ -22,4 +24,16 @@ TRAFFIC_SPEEDS = Source(
     places=(Place("latitude", "longitude", "zone_id"),),
     subjects=(("table", ("feed",)),),
     late=timedelta(days=1),
+    checks=(
+        NullShare("speed_kmh", together=12),
+        NullShare("free_flow_kmh", together=12, severity=Severity.WARN),
+        Spread("speed_kmh", (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120, 140)),
+        Spread("latitude", tuple(range(-60, 75, 5))),
+        Spread("longitude", tuple(range(-180, 180, 5))),
+        RefusedShare(),
+        UnknownShare(),
+        LateShare(timedelta(hours=1)),
+        LateShare(timedelta(days=1), least=0.1),
+        Volume(together=8),
+    ),
 )

@@ -1,0 +1,114 @@
+"""Commands for the checks of feeds: what alarmed, and a person's word that it may pass all the same."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from roadside.commands.online import require_ledger
+from roadside.installation import settings_here
+from roadside.rendering import counted, moment, print_json, print_table, say
+from roadside.time_ranges import interval_of
+from validation.errors import UserError
+from validation.sources import source_named
+
+if TYPE_CHECKING:
+    from lakehouse.quality_ledger import KeptFinding, QualityLedger
+    from lakehouse.settings import Settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def list_findings(
+    source: Annotated[list[str] | None, typer.Option(help="One source; repeatable. Default: all.")] = None,
+    start: Annotated[str | None, typer.Option(help="First moment, or day, of known time.")] = None,
+    end: Annotated[str | None, typer.Option(help="End of known time, itself left out if a day.")] = None,
+    run: Annotated[str | None, typer.Option(help="Only what this run found.")] = None,
+    stopping: Annotated[bool, typer.Option("--stopping", help="Only what stops a run now.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What the checks of feeds found, by source and check. Exits 1 while something stops a run."""
+    if (start is None) != (end is None):
+        raise UserError("A range has a start and an end.", "Give both --start and --end, or neither.")
+    names = [source_named(name).name for name in source] if source else None
+    interval = interval_of(start, end) if start is not None and end is not None else None
+    settings = settings_here()
+    found = _ledger(settings).findings(names, interval, run)
+    if stopping:
+        found = [each for each in found if each.stops]
+    if as_json:
+        print_json([vars(each) | {"stops": each.stops} for each in found])
+    elif not found:
+        say("Nothing was found.", "green")
+    else:
+        _print(found)
+    if any(each.stops for each in found):
+        raise typer.Exit(1)
+
+
+def accept(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run that was stopped; its error names it.")],
+    why: Annotated[str, typer.Option(help="Why the data is right as it is, for the record.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be accepted.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let what stopped a run pass, on record; the next run of its interval publishes it with a warning."""
+    if not dry_run and not why.strip():
+        raise UserError(
+            "What is accepted is kept on record with its reason.",
+            "Say why: --why 'the program has no zones since Monday'.",
+        )
+    settings = settings_here()
+    ledger = _ledger(settings)
+    of_run = ledger.findings(run_id=run)
+    if not of_run:
+        raise UserError(
+            f"No check stopped a run {run}.", "roadside quality list --stopping names those that wait."
+        )
+    stops = [each for each in of_run if each.stops]
+    if stops and not dry_run:
+        ledger.accept(run, settings.principal, why.strip(), datetime.now(UTC))
+    if as_json:
+        print_json({"run": run, "accepted": [vars(each) for each in stops], "dry_run": dry_run})
+        return
+    if not stops:
+        say(f"Nothing stops run {run} now.", "green")
+        return
+    _print(stops)
+    verb = "would be accepted" if dry_run else f"accepted by {settings.principal}"
+    say(f"{counted(len(stops), 'finding')} {verb}. Run the interval again and it is published.")
+
+
+def _ledger(settings: Settings) -> QualityLedger:
+    from lakehouse.ops import Ops
+    from lakehouse.quality_ledger import QualityLedger
+
+    require_ledger(settings)
+    return QualityLedger(Ops(settings.ops_url))
+
+
+def _print(found: list[KeptFinding]) -> None:
+    """A row per source, check, group and run."""
+
+    def alike(each: KeptFinding) -> tuple[str, str, str, str]:
+        return each.source, each.check_name, each.group_name, each.run_id
+
+    rows = []
+    for (source, check, group, run), of_run in groupby(sorted(found, key=alike), key=alike):
+        ticks = sorted(of_run, key=lambda each: each.known_at)
+        most = max(ticks, key=lambda each: each.rows)
+        state = "stops" if any(each.stops for each in ticks) else most.severity
+        if state == "fail":
+            state = f"accepted by {most.accepted_by}"
+        first, last = (moment(each.known_at) for each in (ticks[0], ticks[-1]))
+        rows.append((source, check, group or "-", state, len(ticks), first, last, run or "-", most.text))
+    print_table(
+        ("source", "check", "where", "state", "ticks", "first", "last", "run"),
+        [row[:-1] for row in rows],
+        numbers=["ticks"],
+    )
+    for text in dict.fromkeys(row[-1] for row in rows):
+        say(text)

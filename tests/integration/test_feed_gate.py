@@ -1,0 +1,153 @@
+"""The gate before bronze: a feed that breaks with its past stops, readers keep the last good release, a
+person may accept it on record; what was refused before is published then, and nothing twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from lakehouse.landing_ledger import LandingLedger
+from lakehouse.ops import Ops
+from lakehouse.settings import Settings
+from lakehouse.tables import Lakehouse
+from roadside import cli
+from roadside.graph import step_named
+from roadside.runner import Runner, StepResult
+from simulation.landing import LandingWriter
+from validation.clocks import TICK, Interval
+from validation.contracts import table_named
+from validation.errors import CheckFailed
+
+SOURCE = "dispatch_events"
+STEPS = [step_named("bronze.dispatch_events"), step_named("silver.dispatch_events")]
+FIRST = datetime(2026, 3, 4, 18, tzinfo=UTC)
+DAYS, REQUESTS = 4, 12
+DAY = timedelta(days=1)
+GATED = Interval(FIRST + DAYS * DAY, FIRST + DAYS * DAY + TICK)
+
+
+def requests(start: datetime, day: int, **said: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "event_id": f"{day}-{number}",
+            "job_id": f"J{day}-{number}",
+            "event_type": "requested",
+            "event_timestamp": (start + timedelta(seconds=number)).isoformat(),
+            "program_id": "G1",
+            "service_type": "tow",
+            "latitude": 43.6,
+            "longitude": -116.2,
+        }
+        | said
+        for number in range(REQUESTS)
+    ]
+
+
+@dataclass
+class Home:
+    runner: Runner
+    lakehouse: Lakehouse
+    writer: LandingWriter
+    answer: Callable[..., Any]
+
+    def run(self, interval: Interval, **how: Any) -> list[StepResult]:
+        return self.runner.run(interval, STEPS, **how)
+
+    def rows(self, table: str) -> int:
+        return self.lakehouse.read(table_named(table)).count()
+
+
+@pytest.fixture
+def home(
+    spark: SparkSession,
+    spark_settings: Settings,
+    lakehouse: Lakehouse,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Home:
+    settings = replace(
+        spark_settings, landing_uri=tmp_path.as_uri(), ops_url=f"sqlite:///{tmp_path}/ops.db", principal="ada"
+    )
+    writer = LandingWriter(tmp_path)
+    for day in range(DAYS):
+        start = FIRST + day * DAY
+        writer.write(SOURCE, start + timedelta(minutes=5), f"o{day}", requests(start, day))
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+
+    def answer(line: str, code: int = 0) -> Any:
+        capsys.readouterr()
+        assert cli.main(["quality", *line.split(maxsplit=1 if "--why" not in line else -1)]) == code
+        said = capsys.readouterr()
+        return json.loads(said.out) if "--json" in line else said.out + said.err
+
+    home = Home(Runner(settings, spark, look_back=timedelta(days=9)), lakehouse, writer, answer)
+    history = home.run(Interval(FIRST - timedelta(hours=1), GATED.start))
+    assert [(each.status, each.error) for each in history] == [("published", None)] * 2
+    return home
+
+
+def test_a_feed_that_breaks_with_its_past_stops_until_a_person_accepts_it(home: Home) -> None:
+    home.writer.write(
+        SOURCE, GATED.start + timedelta(minutes=5), "bad", requests(GATED.start, DAYS, service_type=None)
+    )
+    for _ in range(2):  # again, it is stopped again
+        bronze, silver = home.run(GATED)
+        assert (bronze.status, silver.status) == ("failed", "blocked")
+        assert isinstance(bronze.error, CheckFailed)
+        assert home.rows("bronze.dispatch_events") == home.rows("silver.dispatch_events") == DAYS * REQUESTS
+    told = str(bronze.error)
+    assert "null_service_type: 100.0% of 12 rows are null, usually 0.0%." in told
+    assert "null_service_type where program_id=G1: 100.0% of 12 rows are null" in told
+    run_id = told.partition("roadside quality accept ")[2].split()[0]
+
+    found = home.answer("list --json", code=1)
+    assert {(each["check_name"], each["group_name"], each["stops"]) for each in found} == {
+        ("null_service_type", "", True),
+        ("null_service_type", "program_id=G1", True),
+    }
+    assert {each["run_id"] for each in found} == {run_id}
+    assert "stops" in home.answer("list --stopping", code=1)
+    assert "Say why" in home.answer(f"accept {run_id}", code=2)
+    assert "No check stopped a run nobody" in home.answer("accept nobody --why x", code=2)
+    home.answer(f"accept {run_id} --dry-run")
+    assert home.run(GATED)[0].status == "failed"
+
+    run_id = home.answer("list --json", code=1)[0]["run_id"]  # the last one that was stopped
+    assert len(home.answer(f"accept {run_id} --why agreed --json")["accepted"]) == 2
+    bronze, silver = home.run(GATED)
+    assert (bronze.status, silver.status) == ("published", "published")
+    assert bronze.warnings == {"bronze.dispatch_events.null_service_type": 2}
+    assert home.rows("bronze.dispatch_events") == home.rows("silver.dispatch_events") == 5 * REQUESTS
+    assert "accepted by ada" in home.answer("list")
+    assert {each["accepted_why"] for each in home.answer("list --json")} == {"agreed"}
+    assert {each["run_id"] for each in home.answer("list --json")} == {run_id}
+    assert home.run(GATED)[0].status == "skipped"
+    assert home.run(GATED, force=True)[0].status == "published"
+    (reconciled,) = LandingLedger(Ops(home.runner.settings.ops_url)).reconcile([SOURCE])
+    assert reconciled.is_balanced
+
+
+def test_one_day_alike_and_one_chunk_are_judged_alike(home: Home) -> None:
+    home.writer.write(SOURCE, GATED.start + timedelta(minutes=5), "good", requests(GATED.start, DAYS))
+    home.writer.write(
+        SOURCE, GATED.start + DAY + timedelta(minutes=5), "bad", requests(GATED.start + DAY, 9, latitude=None)
+    )
+    bronze, _ = home.run(Interval(GATED.start, GATED.end + DAY))
+    assert bronze.status == "failed"
+    of_chunk = home.answer("list --json", code=1)
+    assert home.run(GATED)[0].status == "published"
+    assert home.run(Interval(GATED.end, GATED.end + DAY))[0].status == "failed"
+    of_days = home.answer("list --json", code=1)
+    for each in (*of_chunk, *of_days):
+        each.pop("run_id")
+    assert of_days == of_chunk
+    assert {each["check_name"] for each in of_days} == {"null_zone_id"}

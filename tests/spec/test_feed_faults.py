@@ -1,0 +1,279 @@
+"""The mutation corpus of feeds: each fault, planted into a span of a simulated city, is caught by the check
+named for it; the span as it was alarms nobody."""
+
+from __future__ import annotations
+
+import gzip
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from ingestion.rows import read_object
+from lakehouse.landing_ledger import LedgerEntry
+from lakehouse.object_store import LandedObject, parse_key
+from lakehouse.vault import Vault, VaultHandle, make_platform_key
+from roadside.feed_gate import findings
+from simulation.city import SimulationConfig, simulate
+from validation.clocks import Interval, tick_end
+from validation.feed_checks import ROWS, Counts, added, judged
+from validation.source import Source
+from validation.sources import SOURCES, source_named
+
+MONDAY, DAYS = date(2026, 3, 2), 5
+END = datetime(2026, 3, 6, 22, tzinfo=UTC)
+"""Friday, 15:00 in Denver."""
+DAY = timedelta(days=1)
+Record = dict[str, Any]
+Fault = Callable[[list[Record]], Iterable[Record | bytes]]
+
+
+@dataclass(frozen=True)
+class Feeds:
+    """A city's landed objects, counted."""
+
+    root: Path
+    vault: Vault
+
+    def entries(self, source: Source, span: Interval) -> list[LedgerEntry]:
+        """Of the objects that became known in the span."""
+        hours = sorted({f"{at:%Y/%m/%d/%H}" for at in span.widened(timedelta(hours=1)).ticks()})
+        keys = [
+            str(path.relative_to(self.root))
+            for hour in hours
+            for path in (self.root / "landing" / source.name / hour).glob("*")
+        ]
+        found = [(key, parse_key(key)) for key in sorted(keys)]
+        return [
+            LedgerEntry(source.name, key, landed.landed_at, tick_end(landed.landed_at), 0, False)
+            for key, landed in found
+            if isinstance(landed, LandedObject) and span.holds(tick_end(landed.landed_at))
+        ]
+
+    def counted(self, source: Source, span: Interval, root: Path | None = None) -> dict[datetime, Counts]:
+        """By tick, what the checks count in the objects of the span."""
+        ticks: dict[datetime, Counter[str]] = {}
+        for entry in self.entries(source, span):
+            *_, summary = read_object(source, entry, (root or self.root).as_uri(), self.vault)
+            counts = orjson.loads(summary.column("object_counts")[0].as_py())
+            ticks.setdefault(entry.known_at, Counter()).update(counts)
+        return dict(ticks)
+
+    def changed(self, source: Source, fault: Fault, root: Path) -> dict[datetime, Counts]:
+        """The counts of the span whose objects say what the fault makes of them."""
+        for entry in self.entries(source, span_of(source)):
+            payload = gzip.decompress((self.root / entry.key).read_bytes())
+            path = root / entry.key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(gzip.compress(_with_fault(source, payload, fault), 1))
+        return self.counted(source, span_of(source), root)
+
+
+def span_of(source: Source, days_before: int = 0) -> Interval:
+    end = END - days_before * DAY
+    return Interval(end - source.checked_over, end)
+
+
+def _with_fault(source: Source, payload: bytes, fault: Fault) -> bytes:
+    lines = payload.split(b"\n")
+    if source.name == "traffic_speeds":
+        header, *rows = lines
+        names = header.decode().split(",")
+        records = [dict(zip(names, row.decode().split(","), strict=True)) for row in rows if row]
+        changed = [each for each in fault(records) if isinstance(each, dict)]
+        names = list(changed[0]) if changed else names
+        return "\n".join([",".join(names), *(",".join(map(str, each.values())) for each in changed)]).encode()
+    records = []
+    for line in lines:
+        try:
+            record = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(record, dict):
+            records.append(record)
+    changed_lines = [each if isinstance(each, bytes) else orjson.dumps(each) for each in fault(records)]
+    return b"\n".join([*changed_lines, b""])
+
+
+@pytest.fixture(scope="module")
+def feeds(tmp_path_factory: pytest.TempPathFactory) -> Feeds:
+    root = tmp_path_factory.mktemp("feeds")
+    simulate(
+        SimulationConfig(
+            start=MONDAY, days=DAYS, providers=24, jobs_per_day=300, ping_seconds=120, pings_days=DAYS
+        ),
+        root,
+    )
+    make_platform_key(root / "platform.key")
+    handle = VaultHandle(f"sqlite:///{root / 'vault.db'}", str(root / "platform.key"))
+    return Feeds(root, Vault(handle.url, root / "platform.key"))
+
+
+@pytest.fixture(scope="module")
+def past(feeds: Feeds) -> dict[str, dict[datetime, Counts]]:
+    """The same span of the days before, by source."""
+    return {
+        source.name: {
+            tick: counts
+            for n in range(1, DAYS)
+            for tick, counts in feeds.counted(source, span_of(source, n)).items()
+        }
+        for source in SOURCES
+    }
+
+
+def alarms(source: Source, known: dict[datetime, Counts]) -> set[tuple[str, str]]:
+    """Checks and groups that alarm for the whole span."""
+    last = Interval(END - timedelta(minutes=15), END)
+    return {(each.check.name, each.group) for of in findings(source, last, known).values() for each in of}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda each: each.name)
+def test_an_hour_without_a_fault_alarms_nobody(
+    feeds: Feeds, past: dict[str, dict[datetime, Counts]], source: Source
+) -> None:
+    now = feeds.counted(source, span_of(source))
+    assert added(list(now.values()))[ROWS] > 0
+    assert alarms(source, past[source.name] | now) == set()
+
+
+def where(**said: Any) -> Callable[[Record], bool]:
+    return lambda record: all(record.get(name) == value for name, value in said.items())
+
+
+def everywhere(_record: Record) -> bool:
+    return True
+
+
+def without(name: str, applies: Callable[[Record], bool] = everywhere) -> Fault:
+    return lambda records: [
+        {**each, name: None} if applies(each) and name in each else each for each in records
+    ]
+
+
+def renamed(name: str, other: str) -> Fault:
+    return lambda records: [
+        {other if key == name else key: value for key, value in r.items()} for r in records
+    ]
+
+
+def scaled(name: str, factor: float) -> Fault:
+    return lambda records: [
+        {**each, name: float(each[name]) * factor} if each.get(name) not in (None, "") else each
+        for each in records
+    ]
+
+
+def said(name: str, value: Any, applies: Callable[[Record], bool] = everywhere) -> Fault:
+    return lambda records: [{**each, name: value} if applies(each) else each for each in records]
+
+
+def moved(name: str, by: timedelta) -> Fault:
+    def of(each: Record) -> Record:
+        try:
+            moment = datetime.fromisoformat(each[name])
+        except (KeyError, TypeError, ValueError):
+            return each
+        return {**each, name: (moment + by).isoformat()}
+
+    return lambda records: map(of, records)
+
+
+def swapped(records: list[Record]) -> list[Record]:
+    return [
+        {**each, "latitude": each.get("longitude"), "longitude": each.get("latitude")} for each in records
+    ]
+
+
+def twice(records: list[Record]) -> list[Record]:
+    return [*records, *records]
+
+
+def cut(records: list[Record]) -> list[Record | bytes]:
+    return [orjson.dumps(each)[:-20] if number % 3 == 0 else each for number, each in enumerate(records)]
+
+
+def nowhere(records: list[Record]) -> list[Record]:
+    return [{**each, "latitude": 0.0, "longitude": 0.0} for each in records]
+
+
+OF_ONE_PROGRAM = where(event_type="requested", program_id="G1")
+REQUESTED = where(event_type="requested")
+OFFERED, AVAILABLE = where(event_type="offered"), where(status="available")
+FAULTS: dict[str, tuple[str, Fault, str]] = {
+    "nulls in one program": (
+        "dispatch_events", without("service_type", OF_ONE_PROGRAM), "null_service_type{program_id=G1}",
+    ),
+    "no service": ("dispatch_events", without("service_type", REQUESTED), "null_service_type"),
+    "no place": ("dispatch_events", without("latitude", REQUESTED), "null_zone_id"),
+    "no program": ("dispatch_events", without("program_id", REQUESTED), "null_program_id"),
+    "offers to nobody": ("dispatch_events", without("provider_id"), "null_provider_id"),
+    "no promise": ("dispatch_events", without("promised_arrival_at"), "null_promised_arrival_at"),
+    "no driver": ("dispatch_events", without("driver_id"), "null_driver_id"),
+    "no offer id": ("dispatch_events", without("offer_id"), "null_offer_id"),
+    "no assignment id": ("dispatch_events", without("assignment_id"), "null_assignment_id"),
+    "a required field renamed": ("dispatch_events", renamed("event_type", "type"), "refused"),
+    "a new word": ("dispatch_events", said("event_type", "hailed", OFFERED), "unknown_word"),
+    "sent twice in an object": ("dispatch_events", twice, "repeated"),
+    "a clock reset": ("dispatch_events", moved("event_timestamp", -timedelta(hours=30)), "late_1440m"),
+    "a clock two hours slow": ("dispatch_events", moved("event_timestamp", -timedelta(hours=2)), "late_60m"),
+    "a clock three hours fast": ("dispatch_events", moved("event_timestamp", timedelta(hours=3)), "refused"),
+    "lines cut": ("dispatch_events", cut, "refused"),
+    "seconds for a moment": ("dispatch_events", said("event_timestamp", "yesterday"), "refused"),
+    "no truck": ("provider_status", without("truck_id"), "null_truck_id"),
+    "no equipment": ("provider_status", without("equipment"), "null_equipment"),
+    "no job count": ("provider_status", without("active_job_count"), "null_active_job_count"),
+    "a count as text": ("provider_status", said("active_job_count", "two"), "refused"),
+    "a new status": ("provider_status", said("status", "refuelling", AVAILABLE), "unknown_word"),
+    "statuses a day old": ("provider_status", moved("event_timestamp", -timedelta(hours=25)), "late_1440m"),
+    "metres a second": ("gps_pings", scaled("speed_kmh", 1 / 3.6), "spread_speed_kmh"),
+    "swapped coordinates": ("gps_pings", swapped, "refused"),
+    "a sign lost": ("gps_pings", scaled("longitude", -1.0), "spread_longitude"),
+    "nowhere": ("gps_pings", nowhere, "spread_latitude"),
+    "no speed": ("gps_pings", without("speed_kmh"), "null_speed_kmh"),
+    "no accuracy": ("gps_pings", without("accuracy_m"), "null_accuracy_m"),
+    "latitude renamed": ("gps_pings", renamed("latitude", "lat"), "refused"),
+    "pings sent twice": ("gps_pings", twice, "repeated"),
+    "pings two hours old": ("gps_pings", moved("event_timestamp", -timedelta(hours=2)), "late_60m"),
+    "traffic in metres a second": ("traffic_speeds", scaled("speed_kmh", 1 / 3.6), "spread_speed_kmh"),
+    "no reading anywhere": ("traffic_speeds", said("speed_kmh", "-1"), "spread_speed_kmh"),
+    "no free flow": ("traffic_speeds", said("free_flow_kmh", ""), "null_free_flow_kmh"),
+    "a column renamed": ("traffic_speeds", renamed("segment_id", "segment"), "refused"),
+    "cents for dollars": ("service_outcomes", scaled("billed_usd", 100.0), "spread_billed_usd"),
+    "nothing billed": ("service_outcomes", without("billed_usd"), "null_billed_usd"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_caught_by_the_check_named_for_it(
+    feeds: Feeds, past: dict[str, dict[datetime, Counts]], tmp_path: Path, name: str
+) -> None:
+    source_name, fault, expected = FAULTS[name]
+    source = source_named(source_name)
+    known = past[source_name] | feeds.changed(source, fault, tmp_path)
+    check, _, group = expected.rstrip("}").partition("{")
+    assert (check, group) in alarms(source, known)
+
+
+@pytest.mark.parametrize("factor", [0.1, 10])
+def test_a_feed_that_is_too_much_or_too_little_is_seen_against_weeks(factor: float) -> None:
+    source = source_named("dispatch_events")
+    weeks = [{ROWS: rows} for rows in (310, 290, 305, 320, 300)]
+    assert judged(source.checks, {ROWS: 300}, weeks) == []
+    (found,) = judged(source.checks, {ROWS: round(300 * factor)}, weeks)
+    assert (found.check.name, found.usual) == ("volume", 305)
+
+
+def test_last_week_s_fault_hides_nothing_and_alarms_nobody_later() -> None:
+    source = source_named("provider_status")
+    good, bad = {ROWS: 400, "null_truck_id": 4}, {ROWS: 400, "null_truck_id": 390}
+    assert [each.check.name for each in judged(source.checks, bad, [bad, good, good, good])] == [
+        "null_truck_id"
+    ]
+    assert judged(source.checks, good, [bad, good, good, good]) == []
+    assert judged(source.checks, bad, [good, good]) == []  # too few to say

@@ -1,0 +1,292 @@
+"""What a feed is held to by its own past: shares, spreads and volume of what lands, and the judgement. Pure.
+
+A check is a small declared value on a `Source`. Its counts are whole numbers taken while an object is read
+(`ingestion.measuring`), so that they add up over objects in any order and no job is run for them. An hour
+of counts is judged against the same hour of the weeks before: how surprising they are if nothing changed,
+and whether the change is large enough to matter. Both must hold, so that neither a quiet night nor a flood
+of tiny differences alarms.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from math import log
+
+from validation.contract import Severity
+
+ROWS, REFUSED = "rows", "refused"
+"""Counts that every object has: rows accepted, lines refused."""
+
+SURPRISE = 16.0
+"""Nats: what is less likely than e^-16, one in nine million, is no chance."""
+LEAST_WINDOWS = 3
+"""With fewer hours to compare with, nothing is judged."""
+
+Counts = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Among:
+    """The rows a check looks at: those whose column holds one of the words."""
+
+    column: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NullShare:
+    """A column is null more often than it was, in all rows or in those of one value of `by`.
+
+    Attributes:
+        by: a column of few values: a fault of one program is lost among all.
+        least: by how much a share must grow to matter.
+        together: rows that say one thing, about: those of a job, of a truck.
+    """
+
+    column: str
+    among: Among | None = None
+    by: str = ""
+    least: float = 0.2
+    together: int = 4
+    severity: Severity = Severity.FAIL
+
+    @property
+    def name(self) -> str:
+        """`null_<column>`."""
+        return f"null_{self.column}"
+
+    what = "rows are null"
+
+
+@dataclass(frozen=True)
+class LateShare:
+    """More rows than usual landed longer than the horizon after they happened."""
+
+    beyond: timedelta
+    least: float = 0.2
+    together: int = 8
+    severity: Severity = Severity.WARN
+
+    @property
+    def name(self) -> str:
+        """`late_<minutes>m`."""
+        return f"late_{self.beyond // timedelta(minutes=1)}m"
+
+    what = "rows landed later than that"
+
+
+@dataclass(frozen=True)
+class RefusedShare:
+    """More lines than usual are refused: a field was renamed, a type or a unit changed."""
+
+    least: float = 0.1
+    together: int = 2
+    severity: Severity = Severity.WARN
+    name = "refused"
+    what = "lines are refused"
+
+
+@dataclass(frozen=True)
+class UnknownShare:
+    """More rows than usual hold a word that the contract's vocabulary lacks."""
+
+    least: float = 0.05
+    together: int = 2
+    severity: Severity = Severity.WARN
+    name = "unknown_word"
+    what = "rows hold a word that the contract lacks"
+
+
+@dataclass(frozen=True)
+class RepeatShare:
+    """More rows than usual of one landed object have the event id of another row of it."""
+
+    column: str = "event_id"
+    least: float = 0.1
+    together: int = 2
+    severity: Severity = Severity.WARN
+    name = "repeated"
+    what = "rows are said again in one object"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A number lies elsewhere than it did: a unit changed, coordinates were swapped, a clock was reset.
+
+    Attributes:
+        edges: rising; a bucket below the first, one between each two, one from the last on.
+        above: rows up to it say nothing: of trucks that stand.
+    """
+
+    column: str
+    edges: tuple[float, ...]
+    above: float | None = None
+    least: float = 0.3
+    together: int = 30
+    severity: Severity = Severity.WARN
+
+    @property
+    def name(self) -> str:
+        """`spread_<column>`."""
+        return f"spread_{self.column}"
+
+    what = "rows are not where they were"
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Rows are more than `factor` times the most of the weeks before, or a smaller part of the fewest."""
+
+    factor: float = 2.5
+    together: int = 4
+    severity: Severity = Severity.WARN
+    name = "volume"
+    what = "rows"
+
+
+ShareCheck = NullShare | LateShare | RefusedShare | UnknownShare | RepeatShare
+FeedCheck = ShareCheck | Spread | Volume
+"""What a source may declare."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A check that alarms for an hour.
+
+    Attributes:
+        group: `column=value` of the rows meant, or empty.
+        found, usual: a share, a distance between distributions (usual 0), or a number of rows.
+    """
+
+    check: FeedCheck
+    group: str
+    rows: int
+    found: float
+    usual: float
+
+    def __str__(self) -> str:
+        """One sentence; it holds no value of a row, but for the group's."""
+        where = f" where {self.group}" if self.group else ""
+        match self.check:
+            case Volume():
+                amount = f"{self.rows:,} {self.check.what}, usually {self.usual:,.0f}"
+            case Spread():
+                amount = f"{self.found:.1%} of {self.rows:,} {self.check.what}"
+            case _:
+                amount = f"{self.found:.1%} of {self.rows:,} {self.check.what}, usually {self.usual:.1%}"
+        return f"{self.check.name}{where}: {amount}."
+
+
+def judged(checks: Sequence[FeedCheck], hour: Counts, past: Sequence[Counts]) -> list[Finding]:
+    """The checks that alarm for an hour of a source, given the counts of the hours it is compared with.
+
+    Fewer than three hours to compare with, and nothing is judged. Of these the most extreme one is left
+    out, so that a fault of last week neither hides this week's nor makes a good one look strange.
+    """
+    if len(past) < LEAST_WINDOWS:
+        return []
+    found = []
+    for check in checks:
+        match check:
+            case Volume():
+                found += _volume(check, hour, past)
+            case Spread():
+                found += _spread(check, hour, past)
+            case _:
+                for group in groups_of(check, hour):
+                    found += _share(check, group, hour, past)
+    return found
+
+
+def part_of(check: ShareCheck, group: str = "") -> str:
+    """The name of the count of the rows that a check of shares looks for."""
+    match check:
+        case RefusedShare():
+            return REFUSED
+        case _:
+            return check.name + (f"{{{group}}}" if group else "")
+
+
+def whole_of(check: ShareCheck, group: str = "") -> str:
+    """The name of the count of the rows that it looks at."""
+    match check:
+        case NullShare(among=Among() as among):
+            return f"{ROWS}[{among.column}={'|'.join(among.values)}]" + (f"{{{group}}}" if group else "")
+        case _:
+            return ROWS + (f"{{{group}}}" if group else "")
+
+
+def bucket_of(check: Spread, number: int) -> str:
+    """The name of the count of a bucket of a check of a spread."""
+    return f"{check.name}.{number}"
+
+
+def groups_of(check: ShareCheck, hour: Counts) -> list[str]:
+    """All rows, and each group that a check looks at by itself."""
+    if not isinstance(check, NullShare) or not check.by:
+        return [""]
+    start = whole_of(check) + "{"
+    return ["", *sorted(name[len(start) : -1] for name in hour if name.startswith(start))]
+
+
+def added(counts: Sequence[Counts]) -> Counter[str]:
+    """The counts of several objects together."""
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return total
+
+
+def _share(check: ShareCheck, group: str, hour: Counts, past: Sequence[Counts]) -> list[Finding]:
+    part, whole = part_of(check, group), whole_of(check, group)
+
+    def pair(counts: Counts) -> tuple[int, int]:
+        rows = counts.get(whole, 0) + (counts.get(REFUSED, 0) if isinstance(check, RefusedShare) else 0)
+        return counts.get(part, 0), rows
+
+    hits, rows = pair(hour)
+    before = sorted((pair(each) for each in past), key=lambda each: each[0] / each[1] if each[1] else 0.0)
+    usual_hits, usual_rows = (sum(each) for each in zip(*before[:-1], strict=True))
+    if not rows or not usual_rows:
+        return []
+    share = hits / rows
+    usual = (usual_hits + 0.5) / (usual_rows + 1)
+    surprise = rows / check.together * _divergence((share, 1 - share), (usual, 1 - usual))
+    if share - usual < check.least or surprise < SURPRISE:
+        return []
+    return [Finding(check, group, rows, share, usual_hits / usual_rows)]
+
+
+def _spread(check: Spread, hour: Counts, past: Sequence[Counts]) -> list[Finding]:
+    names = [bucket_of(check, number) for number in range(len(check.edges) + 1)]
+    rows = sum(hour.get(name, 0) for name in names)
+    before = [sum(each.get(name, 0) for each in past) for name in names]
+    if not rows or not sum(before):
+        return []
+    now = [hour.get(name, 0) / rows for name in names]
+    usual = [(count + 0.5) / (sum(before) + len(names) / 2) for count in before]
+    distance = sum(abs(a - b) for a, b in zip(now, usual, strict=True)) / 2
+    surprise = rows / check.together * _divergence(now, usual)
+    if distance < check.least or surprise < SURPRISE + len(names):
+        return []
+    return [Finding(check, "", rows, distance, 0.0)]
+
+
+def _volume(check: Volume, hour: Counts, past: Sequence[Counts]) -> list[Finding]:
+    rows = hour.get(ROWS, 0) + hour.get(REFUSED, 0)
+    before = sorted(each.get(ROWS, 0) + each.get(REFUSED, 0) for each in past)
+    usual = before[len(before) // 2]
+    least, most = before[0] / check.factor, before[-1] * check.factor
+    expected = max(usual, 1)
+    surprise = (rows * log(rows / expected) if rows else 0.0) - rows + expected
+    if least <= rows <= most or surprise / check.together < SURPRISE:
+        return []
+    return [Finding(check, "", rows, float(rows), float(usual))]
+
+
+def _divergence(now: Sequence[float], usual: Sequence[float]) -> float:
+    """Kullback-Leibler divergence in nats: the surprise of one row."""
+    return sum(a * log(a / b) for a, b in zip(now, usual, strict=True) if a)
