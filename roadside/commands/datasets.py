@@ -281,12 +281,12 @@ def list_datasets(as_json: AsJson = False) -> None:
         listed.append(
             {
                 "dataset": spec.name,
-                "question": spec.question,
                 "service": spec.service,
                 "days": len(days),
                 "first_day": days[0][0] if days else None,
                 "last_day": days[-1][0] if days else None,
                 "rows": sum(day["rows"] for _, day in days),
+                "question": spec.question,
             }
         )
     if as_json:
