@@ -16,6 +16,7 @@ BENCHMARKS = (
     "daily_flat",
     "dataset_days",
     "replay_rate",
+    "checks_cost",
     "pit_spark",
     "pit_duckdb",
     "materialize",

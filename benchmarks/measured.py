@@ -107,13 +107,13 @@ def _agree(found: Mapping[str, Any]) -> None:
         raise CheckFailed(f"The sides do not agree: {dict(found)}.")
 
 
-def carry(runner: Runner, interval: Interval, steps: Sequence[Step]) -> None:
+def carry(runner: Runner, interval: Interval, steps: Sequence[Step], *, force: bool = False) -> None:
     """Run the steps over the interval, and insist that each ended well.
 
     Raises:
         CheckFailed: one is blocked; what a step raised, if one did.
     """
-    for each in runner.run(interval, steps):
+    for each in runner.run(interval, steps, force=force):
         if each.error is not None:
             raise each.error
         if each.is_broken:

@@ -5,6 +5,7 @@ Whole numbers by name, as `validation.feed_checks` has them: they add up over ba
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import datetime
 
@@ -25,6 +26,10 @@ from validation.feed_checks import (
 )
 from validation.source import Source
 
+_AN_ID = re.compile(r"[A-Za-z0-9_.-]{1,32}")
+OTHER = "other"
+"""The group of values that are no id: what a person wrote into the wrong field is not repeated."""
+
 MOST_SEEN = 200_000
 """Ids of one object that are remembered; an object has a few hundred lines, an archive's many more."""
 
@@ -38,7 +43,7 @@ def counted(source: Source, rows: pa.RecordBatch, landed_at: datetime, seen: set
     for check in source.checks:
         match check:
             case NullShare():
-                counts.update(_nulls(check, rows))
+                counts |= _nulls(check, rows)  # of a whole that checks share, one count
             case LateShare(beyond=beyond):
                 counts[check.name] = _older(rows.column("event_timestamp"), landed_at - beyond)
             case UnknownShare():
@@ -65,7 +70,7 @@ def _nulls(check: NullShare, rows: pa.RecordBatch) -> Counter[str]:
             .aggregate([("is_null", "sum"), ("is_null", "count")])
         )
         for each in found.to_pylist():
-            group = f"{check.by}={each['by']}"
+            group = f"{check.by}={each['by'] if _AN_ID.fullmatch(each['by']) else OTHER}"
             counts[whole_of(check, group)] += each["is_null_count"]
             counts[part_of(check, group)] += each["is_null_sum"]
     return counts

@@ -2,7 +2,8 @@
 
 The ledgers over it are `landing_ledger`, `quarantine_ledger`, `quality_ledger`, `run_ledger`, `leases`,
 `releases`, `table_notes` and `access_log`.
-Lost, it can be rebuilt from bronze (`LandingLedger.rebuild`) and from snapshots' properties.
+Lost, it can be rebuilt from bronze (`LandingLedger.rebuild`) and from snapshots' properties; what checks of
+feeds counted, found and what was accepted is not: their past begins anew.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ feed_counts = Table(
     metadata,
     Column("source", String(64), primary_key=True),
     Column("known_at", UtcTime, primary_key=True),
+    Column("checks", String(16), nullable=False),
     Column("counts", JSON, nullable=False),
 )
 
@@ -74,17 +76,32 @@ quality_findings = Table(
     Column("source", String(64), primary_key=True),
     Column("known_at", UtcTime, primary_key=True),
     Column("check_name", String(128), primary_key=True),
-    Column("group_name", String(255), primary_key=True),
+    Column("group_name", String(128), primary_key=True),
     Column("severity", String(16), nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("found", Float, nullable=False),
     Column("usual", Float, nullable=False),
     Column("text", String, nullable=False),
     Column("run_id", String(32), nullable=False),
-    Column("accepted_by", String(255)),
-    Column("accepted_why", String),
-    Column("accepted_at", UtcTime),
+    Column("acceptance_id", String(32)),
     Index("quality_findings_by_run", "run_id"),
+)
+
+quality_acceptances = Table(
+    "quality_acceptances",
+    metadata,
+    Column("acceptance_id", String(32), primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("check_name", String(128), nullable=False),
+    Column("group_name", String(128), nullable=False),
+    Column("start", UtcTime, nullable=False),
+    Column("end", UtcTime, nullable=False),
+    Column("most", Float, nullable=False),
+    Column("run_id", String(32), nullable=False),
+    Column("principal", String(255), nullable=False),
+    Column("why", String, nullable=False),
+    Column("accepted_at", UtcTime, nullable=False),
+    Index("quality_acceptances_by_source", "source"),
 )
 
 closed_ticks = Table(

@@ -1,33 +1,68 @@
 """What the checks of feeds counted and found, and what a person accepted all the same.
 
-Counts are kept by source and tick, as they add up over the tick's objects; findings by source, tick, check
-and group. Both are replaced when the tick is read again; what was accepted stays accepted.
+Counts are kept by source and tick, as they add up over the tick's objects, with a digest of the checks that
+counted: other checks count otherwise, and are not compared. Findings are kept by source, tick, check and
+group, and replaced when the tick is read again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from itertools import groupby
+from zlib import crc32
 
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
-from lakehouse.database import changed_rows, chunks, replace_rows
-from lakehouse.ops import Ops, feed_counts, quality_findings
+from lakehouse.database import chunks, replace_rows
+from lakehouse.ops import Ops, feed_counts, quality_acceptances, quality_findings
 from validation.clocks import Interval
 from validation.feed_checks import Counts, Finding
+from validation.source import Source
 
 _F = quality_findings.c
+_WORSE = 0.05
+"""Of a share: what grew by no more than so much is what was accepted."""
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """A person's word that a check may alarm: for a group, at ticks in (start, end], up to so much.
+
+    Attributes:
+        run_id: the run that it was given for.
+        most: the greatest share, distance or number of rows that was accepted.
+    """
+
+    acceptance_id: str
+    source: str
+    check_name: str
+    group_name: str
+    start: datetime
+    end: datetime
+    most: float
+    run_id: str
+    principal: str
+    why: str
+    accepted_at: datetime
+
+    def covers(self, tick: datetime, finding: Finding) -> bool:
+        """Whether the finding is what was accepted, or less."""
+        is_named = (self.check_name, self.group_name) == (finding.check.name, finding.group)
+        return is_named and self.start < tick <= self.end and finding.found <= self.most + _WORSE
 
 
 @dataclass(frozen=True)
 class KeptFinding:
-    """A finding of one tick, and who accepted it, when and why.
+    """A finding of one tick.
 
     Attributes:
-        known_at: the tick that ends the hour it is about.
+        known_at: the tick that ends the span it is about.
         text: one sentence; of a row's values it holds the group's alone.
+        run_id: the run that it stopped first; empty if it stopped none.
+        acceptance_id: the acceptance that lets it pass.
     """
 
     source: str
@@ -40,75 +75,67 @@ class KeptFinding:
     usual: float
     text: str
     run_id: str
-    accepted_by: str | None = None
-    accepted_why: str | None = None
-    accepted_at: datetime | None = None
+    acceptance_id: str | None = None
 
     @property
     def stops(self) -> bool:
         """Whether its tick may not be published."""
-        return self.severity == "fail" and self.accepted_at is None
+        return self.severity == "fail" and self.acceptance_id is None
 
 
 class QualityLedger:
-    """Counts and findings of every source."""
+    """Counts, findings and acceptances of every source."""
 
     def __init__(self, ops: Ops) -> None:
         self._ops = ops
 
-    def record_counts(self, source: str, by_tick: Mapping[datetime, Counts]) -> None:
+    def record_counts(self, source: Source, by_tick: Mapping[datetime, Counts]) -> None:
         """Keep the counts of ticks; those kept of the same ticks are replaced."""
         rows = [
-            {"source": source, "known_at": tick, "counts": dict(counts)} for tick, counts in by_tick.items()
+            {"source": source.name, "known_at": tick, "checks": checks_digest(source), "counts": dict(counts)}
+            for tick, counts in by_tick.items()
         ]
         with self._ops.write() as connection:
             for some in chunks(rows):
                 replace_rows(connection, feed_counts, some)
 
-    def counts(self, source: str, interval: Interval) -> dict[datetime, Counts]:
-        """The counts of the ticks with start < tick <= end that had an object."""
+    def counts(self, source: Source, interval: Interval) -> dict[datetime, Counts]:
+        """What today's checks counted at ticks with start < tick <= end that had an object."""
         at = feed_counts.c.known_at
         return self._counts(source, and_(at > interval.start, at <= interval.end))
 
-    def counts_at(self, source: str, ticks: Sequence[datetime]) -> dict[datetime, Counts]:
-        """The counts of these ticks, of those that had an object."""
+    def counts_at(self, source: Source, ticks: Sequence[datetime]) -> dict[datetime, Counts]:
+        """What today's checks counted at these ticks, of those that had an object."""
         found: dict[datetime, Counts] = {}
         for some in chunks(ticks):
             found |= self._counts(source, feed_counts.c.known_at.in_(some))
         return found
 
-    def _counts(self, source: str, where: ColumnElement[bool]) -> dict[datetime, Counts]:
-        query = select(feed_counts).where(feed_counts.c.source == source, where)
+    def _counts(self, source: Source, where: ColumnElement[bool]) -> dict[datetime, Counts]:
+        of_checks = and_(feed_counts.c.source == source.name, feed_counts.c.checks == checks_digest(source))
         with self._ops.read() as connection:
-            return {row.known_at: row.counts for row in connection.execute(query)}
+            rows = connection.execute(select(feed_counts).where(of_checks, where))
+            return {row.known_at: row.counts for row in rows}
 
     def record_findings(
-        self, source: str, interval: Interval, run_id: str, found: Mapping[datetime, Sequence[Finding]]
+        self, source: str, interval: Interval, found: Sequence[KeptFinding]
     ) -> list[KeptFinding]:
-        """The findings of the interval's ticks, kept in place of earlier ones; accepted ones as they are."""
+        """Keep what was found at the interval's ticks in place of what was; what stops a run for the
+        second time keeps the name of the first."""
         inside = and_(_F.source == source, _F.known_at > interval.start, _F.known_at <= interval.end)
         with self._ops.write() as connection:
-            accepted = {
-                _key(row): row
-                for row in map(
-                    dict[str, Any],
-                    connection.execute(
-                        select(quality_findings).where(inside, _F.accepted_at.is_not(None))
-                    ).mappings(),
-                )
-            }
-            connection.execute(delete(quality_findings).where(inside))
+            rows = connection.execute(select(quality_findings).where(inside)).mappings()
+            before = {_identity(each): each for each in (KeptFinding(**row) for row in rows)}
             kept = []
-            for tick, findings in sorted(found.items()):
-                for each in findings:
-                    row = _row(source, tick, run_id, each)
-                    was = accepted.pop(_key(row), None)
-                    if was is not None:
-                        row |= {name: was[name] for name in was if name == "run_id" or "accepted" in name}
-                    kept.append(row)
-            for some in chunks([*kept, *accepted.values()]):
-                connection.execute(insert(quality_findings), some)
-        return [KeptFinding(**row) for row in kept]
+            for each in found:
+                was = before.get(_identity(each))
+                is_named = was is not None and was.run_id and was.found == each.found
+                row = vars(each) | ({"run_id": was.run_id} if was is not None and is_named else {})
+                kept.append(KeptFinding(**row))
+            connection.execute(delete(quality_findings).where(inside))
+            for some in chunks([vars(each) for each in kept]):
+                replace_rows(connection, quality_findings, some)
+        return kept
 
     def findings(
         self,
@@ -127,31 +154,86 @@ class QualityLedger:
         with self._ops.read() as connection:
             return [KeptFinding(**row) for row in connection.execute(query).mappings()]
 
-    def accept(self, run_id: str, principal: str, why: str, at: datetime) -> int:
-        """How many findings that stopped the run are accepted now; those accepted before stay as they are."""
-        open_ones = and_(_F.run_id == run_id, _F.severity == "fail", _F.accepted_at.is_(None))
-        said = {"accepted_by": principal, "accepted_why": why, "accepted_at": at}
+    def stopped_ticks(self, source: str, before: datetime) -> set[datetime]:
+        """Earlier ticks that a check stopped and nobody accepted: no past to compare with."""
+        query = select(_F.known_at).where(
+            _F.source == source, _F.severity == "fail", _F.acceptance_id.is_(None), _F.known_at <= before
+        )
+        with self._ops.read() as connection:
+            return set(connection.execute(query).scalars())
+
+    def acceptances(self, source: str | None = None) -> list[Acceptance]:
+        """What was accepted, oldest first."""
+        query = select(quality_acceptances).order_by(
+            quality_acceptances.c.accepted_at, quality_acceptances.c.acceptance_id
+        )
+        if source is not None:
+            query = query.where(quality_acceptances.c.source == source)
+        with self._ops.read() as connection:
+            return [Acceptance(**row) for row in connection.execute(query).mappings()]
+
+    def accept(
+        self,
+        stopping: Iterable[KeptFinding],
+        principal: str,
+        why: str,
+        at: datetime,
+        reach: timedelta,
+        until: datetime | None = None,
+    ) -> list[Acceptance]:
+        """Accept what stops a run, by check and group: at its ticks and, for the same rows are in the spans
+        behind them too, `reach` further; or until a moment."""
+
+        def alike(each: KeptFinding) -> tuple[str, str, str, str]:
+            return each.source, each.check_name, each.group_name, each.run_id
+
+        accepted = []
+        for (source, check, group, run_id), alarms in groupby(sorted(stopping, key=alike), key=alike):
+            ticks = list(alarms)
+            first, last = min(each.known_at for each in ticks), max(each.known_at for each in ticks)
+            end = max(last + reach, until or last)
+            most = max(each.found for each in ticks)
+            accepted.append(
+                Acceptance(
+                    secrets.token_hex(6), source, check, group, first - timedelta(minutes=15), end, most,
+                    run_id, principal, why, at,
+                )
+            )  # fmt: skip
         with self._ops.write() as connection:
-            return changed_rows(connection.execute(update(quality_findings).where(open_ones).values(**said)))
+            for each in accepted:
+                connection.execute(insert(quality_acceptances).values(**vars(each)))
+                of_one = and_(
+                    _F.source == each.source, _F.check_name == each.check_name,
+                    _F.group_name == each.group_name, _F.run_id == each.run_id,
+                )  # fmt: skip
+                passes = {"acceptance_id": each.acceptance_id}
+                connection.execute(update(quality_findings).where(of_one).values(**passes))
+        return accepted
 
 
-def _row(source: str, tick: datetime, run_id: str, finding: Finding) -> dict[str, Any]:
-    return {
-        "source": source,
-        "known_at": tick,
-        "check_name": finding.check.name,
-        "group_name": finding.group,
-        "severity": finding.check.severity.value,
-        "rows": finding.rows,
-        "found": finding.found,
-        "usual": finding.usual,
-        "text": str(finding),
-        "run_id": run_id,
-        "accepted_by": None,
-        "accepted_why": None,
-        "accepted_at": None,
-    }
+def checks_digest(source: Source) -> str:
+    """Tells whether counts were made by the checks that the source declares."""
+    return f"{crc32(repr((source.checks, source.checked_over)).encode()):08x}"
 
 
-def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return row["known_at"], row["check_name"], row["group_name"]
+def kept_finding(
+    source: Source, tick: datetime, finding: Finding, acceptance: Acceptance | None, run_id: str = ""
+) -> KeptFinding:
+    """The finding as it is kept."""
+    return KeptFinding(
+        source.name,
+        tick,
+        finding.check.name,
+        finding.group,
+        finding.check.severity.value,
+        finding.rows,
+        finding.found,
+        finding.usual,
+        str(finding),
+        run_id,
+        None if acceptance is None else acceptance.acceptance_id,
+    )
+
+
+def _identity(each: KeptFinding) -> tuple[datetime, str, str]:
+    return each.known_at, each.check_name, each.group_name

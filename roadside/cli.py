@@ -263,7 +263,7 @@ _QUALITY.command(
     "accept",
     epilog=_examples(
         "roadside quality accept 3f9a0c12d4e5 --dry-run",
-        "roadside quality accept 3f9a0c12d4e5 --why 'the program asks for no zone since Monday'",
+        "roadside quality accept 3f9a0c12d4e5 --why 'the program sends no place' --until 2026-04-15",
     ),
 )(quality.accept)
 app.add_typer(_QUALITY, name="quality", rich_help_panel=_MIND)

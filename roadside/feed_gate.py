@@ -1,17 +1,18 @@
 """The gate before bronze: what landed is held to its source's own past, at every tick.
 
-The verdict of a tick is a function of what was counted through that tick, so a day judged tick by tick and
-in one chunk is judged alike.
+The verdict of a tick is a function of what was counted through that tick, so days judged tick by tick and
+in one chunk are judged alike, run in their order; a day run before those it follows has less to be held to.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from lakehouse.landing_ledger import LedgerEntry, ObjectOutcome
-from lakehouse.quality_ledger import KeptFinding, QualityLedger
+from lakehouse.quality_ledger import Acceptance, KeptFinding, QualityLedger, kept_finding
 from validation.clocks import TICK, Interval
 from validation.errors import CheckFailed
 from validation.feed_checks import LEAST_WINDOWS, Counts, Finding, Volume, added, judged
@@ -21,6 +22,7 @@ WEEK, DAY = timedelta(weeks=1), timedelta(days=1)
 WEEKS, DAYS = 5, 14
 """A span is compared with the same one of so many weeks before; where too few are known, of days before."""
 _FEW = 32
+Accepted = Callable[[datetime, Finding], Acceptance | None]
 _SHOWN = 3
 
 
@@ -31,7 +33,7 @@ def gated(
     counts: Mapping[datetime, Counts],
     stopped: Callable[[], str],
 ) -> dict[str, int]:
-    """Judge every tick of the interval, keep what was found; warnings by check, with their ticks counted.
+    """Judge every tick of the interval, keep what was found; warnings by check, the findings counted.
 
     Args:
         stopped: keeps a failed run, and gives its id: what a person may accept.
@@ -39,32 +41,47 @@ def gated(
     Raises:
         CheckFailed: a check that may stop a run alarms, and nobody accepted it.
     """
+    acceptances = ledger.acceptances(source.name)
+
+    def accepted(tick: datetime, finding: Finding) -> Acceptance | None:
+        return next((each for each in acceptances if each.covers(tick, finding)), None)
+
     known = _known(ledger, source, interval) | dict(counts)
-    found = findings(source, interval, known)
-    ledger.record_counts(source.name, counts)
-    kept = ledger.record_findings(source.name, interval, "", found)
-    stopping = [each for each in kept if each.stops]
-    if stopping:
-        run_id = stopped()
-        ledger.record_findings(source.name, interval, run_id, found)
-        raise _stopped(source, interval, run_id, stopping)
+    out = ledger.stopped_ticks(source.name, interval.start)
+    found = findings(source, interval, known, accepted, out)
+    is_stopped = any(each.stops for each in found)
+    run_id = stopped() if is_stopped else ""
+    kept = ledger.record_findings(
+        source.name, interval, [replace(each, run_id=run_id if each.stops else "") for each in found]
+    )
+    ledger.record_counts(source, counts)
+    if is_stopped:
+        raise _stopped(source, interval, [each for each in kept if each.stops])
     return dict(Counter(each.check_name for each in kept))
 
 
 def findings(
-    source: Source, interval: Interval, counts: Mapping[datetime, Counts]
-) -> dict[datetime, list[Finding]]:
+    source: Source,
+    interval: Interval,
+    counts: Mapping[datetime, Counts],
+    accepted: Accepted = lambda _tick, _finding: None,
+    out: Collection[datetime] = (),
+) -> list[KeptFinding]:
     """What alarms at each tick of the interval that had an object, for the span that ends with it.
 
     Args:
         counts: of every tick that had an object, from five weeks and a span before the interval on.
+        out: ticks before the interval that nothing is compared with: what was stopped there stands open.
     """
-    found: dict[datetime, list[Finding]] = {}
+    found: list[KeptFinding] = []
+    left_out = set(out)
     spans = _Spans(counts, round(source.checked_over / TICK))
     for tick in sorted(tick for tick in counts if interval.start < tick <= interval.end):
-        alarms = _at(source, tick, spans)
-        if alarms:
-            found[tick] = alarms
+        for each in _at(source, tick, spans, left_out):
+            kept = kept_finding(source, tick, each, accepted(tick, each))
+            found.append(kept)
+            if kept.stops:
+                left_out.add(tick)
     return found
 
 
@@ -83,23 +100,40 @@ class _Spans:
     def __init__(self, counts: Mapping[datetime, Counts], ticks: int) -> None:
         self._counts = counts
         self._ticks = ticks
-        self._added: dict[datetime, Counts] = {}
+        self._added: dict[datetime, Counter[str]] = {}
 
-    def at(self, tick: datetime) -> Counts:
+    def at(self, tick: datetime) -> Counter[str]:
+        """From the span a tick before, where that is known: one tick comes in, one goes out."""
         if tick not in self._added:
-            ends = (tick - n * TICK for n in range(self._ticks))
-            self._added[tick] = added([self._counts[at] for at in ends if at in self._counts])
+            before = self._added.get(tick - TICK)
+            if before is None:
+                ends = (tick - n * TICK for n in range(self._ticks))
+                self._added[tick] = added([self._counts[at] for at in ends if at in self._counts])
+            else:
+                moved = Counter(before)
+                moved.update(self._counts.get(tick, {}))
+                moved.subtract(self._counts.get(tick - self._ticks * TICK, {}))
+                self._added[tick] = +moved
         return self._added[tick]
 
-    def past(self, tick: datetime, apart: timedelta, times: int) -> list[Counts]:
+    def is_whole(self, tick: datetime) -> bool:
+        """Whether every tick of the span had an object."""
+        return all(tick - n * TICK in self._counts for n in range(self._ticks))
+
+    def past(
+        self, tick: datetime, apart: timedelta, times: int, left_out: Collection[datetime]
+    ) -> list[Counts]:
         """The same span before, so many times, of ticks that had an object."""
-        return [self.at(at) for at in _before(tick, apart, times) if at in self._counts]
+        before = _before(tick, apart, times)
+        return [self.at(at) for at in before if at in self._counts and at not in left_out]
 
 
-def _at(source: Source, tick: datetime, spans: _Spans) -> list[Finding]:
-    past, checks = spans.past(tick, WEEK, WEEKS), source.checks
-    if len(past) < LEAST_WINDOWS:  # a week is like another in volume, a day is not
-        past = spans.past(tick, DAY, DAYS)
+def _at(source: Source, tick: datetime, spans: _Spans, left_out: Collection[datetime]) -> list[Finding]:
+    past, checks = spans.past(tick, WEEK, WEEKS, left_out), source.checks
+    is_week = len(past) >= LEAST_WINDOWS
+    if not is_week:
+        past = spans.past(tick, DAY, DAYS, left_out)
+    if not is_week or not spans.is_whole(tick):  # a week is like another in volume; a day, or a part, is not
         checks = tuple(check for check in checks if not isinstance(check, Volume))
     return judged(checks, spans.at(tick), past)
 
@@ -114,22 +148,22 @@ def _known(ledger: QualityLedger, source: Source, interval: Interval) -> dict[da
     ticks = round((interval.end - interval.start) / TICK)
     if ticks * span > _FEW:
         start = interval.start - WEEKS * WEEK - source.checked_over
-        return ledger.counts(source.name, Interval(start, interval.end))
+        return ledger.counts(source, Interval(start, interval.end))
     needed: set[datetime] = set()
     for n in range(ticks):
         tick = interval.end - n * TICK
         for at in (tick, *_before(tick, WEEK, WEEKS), *_before(tick, DAY, DAYS)):
             needed.update(at - m * TICK for m in range(span))
-    return ledger.counts_at(source.name, sorted(needed))
+    return ledger.counts_at(source, sorted(needed))
 
 
-def _stopped(source: Source, interval: Interval, run_id: str, stopping: list[KeptFinding]) -> CheckFailed:
+def _stopped(source: Source, interval: Interval, stopping: list[KeptFinding]) -> CheckFailed:
     first = stopping[0]
     told = list(dict.fromkeys(each.text for each in stopping))
     more = f" And {len(told) - _SHOWN} more." if len(told) > _SHOWN else ""
     return CheckFailed(
-        f"bronze.{source.name}: before {first.known_at:%Y-%m-%dT%H:%MZ} "
-        f"{' '.join(told[:_SHOWN])}{more} Interval {interval}, run {run_id}.",
+        f"bronze.{source.name}: before {first.known_at:%Y-%m-%dT%H:%MZ} {' '.join(told[:_SHOWN])}{more} "
+        f"Interval {interval}, run {first.run_id}.",
         "Nothing of it was published; readers have the last good release. If the data is right as it is: "
-        f"roadside quality accept {run_id} --why '...', then run again.",
+        f"roadside quality accept {first.run_id} --why '...', then run again.",
     )

@@ -23,7 +23,7 @@ ROWS, REFUSED = "rows", "refused"
 SURPRISE = 16.0
 """Nats: what is less likely than e^-16, one in nine million, is no chance."""
 LEAST_WINDOWS = 3
-"""With fewer hours to compare with, nothing is judged."""
+"""With fewer spans that have such rows to compare with, nothing is judged."""
 
 Counts = Mapping[str, int]
 
@@ -94,7 +94,7 @@ class UnknownShare:
     """More rows than usual hold a word that the contract's vocabulary lacks."""
 
     least: float = 0.05
-    together: int = 2
+    together: int = 1
     severity: Severity = Severity.WARN
     name = "unknown_word"
     what = "rows hold a word that the contract lacks"
@@ -180,24 +180,23 @@ class Finding:
         return f"{self.check.name}{where}: {amount}."
 
 
-def judged(checks: Sequence[FeedCheck], hour: Counts, past: Sequence[Counts]) -> list[Finding]:
-    """The checks that alarm for an hour of a source, given the counts of the hours it is compared with.
+def judged(checks: Sequence[FeedCheck], span: Counts, past: Sequence[Counts]) -> list[Finding]:
+    """The checks that alarm for a span of a source, given the counts of the spans it is compared with.
 
-    Fewer than three hours to compare with, and nothing is judged. Of these the most extreme one is left
-    out, so that a fault of last week neither hides this week's nor makes a good one look strange.
+    A check is judged where three of these have rows that it looks at. Of them the one that is farthest
+    from the others is left out, so that a fault of last week neither hides this week's nor makes a good
+    one look strange.
     """
-    if len(past) < LEAST_WINDOWS:
-        return []
-    found = []
+    found: list[Finding] = []
     for check in checks:
         match check:
             case Volume():
-                found += _volume(check, hour, past)
+                found += _volume(check, span, past)
             case Spread():
-                found += _spread(check, hour, past)
+                found += _spread(check, span, past)
             case _:
-                for group in groups_of(check, hour):
-                    found += _share(check, group, hour, past)
+                for group in groups_of(check, span):
+                    found += _share(check, group, span, past)
     return found
 
 
@@ -240,53 +239,67 @@ def added(counts: Sequence[Counts]) -> Counter[str]:
     return total
 
 
-def _share(check: ShareCheck, group: str, hour: Counts, past: Sequence[Counts]) -> list[Finding]:
+def _share(check: ShareCheck, group: str, span: Counts, past: Sequence[Counts]) -> list[Finding]:
     part, whole = part_of(check, group), whole_of(check, group)
 
     def pair(counts: Counts) -> tuple[int, int]:
         rows = counts.get(whole, 0) + (counts.get(REFUSED, 0) if isinstance(check, RefusedShare) else 0)
         return counts.get(part, 0), rows
 
-    hits, rows = pair(hour)
-    before = sorted((pair(each) for each in past), key=lambda each: each[0] / each[1] if each[1] else 0.0)
-    usual_hits, usual_rows = (sum(each) for each in zip(*before[:-1], strict=True))
-    if not rows or not usual_rows:
+    hits, rows = pair(span)
+    before = sorted((p for p in map(pair, past) if p[1]), key=lambda each: each[0] / each[1])[:-1]
+    if not rows or len(before) < LEAST_WINDOWS - 1:
         return []
-    share = hits / rows
-    usual = (usual_hits + 0.5) / (usual_rows + 1)
-    surprise = rows / check.together * _divergence((share, 1 - share), (usual, 1 - usual))
+    usual_hits, usual_rows = (sum(each) for each in zip(*before, strict=True))
+    share, usual = hits / rows, usual_hits / usual_rows
+    surprise = _surprise((hits, rows - hits), (usual_hits, usual_rows - usual_hits)) / check.together
     if share - usual < check.least or surprise < SURPRISE:
         return []
-    return [Finding(check, group, rows, share, usual_hits / usual_rows)]
+    return [Finding(check, group, rows, share, usual)]
 
 
-def _spread(check: Spread, hour: Counts, past: Sequence[Counts]) -> list[Finding]:
+def _spread(check: Spread, span: Counts, past: Sequence[Counts]) -> list[Finding]:
     names = [bucket_of(check, number) for number in range(len(check.edges) + 1)]
-    rows = sum(hour.get(name, 0) for name in names)
-    before = [sum(each.get(name, 0) for each in past) for name in names]
-    if not rows or not sum(before):
+    now = [span.get(name, 0) for name in names]
+    spans = [each for each in ([counts.get(name, 0) for name in names] for counts in past) if any(each)]
+    if not any(now) or len(spans) < LEAST_WINDOWS:
         return []
-    now = [hour.get(name, 0) / rows for name in names]
-    usual = [(count + 0.5) / (sum(before) + len(names) / 2) for count in before]
-    distance = sum(abs(a - b) for a, b in zip(now, usual, strict=True)) / 2
-    surprise = rows / check.together * _divergence(now, usual)
-    if distance < check.least or surprise < SURPRISE + len(names):
+    pooled = [sum(each) for each in zip(*spans, strict=True)]
+    spans.remove(max(spans, key=lambda each: _distance(each, pooled)))
+    usual = [sum(each) for each in zip(*spans, strict=True)]
+    distance = _distance(now, usual)
+    if distance < check.least or _surprise(now, usual) / check.together < SURPRISE + len(names):
         return []
-    return [Finding(check, "", rows, distance, 0.0)]
+    return [Finding(check, "", sum(now), distance, 0.0)]
 
 
-def _volume(check: Volume, hour: Counts, past: Sequence[Counts]) -> list[Finding]:
-    rows = hour.get(ROWS, 0) + hour.get(REFUSED, 0)
+def _volume(check: Volume, span: Counts, past: Sequence[Counts]) -> list[Finding]:
+    rows = span.get(ROWS, 0) + span.get(REFUSED, 0)
     before = sorted(each.get(ROWS, 0) + each.get(REFUSED, 0) for each in past)
-    usual = before[len(before) // 2]
-    least, most = before[0] / check.factor, before[-1] * check.factor
-    expected = max(usual, 1)
-    surprise = (rows * log(rows / expected) if rows else 0.0) - rows + expected
-    if least <= rows <= most or surprise / check.together < SURPRISE:
+    if len(before) < LEAST_WINDOWS:
+        return []
+    middle = before[len(before) // 2]
+    before.remove(max(before, key=lambda each: abs(log((each + 1) / (middle + 1)))))
+    usual = max(before[len(before) // 2], 1)
+    surprise = (rows * log(rows / usual) if rows else 0.0) - rows + usual
+    is_usual = before[0] / check.factor <= rows <= before[-1] * check.factor
+    if is_usual or surprise / check.together < SURPRISE:
         return []
     return [Finding(check, "", rows, float(rows), float(usual))]
 
 
-def _divergence(now: Sequence[float], usual: Sequence[float]) -> float:
-    """Kullback-Leibler divergence in nats: the surprise of one row."""
-    return sum(a * log(a / b) for a, b in zip(now, usual, strict=True) if a)
+def _distance(a: Sequence[int], b: Sequence[int]) -> float:
+    """The share of rows that would have to move for the two to be alike."""
+    return sum(abs(x / sum(a) - y / sum(b)) for x, y in zip(a, b, strict=True)) / 2
+
+
+def _surprise(now: Sequence[int], usual: Sequence[int]) -> float:
+    """Nats by which two sets of counts are less likely of one distribution than each of its own."""
+    both = [x + y for x, y in zip(now, usual, strict=True)]
+    return _of_its_own(now) + _of_its_own(usual) - _of_its_own(both)
+
+
+def _of_its_own(counts: Sequence[int]) -> float:
+    """Log-likelihood of the counts under their own shares."""
+    total = sum(counts)
+    return sum(each * log(each / total) for each in counts if each)

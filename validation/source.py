@@ -11,6 +11,7 @@ from enum import Enum
 
 from validation.columns import COLUMNS
 from validation.contract import Type
+from validation.errors import Defect
 from validation.feed_checks import FeedCheck
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -96,6 +97,11 @@ class Source:
     heartbeat: timedelta = timedelta(minutes=5)
     checks: tuple[FeedCheck, ...] = ()
     checked_over: timedelta = timedelta(hours=1)
+
+    def __post_init__(self) -> None:
+        names = [check.name for check in self.checks]
+        if len(set(names)) < len(names):
+            raise Defect(f"{self.name}: two checks have one name, of {', '.join(sorted(names))}.")
 
 
 def plain(*names: str) -> tuple[Field, ...]:

@@ -12,6 +12,7 @@ from roadside.commands.online import require_ledger
 from roadside.installation import settings_here
 from roadside.rendering import counted, moment, print_json, print_table, say
 from roadside.time_ranges import interval_of
+from validation.clocks import TICK, parse_moment
 from validation.errors import UserError
 from validation.sources import source_named
 
@@ -52,15 +53,22 @@ def list_findings(
 def accept(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The run that was stopped; its error names it.")],
     why: Annotated[str, typer.Option(help="Why the data is right as it is, for the record.")] = "",
+    until: Annotated[
+        str | None, typer.Option(help="Accept as much until then: this is how the feed is from now on.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be accepted.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let what stopped a run pass, on record; the next run of its interval publishes it with a warning."""
+    """Let what stopped a run pass, on record; the next run of its interval publishes it with a warning.
+
+    Accepted is as much as was found, of the same check and group: what is worse stops again.
+    """
     if not dry_run and not why.strip():
         raise UserError(
             "What is accepted is kept on record with its reason.",
             "Say why: --why 'the program has no zones since Monday'.",
         )
+    end = parse_moment(until, "--until") if until else None
     settings = settings_here()
     ledger = _ledger(settings)
     of_run = ledger.findings(run_id=run)
@@ -69,17 +77,25 @@ def accept(
             f"No check stopped a run {run}.", "roadside quality list --stopping names those that wait."
         )
     stops = [each for each in of_run if each.stops]
+    accepted = []
     if stops and not dry_run:
-        ledger.accept(run, settings.principal, why.strip(), datetime.now(UTC))
+        reach = source_named(stops[0].source).checked_over - TICK
+        accepted = ledger.accept(stops, settings.principal, why.strip(), datetime.now(UTC), reach, end)
     if as_json:
-        print_json({"run": run, "accepted": [vars(each) for each in stops], "dry_run": dry_run})
+        told = [vars(each) for each in accepted]
+        print_json({"run": run, "findings": [vars(each) for each in stops], "accepted": told})
         return
     if not stops:
         say(f"Nothing stops run {run} now.", "green")
         return
     _print(stops)
-    verb = "would be accepted" if dry_run else f"accepted by {settings.principal}"
-    say(f"{counted(len(stops), 'finding')} {verb}. Run the interval again and it is published.")
+    if dry_run:
+        say(f"{counted(len(stops), 'finding')} would be accepted.")
+    for each in accepted:
+        group = f" where {each.group_name}" if each.group_name else ""
+        say(f"{each.check_name}{group} is accepted by {each.principal} until {moment(each.end)}.")
+    if accepted:
+        say("Run the interval again and it is published.")
 
 
 def _ledger(settings: Settings) -> QualityLedger:
@@ -102,7 +118,7 @@ def _print(found: list[KeptFinding]) -> None:
         most = max(ticks, key=lambda each: each.rows)
         state = "stops" if any(each.stops for each in ticks) else most.severity
         if state == "fail":
-            state = f"accepted by {most.accepted_by}"
+            state = "accepted"
         first, last = (moment(each.known_at) for each in (ticks[0], ticks[-1]))
         rows.append((source, check, group or "-", state, len(ticks), first, last, run or "-", most.text))
     print_table(

@@ -85,7 +85,7 @@ def home(
 
     def answer(line: str, code: int = 0) -> Any:
         capsys.readouterr()
-        assert cli.main(["quality", *line.split(maxsplit=1 if "--why" not in line else -1)]) == code
+        assert cli.main(["quality", *line.split()]) == code
         said = capsys.readouterr()
         return json.loads(said.out) if "--json" in line else said.out + said.err
 
@@ -121,14 +121,14 @@ def test_a_feed_that_breaks_with_its_past_stops_until_a_person_accepts_it(home: 
     home.answer(f"accept {run_id} --dry-run")
     assert home.run(GATED)[0].status == "failed"
 
-    run_id = home.answer("list --json", code=1)[0]["run_id"]  # the last one that was stopped
+    assert {each["run_id"] for each in home.answer("list --json", code=1)} == {run_id}  # the first's name
     assert len(home.answer(f"accept {run_id} --why agreed --json")["accepted"]) == 2
+    assert "Nothing stops" in home.answer(f"accept {run_id} --why agreed")
     bronze, silver = home.run(GATED)
     assert (bronze.status, silver.status) == ("published", "published")
     assert bronze.warnings == {"bronze.dispatch_events.null_service_type": 2}
     assert home.rows("bronze.dispatch_events") == home.rows("silver.dispatch_events") == 5 * REQUESTS
-    assert "accepted by ada" in home.answer("list")
-    assert {each["accepted_why"] for each in home.answer("list --json")} == {"agreed"}
+    assert "accepted" in home.answer("list")
     assert {each["run_id"] for each in home.answer("list --json")} == {run_id}
     assert home.run(GATED)[0].status == "skipped"
     assert home.run(GATED, force=True)[0].status == "published"

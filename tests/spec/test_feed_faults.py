@@ -6,7 +6,7 @@ from __future__ import annotations
 import gzip
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,13 @@ import pytest
 from ingestion.rows import read_object
 from lakehouse.landing_ledger import LedgerEntry
 from lakehouse.object_store import LandedObject, parse_key
+from lakehouse.ops import Ops
+from lakehouse.quality_ledger import QualityLedger
 from lakehouse.vault import Vault, VaultHandle, make_platform_key
-from roadside.feed_gate import findings
+from roadside.feed_gate import findings, gated
 from simulation.city import SimulationConfig, simulate
-from validation.clocks import Interval, tick_end
+from validation.clocks import TICK, Interval, tick_end
+from validation.errors import CheckFailed
 from validation.feed_checks import ROWS, Counts, added, judged
 from validation.source import Source
 from validation.sources import SOURCES, source_named
@@ -130,7 +133,7 @@ def past(feeds: Feeds) -> dict[str, dict[datetime, Counts]]:
 def alarms(source: Source, known: dict[datetime, Counts]) -> set[tuple[str, str]]:
     """Checks and groups that alarm for the whole span."""
     last = Interval(END - timedelta(minutes=15), END)
-    return {(each.check.name, each.group) for of in findings(source, last, known).values() for each in of}
+    return {(each.check_name, each.group_name) for each in findings(source, last, known)}
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda each: each.name)
@@ -204,7 +207,7 @@ def nowhere(records: list[Record]) -> list[Record]:
 
 OF_ONE_PROGRAM = where(event_type="requested", program_id="G1")
 REQUESTED = where(event_type="requested")
-OFFERED, AVAILABLE = where(event_type="offered"), where(status="available")
+OFFERED = where(event_type="offered")
 FAULTS: dict[str, tuple[str, Fault, str]] = {
     "nulls in one program": (
         "dispatch_events", without("service_type", OF_ONE_PROGRAM), "null_service_type{program_id=G1}",
@@ -229,7 +232,7 @@ FAULTS: dict[str, tuple[str, Fault, str]] = {
     "no equipment": ("provider_status", without("equipment"), "null_equipment"),
     "no job count": ("provider_status", without("active_job_count"), "null_active_job_count"),
     "a count as text": ("provider_status", said("active_job_count", "two"), "refused"),
-    "a new status": ("provider_status", said("status", "refuelling", AVAILABLE), "unknown_word"),
+    "a new status": ("provider_status", said("status", "refuelling"), "unknown_word"),
     "statuses a day old": ("provider_status", moved("event_timestamp", -timedelta(hours=25)), "late_1440m"),
     "metres a second": ("gps_pings", scaled("speed_kmh", 1 / 3.6), "spread_speed_kmh"),
     "swapped coordinates": ("gps_pings", swapped, "refused"),
@@ -266,7 +269,7 @@ def test_a_feed_that_is_too_much_or_too_little_is_seen_against_weeks(factor: flo
     weeks = [{ROWS: rows} for rows in (310, 290, 305, 320, 300)]
     assert judged(source.checks, {ROWS: 300}, weeks) == []
     (found,) = judged(source.checks, {ROWS: round(300 * factor)}, weeks)
-    assert (found.check.name, found.usual) == ("volume", 305)
+    assert (found.check.name, found.usual) == ("volume", 310)
 
 
 def test_last_week_s_fault_hides_nothing_and_alarms_nobody_later() -> None:
@@ -277,3 +280,89 @@ def test_last_week_s_fault_hides_nothing_and_alarms_nobody_later() -> None:
     ]
     assert judged(source.checks, good, [bad, good, good, good]) == []
     assert judged(source.checks, bad, [good, good]) == []  # too few to say
+
+
+def test_a_whole_that_checks_share_is_counted_once(
+    feeds: Feeds, past: dict[str, dict[datetime, Counts]]
+) -> None:
+    for source in SOURCES:
+        batches = [
+            batch
+            for entry in feeds.entries(source, span_of(source))
+            for batch in read_object(source, entry, feeds.root.as_uri(), feeds.vault)
+        ]
+        kinds = Counter(kind for batch in batches for kind in batch.column("kind").to_pylist())
+        counts = added(list(feeds.counted(source, span_of(source)).values()))
+        assert (counts[ROWS], counts["refused"]) == (kinds["record"], kinds["quarantined"])
+
+
+def at(n: int) -> datetime:
+    return END + n * timedelta(minutes=15)
+
+
+TRUCKS = source_named("provider_status")
+
+
+def quarters(*nulls: int, rows: int = 100) -> dict[datetime, Counts]:
+    """A quarter of an hour each, the last ends at END; and four days before, of one in a hundred."""
+    told = {
+        at(n - len(nulls) + 1): {ROWS: rows, "null_active_job_count": count} for n, count in enumerate(nulls)
+    }
+    before = {tick - n * DAY: {ROWS: rows, "null_active_job_count": 1} for tick in told for n in range(1, 5)}
+    return told | before
+
+
+def test_what_was_accepted_lets_as_much_pass_in_the_spans_behind_it_and_no_more(tmp_path: Path) -> None:
+    ledger = QualityLedger(Ops(f"sqlite:///{tmp_path}/ops.db"))
+    runs = iter(f"run{n}" for n in range(9))
+
+    def judge(counts: dict[datetime, Counts], interval: Interval) -> dict[str, int]:
+        inside = {tick: each for tick, each in counts.items() if interval.holds(tick)}
+        ledger.record_counts(TRUCKS, {t: each for t, each in counts.items() if t <= interval.start})
+        return gated(ledger, TRUCKS, interval, inside, lambda: next(runs))
+
+    bad = quarters(1, 1, 1, 100)
+    last = Interval(at(-1), END)
+    with pytest.raises(CheckFailed, match="run run0"):
+        judge(bad, last)
+    with pytest.raises(CheckFailed, match="run run0"):
+        judge(bad, last)
+    stops = ledger.findings(run_id="run0")
+    (accepted,) = ledger.accept(stops, "ada", "agreed", END, TRUCKS.checked_over - TICK)
+    assert (accepted.start, accepted.end, accepted.most) == (at(-1), at(3), 103 / 400)
+    assert judge(bad, last) == {"null_active_job_count": 1}
+    good = bad | {
+        tick - n * DAY: {ROWS: 100, "null_active_job_count": 0 if not n and tick > END else 1}
+        for tick in (at(1), at(2), at(3), at(4))
+        for n in range(5)
+    }
+    assert judge(good, Interval(END, at(4))) == {"null_active_job_count": 3}  # the spans that hold it
+    worse = bad | {END: {ROWS: 400, "null_active_job_count": 390}}
+    with pytest.raises(CheckFailed, match=r"56\.1% of 700 rows"):
+        judge(worse, last)
+
+
+def test_what_was_stopped_and_not_accepted_is_no_past(tmp_path: Path) -> None:
+    ledger = QualityLedger(Ops(f"sqlite:///{tmp_path}/ops.db"))
+    one = {ROWS: 100, "null_active_job_count": 1}
+    ledger.record_counts(TRUCKS, {END - n * DAY: one for n in range(1, 5)})
+    for n in range(9):
+        tick = END + n * DAY
+        with pytest.raises(CheckFailed, match="active_job_count"):
+            gated(
+                ledger, TRUCKS, Interval(tick - TICK, tick), {tick: one | {"null_active_job_count": 60}}, str
+            )
+
+
+def test_counts_of_other_checks_are_no_past(tmp_path: Path) -> None:
+    ledger = QualityLedger(Ops(f"sqlite:///{tmp_path}/ops.db"))
+    ledger.record_counts(TRUCKS, {END: {ROWS: 1}})
+    other = replace(TRUCKS, checks=TRUCKS.checks[1:])
+    assert ledger.counts_at(other, [END]) == {}
+    assert ledger.counts_at(TRUCKS, [END]) == {END: {ROWS: 1}}
+
+
+def test_few_rows_of_the_past_stop_nobody() -> None:
+    now = {ROWS: 12, "null_active_job_count": 12}
+    past: list[Counts] = [{ROWS: 1, "null_active_job_count": 0}] * 3
+    assert judged(TRUCKS.checks, now, past) == []

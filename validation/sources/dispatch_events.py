@@ -82,8 +82,10 @@ DISPATCH_EVENTS = Source(
         NullShare("zone_id", _REQUESTS, by="program_id", together=1),
         NullShare("program_id", _REQUESTS, together=1),
         NullShare("provider_id", Among("event_type", ("offered", "accepted", "en_route", "on_scene"))),
-        NullShare("promised_arrival_at", Among("event_type", ("accepted",)), together=2),
-        NullShare("driver_id", Among("event_type", ("en_route", "on_scene")), severity=Severity.WARN),
+        NullShare("promised_arrival_at", Among("event_type", ("accepted",)), together=1),
+        NullShare(
+            "driver_id", Among("event_type", ("en_route", "on_scene")), together=2, severity=Severity.WARN
+        ),
         NullShare("offer_id", Among("dispatch_channel", ("digital",)), together=2),
         NullShare(
             "assignment_id",
@@ -91,6 +93,7 @@ DISPATCH_EVENTS = Source(
                 "event_type",
                 ("accepted", "driver_assigned", "en_route", "on_scene", "towing", "completed"),
             ),
+            together=2,
             severity=Severity.WARN,
         ),
         RefusedShare(),

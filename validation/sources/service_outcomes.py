@@ -37,7 +37,6 @@ SERVICE_OUTCOMES = Source(
     checked_over=timedelta(days=1),
     checks=(
         NullShare("billed_usd", together=2),
-        NullShare("job_id", together=2),
         Spread("billed_usd", (0, 10, 25, 50, 75, 100, 150, 250, 500, 1000, 2500), together=1),
         RefusedShare(),
         UnknownShare(),
