@@ -208,11 +208,10 @@ def _moments(column: Any, name: str) -> pa.ChunkedArray:
     """The times in microseconds of UTC, parts of one left off."""
     if isinstance(column, pd.Series):
         has_zone = getattr(column.dtype, "tz", None) is not None
-        if not is_datetime64_any_dtype(column):
-            is_aware = [getattr(value, "tzinfo", None) is not None for value in column.head(1)]
-            has_zone = isinstance(column.iloc[0], str) or all(is_aware)
         try:
             values = _arrow(pd.to_datetime(column, utc=True))
+            if not is_datetime64_any_dtype(column):  # texts, or objects of Python
+                has_zone = all(pd.Timestamp(value).tzinfo is not None for value in column.head(1))
         except (ValueError, TypeError) as error:
             raise UserError(f"The spine's {name} holds what is no moment.") from error
     else:
