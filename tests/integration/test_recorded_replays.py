@@ -191,7 +191,9 @@ def test_what_both_engines_and_the_oracle_join_to_the_recorded_offers_is_the_sam
             (
                 key,
                 of_key,
-                oracle.View((), {key: key}, {answer: feature for feature, answer in pairs}, ttl, True),
+                oracle.View(
+                    (), {key: key}, {answer: feature for feature, answer in pairs}, features, ttl, True
+                ),
             )
         )
     expected = [
