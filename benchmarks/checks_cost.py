@@ -28,7 +28,7 @@ from validation.source import Source
 from validation.sources import SOURCES, source_named
 
 BOUND = 0.15
-"""Of the run without them (issue: under 15 %)."""
+"""Of the run without them."""
 DAY = date(2026, 3, 3)
 
 

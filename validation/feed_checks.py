@@ -1,8 +1,8 @@
 """What a feed is held to by its own past: shares, spreads and volume of what lands, and the judgement. Pure.
 
 A check is a small declared value on a `Source`. Its counts are whole numbers taken while an object is read
-(`ingestion.measuring`), so that they add up over objects in any order and no job is run for them. An hour
-of counts is judged against the same hour of the weeks before: how surprising they are if nothing changed,
+(`ingestion.measuring`), so that they add up over objects in any order and no job is run for them. A span
+of counts is judged against the same span of the weeks before: how surprising they are if nothing changed,
 and whether the change is large enough to matter. Both must hold, so that neither a quiet night nor a flood
 of tiny differences alarms.
 """
@@ -21,7 +21,7 @@ ROWS, REFUSED = "rows", "refused"
 """Counts that every object has: rows accepted, lines refused."""
 
 SURPRISE = 16.0
-"""Nats: what is less likely than e^-16, one in nine million, is no chance."""
+"""Nats by which two distributions must fit better than one; a limit, no probability."""
 LEAST_WINDOWS = 3
 """With fewer spans that have such rows to compare with, nothing is judged."""
 
@@ -114,7 +114,7 @@ class RepeatShare:
 
 @dataclass(frozen=True)
 class Spread:
-    """A number lies elsewhere than it did: a unit changed, coordinates were swapped, a clock was reset.
+    """A number lies elsewhere than it did: a unit changed, a sign was lost.
 
     Attributes:
         edges: rising; a bucket below the first, one between each two, one from the last on.
@@ -154,7 +154,7 @@ FeedCheck = ShareCheck | Spread | Volume
 
 @dataclass(frozen=True)
 class Finding:
-    """A check that alarms for an hour.
+    """A check that alarms for a span.
 
     Attributes:
         group: `column=value` of the rows meant, or empty.
