@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from lakehouse.database import chunks, replace_rows
 from lakehouse.ops import Ops, feed_counts, quality_acceptances, quality_findings
-from validation.clocks import Interval
+from validation.clocks import TICK, Interval
 from validation.feed_checks import Counts, Finding
 from validation.source import Source
 
@@ -195,7 +195,7 @@ class QualityLedger:
             most = max(each.found for each in ticks)
             accepted.append(
                 Acceptance(
-                    secrets.token_hex(6), source, check, group, first - timedelta(minutes=15), end, most,
+                    secrets.token_hex(6), source, check, group, first - TICK, end, most,
                     run_id, principal, why, at,
                 )
             )  # fmt: skip
