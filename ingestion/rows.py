@@ -22,13 +22,13 @@ from ingestion.measuring import counted
 from ingestion.objects import BOM, MAX_LINE_BYTES, Line, ObjectReader, Piece, Refusal, Row
 from ingestion.reasons import Problem, Reason, ordered
 from ingestion.records import Contract, Judgement, Placed, Record, canonical_json, nested, zone
-from lakehouse.landing_ledger import LedgerEntry
+from lakehouse.landing_ledger import LedgerEntry, ObjectStatus
 from lakehouse.vault import Subject, Vault, content_digest
 from validation.clocks import known_date
 from validation.contract import Table, Type
 from validation.contracts import table_named
 from validation.errors import Defect, RoadsideError
-from validation.feed_checks import REFUSED
+from validation.feed_checks import DAMAGED, OBJECTS, REFUSED
 from validation.source import Field, Source, Treatment
 
 RECORD, QUARANTINED, OBJECT = "record", "quarantined", "object"
@@ -180,6 +180,7 @@ class _ObjectRows:
 
     def summary(self, reader: ObjectReader) -> pa.RecordBatch:
         """One row: lines, bytes, status and counts of the object, once all of it was read."""
+        self._counts += Counter({OBJECTS: 1, DAMAGED: int(reader.status is not ObjectStatus.OK)})
         return self._batch(
             OBJECT,
             1,

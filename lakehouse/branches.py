@@ -5,14 +5,16 @@ In Iceberg's own API, through the JVM: no Spark job is started.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
 
 from validation.contract import Table
 from validation.errors import Busy
+from validation.feed_checks import Counts
 
 _BRANCHES = "run_"
 COMMIT_ATTEMPTS = 20
@@ -27,6 +29,7 @@ class Staged:
         base: the snapshot of main that the branch began from.
         is_swap: whole partitions were replaced, which may be published although main has moved.
         is_changed: the interval's rows on main are others, or none.
+        counted: of silver, by tick: the rows, and how many break each rule that only warns.
     """
 
     table: Table
@@ -36,6 +39,7 @@ class Staged:
     is_changed: bool
     rows: int
     warnings: dict[str, int]
+    counted: Mapping[datetime, Counts] = field(default_factory=dict)
 
 
 class Moved(Busy):

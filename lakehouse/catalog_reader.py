@@ -102,6 +102,14 @@ class CatalogReader:
             wanted = And(wanted, EqualTo(name, value))  # type: ignore[call-arg, arg-type]
         return found.scan(row_filter=wanted, selected_fields=tuple(columns)).to_arrow()
 
+    def days(self, table: Table) -> list[date]:
+        """The days that have rows, in order; none of a table without. No data file is read."""
+        found = self._load(table)
+        if found is None or found.current_snapshot() is None:
+            return []
+        partitions = found.inspect.partitions().select(["partition", "record_count"]).to_pylist()
+        return sorted({each["partition"][table.partition] for each in partitions if each["record_count"]})
+
     def snapshot(self, table: Table) -> SnapshotRows:
         """All published rows as they stand now, to be read bit by bit; later commits do not show.
 

@@ -1,4 +1,4 @@
-"""What the checks of feeds counted and found, and what a person accepted all the same.
+"""What the checks of feeds and tables counted and found, and what a person accepted all the same.
 
 Counts are kept by source and tick, as they add up over the tick's objects, with a digest of the checks that
 counted: other checks count otherwise, and are not compared. Findings are kept by source, tick, check and
@@ -19,8 +19,7 @@ from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 from lakehouse.database import chunks, replace_rows
 from lakehouse.ops import Ops, feed_counts, quality_acceptances, quality_findings
 from validation.clocks import TICK, Interval
-from validation.feed_checks import Counts, Finding
-from validation.source import Source
+from validation.feed_checks import Counts, Finding, Watched
 
 _F = quality_findings.c
 _WORSE = 0.05
@@ -84,12 +83,12 @@ class KeptFinding:
 
 
 class QualityLedger:
-    """Counts, findings and acceptances of every source."""
+    """Counts, findings and acceptances of every source and silver table."""
 
     def __init__(self, ops: Ops) -> None:
         self._ops = ops
 
-    def record_counts(self, source: Source, by_tick: Mapping[datetime, Counts]) -> None:
+    def record_counts(self, source: Watched, by_tick: Mapping[datetime, Counts]) -> None:
         """Keep the counts of ticks; those kept of the same ticks are replaced."""
         rows = [
             {"source": source.name, "known_at": tick, "checks": checks_digest(source), "counts": dict(counts)}
@@ -99,19 +98,19 @@ class QualityLedger:
             for some in chunks(rows):
                 replace_rows(connection, feed_counts, some)
 
-    def counts(self, source: Source, interval: Interval) -> dict[datetime, Counts]:
+    def counts(self, source: Watched, interval: Interval) -> dict[datetime, Counts]:
         """What today's checks counted at ticks with start < tick <= end that had an object."""
         at = feed_counts.c.known_at
         return self._counts(source, and_(at > interval.start, at <= interval.end))
 
-    def counts_at(self, source: Source, ticks: Sequence[datetime]) -> dict[datetime, Counts]:
+    def counts_at(self, source: Watched, ticks: Sequence[datetime]) -> dict[datetime, Counts]:
         """What today's checks counted at these ticks, of those that had an object."""
         found: dict[datetime, Counts] = {}
         for some in chunks(ticks):
             found |= self._counts(source, feed_counts.c.known_at.in_(some))
         return found
 
-    def _counts(self, source: Source, where: ColumnElement[bool]) -> dict[datetime, Counts]:
+    def _counts(self, source: Watched, where: ColumnElement[bool]) -> dict[datetime, Counts]:
         of_checks = and_(feed_counts.c.source == source.name, feed_counts.c.checks == checks_digest(source))
         with self._ops.read() as connection:
             rows = connection.execute(select(feed_counts).where(of_checks, where))
@@ -211,13 +210,13 @@ class QualityLedger:
         return accepted
 
 
-def checks_digest(source: Source) -> str:
-    """Tells whether counts were made by the checks that the source declares."""
+def checks_digest(source: Watched) -> str:
+    """Tells whether counts were made by the checks that are declared now."""
     return f"{crc32(repr((source.checks, source.checked_over)).encode()):08x}"
 
 
 def kept_finding(
-    source: Source, tick: datetime, finding: Finding, acceptance: Acceptance | None, run_id: str = ""
+    source: Watched, tick: datetime, finding: Finding, acceptance: Acceptance | None, run_id: str = ""
 ) -> KeptFinding:
     """The finding as it is kept."""
     return KeptFinding(

@@ -7,10 +7,11 @@ of `main` see the last published version, whatever happens meanwhile.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import reduce
 from typing import Any
 
@@ -24,7 +25,9 @@ from lakehouse.spark import CATALOG, java_class
 from validation.clocks import Interval
 from validation.contract import Severity, Table
 from validation.errors import CheckFailed, Defect, InputMissing
+from validation.feed_checks import ROWS, Counts
 from validation.spark_schema import conform, spark_type
+from validation.table_checks import is_watched
 
 RUN_PROPERTY = "roadside.run"
 CONTRACT_PROPERTY = "roadside.contract"
@@ -64,6 +67,15 @@ class _Span:
     name: str
     is_whole_partitions: bool
     days: int
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the checks found in the rows a run wrote: how many, how many break each rule, and by tick."""
+
+    rows: int = 0
+    broken: Mapping[str, int] = field(default_factory=dict)
+    by_tick: Mapping[datetime, Counts] = field(default_factory=dict)
 
 
 class Lakehouse:
@@ -220,8 +232,8 @@ class Lakehouse:
         if swap:
             self._writer(rows, table, branch, run_id, span).overwritePartitions()
             written = self._written(table, branch, base)
-            found, broken = self._violations(table, span, branch, written) if written else (None, {})
-            swap = found == written
+            found = self._violations(table, span, branch, written) if written else None
+            swap = found is not None and found.rows == written
             if not swap:  # a day that lost all its rows keeps its old ones: take the other way
                 fork(self._iceberg(table), branch, base)
         if not swap:
@@ -230,18 +242,19 @@ class Lakehouse:
             kept = self.head(table, branch)
             self._writer(rows, table, branch, run_id, span).append()
             written = self._written(table, branch, kept)
-            found, broken = self._violations(table, span, branch, written) if written else (0, {})
-        if found != written:
+            found = self._violations(table, span, branch, written) if written else _Found()
+        assert found is not None
+        if found.rows != written:
             raise Defect(
-                f"{table.name}: {written} rows were written for {span.name} but {found} lie inside it.",
+                f"{table.name}: {written} rows were written for {span.name} but {found.rows} lie inside it.",
                 "The transform made rows outside its interval.",
             )
-        warnings = _passed(table, span, broken, written, run_id)
+        warnings = _passed(table, span, found.broken, written, run_id)
         is_changed = bool(written)
         if holds_rows:
             staged = self.spark.table(self.identifier(table, branch)).where(span.holds)
             is_changed = frame_digest(staged) != frame_digest(held)
-        return Staged(table, branch, base, swap, is_changed, written, warnings)
+        return Staged(table, branch, base, swap, is_changed, written, warnings, found.by_tick)
 
     def head(self, table: Table, branch: str = "main") -> int | None:
         """Snapshot id of a branch, or None when it has none."""
@@ -318,26 +331,43 @@ class Lakehouse:
         scan = self._iceberg(table).newScan().filter(convert.convertToIcebergExpression(where))
         return bool(scan.planFiles().iterator().hasNext())
 
-    def _violations(self, table: Table, span: _Span, branch: str, written: int) -> tuple[int, dict[str, int]]:
-        """The branch's rows in the span, and how many break each check; in one pass unless a key repeats."""
+    def _violations(self, table: Table, span: _Span, branch: str, written: int) -> _Found:
+        """The branch's rows in the span, and how many break each rule; in one pass unless a key repeats.
+
+        Of silver they are told by tick.
+        """
         broken = {f"{name}_not_null": f"{name} IS NULL" for name in table.not_null}
         broken |= {check.name: f"NOT coalesce({check.holds}, false)" for check in table.checks}
         tasks = "/*+ COALESCE(1) */" if written <= _ROWS_OF_A_TASK else ""
+        tick = f"unix_seconds(min({table.clock}))" if is_watched(table) else "0L"
 
-        def counted(key: str) -> Row:
+        def counted(key: str) -> list[Row]:
             counts = [f"sum(CAST({each} AS BIGINT)) AS `{name}`" for name, each in broken.items()]
             totals = [f"sum(`{name}`) AS `{name}`" for name in ("rows", *broken)]
             return self.spark.sql(
-                f"SELECT {', '.join(totals)}, sum(CAST(rows > 1 AS BIGINT)) AS unique_key FROM ("
-                f"SELECT {', '.join(['count(1) AS rows', *counts])} FROM ("
-                f"SELECT {tasks} * FROM {self.identifier(table, branch)} WHERE {span.holds}) GROUP BY {key})"
-            ).collect()[0]
+                f"SELECT tick, {', '.join(totals)}, sum(CAST(rows > 1 AS BIGINT)) AS unique_key FROM ("
+                f"SELECT {', '.join([f'{tick} AS tick', 'count(1) AS rows', *counts])} FROM ("
+                f"SELECT {tasks} * FROM {self.identifier(table, branch)} WHERE {span.holds}) GROUP BY {key}) "
+                "GROUP BY tick"
+            ).collect()
 
         keys = ", ".join(table.key)
         found = counted(_hash_of(keys))
-        if found["unique_key"]:  # or two keys of one hash: the keys themselves decide
+        if any(row["unique_key"] for row in found):  # or two keys of one hash: the keys themselves decide
             found = counted(keys)
-        return int(found["rows"] or 0), {name: int(found[name] or 0) for name in ("unique_key", *broken)}
+        return _found(table, found, ("unique_key", *broken))
+
+
+def _found(table: Table, rows: Sequence[Row], names: Sequence[str]) -> _Found:
+    """The counts by tick, and of all ticks together."""
+    broken = {name: sum(int(row[name]) for row in rows) for name in names}
+    by_tick: dict[datetime, Counts] = {}
+    if is_watched(table):
+        warned = [check.name for check in table.checks if check.severity is Severity.WARN]
+        for row in rows:
+            counts = Counter({ROWS: row["rows"], **{name: row[name] for name in warned}})
+            by_tick[datetime.fromtimestamp(row["tick"], UTC)] = +counts
+    return _Found(sum(int(row["rows"]) for row in rows), broken, by_tick)
 
 
 def _hash_of(keys: str) -> str:

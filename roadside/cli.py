@@ -266,6 +266,13 @@ _QUALITY.command(
         "roadside quality accept 3f9a0c12d4e5 --why 'the program sends no place' --until 2026-04-15",
     ),
 )(quality.accept)
+_QUALITY.command(
+    "drift",
+    epilog=_examples(
+        "roadside quality drift",
+        "roadside quality drift --view zone_demand_15m --day 2026-03-10 --all --json",
+    ),
+)(quality.drift_of_features)
 app.add_typer(_QUALITY, name="quality", rich_help_panel=_MIND)
 app.command("tables", rich_help_panel=_MIND, epilog=_examples("roadside tables"))(standing.tables)
 app.command(

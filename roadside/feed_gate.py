@@ -15,8 +15,7 @@ from lakehouse.landing_ledger import LedgerEntry, ObjectOutcome
 from lakehouse.quality_ledger import Acceptance, KeptFinding, QualityLedger, kept_finding
 from validation.clocks import TICK, Interval
 from validation.errors import CheckFailed
-from validation.feed_checks import LEAST_WINDOWS, Counts, Finding, Volume, added, judged
-from validation.source import Source
+from validation.feed_checks import LEAST_WINDOWS, Counts, Finding, Volume, Watched, added, judged
 
 WEEK, DAY = timedelta(weeks=1), timedelta(days=1)
 WEEKS, DAYS = 5, 14
@@ -28,7 +27,7 @@ _SHOWN = 3
 
 def gated(
     ledger: QualityLedger,
-    source: Source,
+    source: Watched,
     interval: Interval,
     counts: Mapping[datetime, Counts],
     stopped: Callable[[], str],
@@ -61,7 +60,7 @@ def gated(
 
 
 def findings(
-    source: Source,
+    source: Watched,
     interval: Interval,
     counts: Mapping[datetime, Counts],
     accepted: Accepted = lambda _tick, _finding: None,
@@ -128,7 +127,7 @@ class _Spans:
         return [self.at(at) for at in before if at in self._counts and at not in left_out]
 
 
-def _at(source: Source, tick: datetime, spans: _Spans, left_out: Collection[datetime]) -> list[Finding]:
+def _at(source: Watched, tick: datetime, spans: _Spans, left_out: Collection[datetime]) -> list[Finding]:
     past, checks = spans.past(tick, WEEK, WEEKS, left_out), source.checks
     is_week = len(past) >= LEAST_WINDOWS
     if not is_week:
@@ -142,7 +141,7 @@ def _before(tick: datetime, apart: timedelta, times: int) -> list[datetime]:
     return [tick - n * apart for n in range(1, times + 1)]
 
 
-def _known(ledger: QualityLedger, source: Source, interval: Interval) -> dict[datetime, Counts]:
+def _known(ledger: QualityLedger, source: Watched, interval: Interval) -> dict[datetime, Counts]:
     """The counts kept of the ticks that the interval's are judged by."""
     span = round(source.checked_over / TICK)
     ticks = round((interval.end - interval.start) / TICK)
@@ -157,7 +156,7 @@ def _known(ledger: QualityLedger, source: Source, interval: Interval) -> dict[da
     return ledger.counts_at(source, sorted(needed))
 
 
-def _stopped(source: Source, interval: Interval, stopping: list[KeptFinding]) -> CheckFailed:
+def _stopped(source: Watched, interval: Interval, stopping: list[KeptFinding]) -> CheckFailed:
     first = stopping[0]
     told = list(dict.fromkeys(each.text for each in stopping))
     more = f" And {len(told) - _SHOWN} more." if len(told) > _SHOWN else ""

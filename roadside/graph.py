@@ -41,6 +41,7 @@ from transforms.silver import (
     service_outcomes,
     traffic_speeds,
 )
+from transforms.silver.deduplication import Identity
 from transforms.silver.histories import rows_of
 from transforms.tiles import area_hour_1d as area_hour_tiles
 from transforms.tiles import (
@@ -87,6 +88,7 @@ class Step:
         rests: without a row of its inputs in the interval it makes none (features do: windows expire).
         share: builds a frame that several of its tables derive from; kept in memory meanwhile.
         sources: landing sources its values come from, where these are fewer than its inputs have.
+        identity: what makes rows of its one input copies, if its first table holds each of them once.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Step:
     rests: bool = True
     share: Callable[[Frames, Interval], DataFrame] | None = field(default=None)
     sources: tuple[str, ...] = ()
+    identity: Identity | None = None
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -203,6 +206,7 @@ STEPS: tuple[Step, ...] = (
         ("silver.dispatch_events", "silver.dispatch_events_precise"),
         {"bronze.dispatch_events": dispatch_events.LOOK_BACK},
         _dispatch_events,
+        identity=dispatch_events.IDENTITY,
     ),
     Step(
         "silver.lifecycle",
@@ -224,12 +228,13 @@ STEPS: tuple[Step, ...] = (
             (f"silver.{name}",),
             {f"bronze.{name}": module.LOOK_BACK},
             _one(f"silver.{name}", getattr(module, name)),
+            identity=identity,
         )
-        for name, module in (
-            ("provider_status", provider_status),
-            ("gps_pings", gps_pings),
-            ("service_outcomes", service_outcomes),
-            ("traffic_speeds", traffic_speeds),
+        for name, module, identity in (
+            ("provider_status", provider_status, provider_status.IDENTITY),
+            ("gps_pings", gps_pings, gps_pings.IDENTITY),
+            ("service_outcomes", service_outcomes, service_outcomes.IDENTITY),
+            ("traffic_speeds", traffic_speeds, None),  # sums of readings
         )
     ),
     Step(

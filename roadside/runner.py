@@ -6,7 +6,6 @@ unless forced. A step that fails stops only the steps that read it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -42,6 +41,7 @@ from roadside.graph import STEPS, Edge, Step, downstream, sources_read
 from roadside.holds import completeness_of
 from roadside.locations import location_opener
 from roadside.look_backs import require_look_back
+from roadside.table_gate import Copies, copies_of, table_gated
 from transforms.features.revisions import content, known_in, newest_revisions, revised_rows
 from transforms.grid import HELD_MEMORY, HELD_MEMORY_DAILY
 from validation.clocks import TICK, TICK_DELAY, Interval, daily_available_at
@@ -122,6 +122,7 @@ class _Order:
     version: str
     changing: Changing
     is_empty: bool
+    copies: Copies | None = None
 
 
 def _silent(_result: StepResult) -> None:
@@ -293,7 +294,8 @@ class Runner:
                 new = self.runs.never_made(table.name, interval) if table.layer == "features" else [interval]
                 if new != [interval]:
                     frame = self._revised(step, table, interval, frames[table.name], new)
-                order = _Order(table, interval, frame, version, changing, is_empty)
+                copies = copies_of(step, inputs, interval) if table is step.tables[0] else None
+                order = _Order(table, interval, frame, version, changing, is_empty, copies)
                 yield table.name, self._replace(order)
 
     @contextmanager
@@ -406,9 +408,11 @@ class Runner:
                 else:
                     self._leases.renew(lease)
                 if isinstance(staged, Staged):
+                    warnings = self._judged(order, staged)
                     if staged.is_changed:
                         order.changing()
                     published = self.lakehouse.publish(staged)
+                    published = replace(published, warnings=published.warnings | warnings)
                 else:
                     published = staged
                 self.runs.finish(
@@ -431,6 +435,12 @@ class Runner:
         if order.is_empty and not self.runs.may_hold_rows(table.name, interval, before=run_id):
             return Published(self.lakehouse.head(table), 0, is_changed=False)
         return self.lakehouse.stage(table, interval, order.frame, run_id, self.runs.running(table.name))
+
+    def _judged(self, order: _Order, staged: Staged) -> dict[str, int]:
+        quality = QualityLedger(self.ops)
+        return table_gated(
+            quality, self.ledger, self.runs, order.table, order.interval, order.version, staged, order.copies
+        )
 
     def _spark_failure(self, step: Step, interval: Interval, error: Exception) -> RoadsideError:
         """Spark's failure as an error of ours; its text, which may quote a value, goes to the log folder."""
@@ -472,23 +482,3 @@ def _tables(names: Iterable[str]) -> list[Table]:
 def _whole_ticks(span: timedelta) -> timedelta:
     tick = timedelta(minutes=15)
     return -(-span // tick) * tick
-
-
-def as_json(results: Sequence[StepResult]) -> str:
-    """The results as one JSON array."""
-    return json.dumps(
-        [
-            {
-                "step": result.step,
-                "start": result.interval.start.isoformat(),
-                "end": result.interval.end.isoformat(),
-                "status": result.status,
-                "rows": result.rows,
-                "seconds": round(result.seconds, 2),
-                "warnings": result.warnings,
-                "error": None if result.error is None else str(result.error),
-            }
-            for result in results
-        ],
-        indent=2,
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,26 @@ def tell_step(result: StepResult) -> None:
     )
     for check, count in result.warnings.items():
         notice(f"    warning: {check}: {counted(count, 'row')}", "yellow")
+
+
+def results_as_json(results: Sequence[StepResult]) -> str:
+    """The results as one JSON array."""
+    return json.dumps(
+        [
+            {
+                "step": result.step,
+                "start": result.interval.start.isoformat(),
+                "end": result.interval.end.isoformat(),
+                "status": result.status,
+                "rows": result.rows,
+                "seconds": round(result.seconds, 2),
+                "warnings": result.warnings,
+                "error": None if result.error is None else str(result.error),
+            }
+            for result in results
+        ],
+        indent=2,
+    )
 
 
 def tell_outcome(results: Sequence[StepResult]) -> int:

@@ -1,10 +1,10 @@
-"""What a feed is held to by its own past: shares, spreads and volume of what lands, and the judgement. Pure.
+"""What a feed or a table is held to by its own past: shares, spreads and volume, and the judgement. Pure.
 
-A check is a small declared value on a `Source`. Its counts are whole numbers taken while an object is read
-(`ingestion.measuring`), so that they add up over objects in any order and no job is run for them. A span
-of counts is judged against the same span of the weeks before: how surprising they are if nothing changed,
-and whether the change is large enough to matter. Both must hold, so that neither a quiet night nor a flood
-of tiny differences alarms.
+A check is a small declared value on a `Source`, or follows from a table's row rules. Counts are whole
+numbers, of a feed taken while an object is read (`ingestion.measuring`), of a table in the pass that checks
+it, so that they add up in any order and no job is run for them. A span of counts is judged against the same
+span of the weeks before: how surprising they are if nothing changed, and whether the change is large enough
+to matter. Both must hold, so that neither a quiet night nor a flood of tiny differences alarms.
 """
 
 from __future__ import annotations
@@ -14,11 +14,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from math import log
+from typing import Protocol
 
 from validation.contract import Severity
 
 ROWS, REFUSED = "rows", "refused"
 """Counts that every object has: rows accepted, lines refused."""
+OBJECTS, DAMAGED = "objects", "damaged"
+"""Counts of objects: all, and those that end early or cannot be read."""
+LANDED = "landed"
+"""The count of a silver table's bronze rows, of which its own are the first copies."""
 
 SURPRISE = 16.0
 """Nats by which two distributions must fit better than one; a limit, no probability."""
@@ -113,6 +118,43 @@ class RepeatShare:
 
 
 @dataclass(frozen=True)
+class DamagedShare:
+    """More objects than usual end early, are empty or cannot be read; what they held may be gone."""
+
+    least: float = 0.1
+    together: int = 1
+    severity: Severity = Severity.WARN
+    name = DAMAGED
+    what = "objects are cut, empty or unreadable"
+
+
+@dataclass(frozen=True)
+class RuleShare:
+    """More rows of a table than usual break a row rule that only warns: dirt has its share on every day."""
+
+    rule: str
+    least: float = 0.05
+    together: int = 4
+    severity: Severity = Severity.WARN
+    what = "rows break it"
+
+    @property
+    def name(self) -> str:
+        """`<rule>_share`: by the rule's own name the run counts the rows that break it."""
+        return f"{self.rule}_share"
+
+
+@dataclass(frozen=True)
+class CopyShare:
+    """More bronze rows than usual are later copies: the same content again, or another under the same key."""
+
+    name: str
+    least: float = 0.1
+    together: int = 2
+    severity: Severity = Severity.WARN
+
+
+@dataclass(frozen=True)
 class Spread:
     """A number lies elsewhere than it did: a unit changed, a sign was lost.
 
@@ -147,9 +189,29 @@ class Volume:
     what = "rows"
 
 
-ShareCheck = NullShare | LateShare | RefusedShare | UnknownShare | RepeatShare
+ShareCheck = (
+    NullShare | LateShare | RefusedShare | UnknownShare | RepeatShare | DamagedShare | RuleShare | CopyShare
+)
 FeedCheck = ShareCheck | Spread | Volume
-"""What a source may declare."""
+"""What a source may declare, and what follows for a table."""
+
+
+class Watched(Protocol):
+    """What is held to its own past: a source, or a table.
+
+    Attributes:
+        name: under which counts and findings are kept.
+        checked_over: the span before each tick that the checks look at.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def checks(self) -> tuple[FeedCheck, ...]: ...
+
+    @property
+    def checked_over(self) -> timedelta: ...
 
 
 @dataclass(frozen=True)
@@ -175,6 +237,8 @@ class Finding:
                 amount = f"{self.rows:,} {self.check.what}, usually {self.usual:,.0f}"
             case Spread():
                 amount = f"{self.found:.1%} of {self.rows:,} {self.check.what}"
+            case CopyShare():
+                amount = f"{self.found:.1%} of {self.rows:,} landed rows, usually {self.usual:.1%}"
             case _:
                 amount = f"{self.found:.1%} of {self.rows:,} {self.check.what}, usually {self.usual:.1%}"
         return f"{self.check.name}{where}: {amount}."
@@ -205,6 +269,8 @@ def part_of(check: ShareCheck, group: str = "") -> str:
     match check:
         case RefusedShare():
             return REFUSED
+        case RuleShare(rule=rule):
+            return rule
         case _:
             return check.name + (f"{{{group}}}" if group else "")
 
@@ -214,6 +280,10 @@ def whole_of(check: ShareCheck, group: str = "") -> str:
     match check:
         case NullShare(among=Among() as among):
             return f"{ROWS}[{among.column}={'|'.join(among.values)}]" + (f"{{{group}}}" if group else "")
+        case CopyShare():
+            return LANDED
+        case DamagedShare():
+            return OBJECTS
         case _:
             return ROWS + (f"{{{group}}}" if group else "")
 

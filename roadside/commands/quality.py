@@ -1,4 +1,4 @@
-"""Commands for the checks of feeds: what alarmed, and a person's word that it may pass all the same."""
+"""Commands for the checks of data: what alarmed, what drifted, and a person's word that it may pass."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from roadside.commands.online import require_ledger
 from roadside.installation import settings_here
 from roadside.rendering import counted, moment, print_json, print_table, say
 from roadside.time_ranges import interval_of
-from validation.clocks import TICK, parse_moment
-from validation.errors import UserError
-from validation.sources import source_named
+from validation.clocks import TICK, parse_day, parse_moment
+from validation.contracts import FEATURES, TABLES, table_named
+from validation.errors import UnknownName, UserError
+from validation.sources import SOURCES, source_named
 
 if TYPE_CHECKING:
     from lakehouse.quality_ledger import KeptFinding, QualityLedger
@@ -24,17 +25,19 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def list_findings(
-    source: Annotated[list[str] | None, typer.Option(help="One source; repeatable. Default: all.")] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="A source, a silver table or a view; repeatable. Default: all.")
+    ] = None,
     start: Annotated[str | None, typer.Option(help="First moment, or day, of known time.")] = None,
     end: Annotated[str | None, typer.Option(help="End of known time, itself left out if a day.")] = None,
     run: Annotated[str | None, typer.Option(help="Only what this run found.")] = None,
     stopping: Annotated[bool, typer.Option("--stopping", help="Only what stops a run now.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """What the checks of feeds found, by source and check. Exits 1 while something stops a run."""
+    """What the checks found, by source, table or view, and check. Exits 1 while something stops a run."""
     if (start is None) != (end is None):
         raise UserError("A range has a start and an end.", "Give both --start and --end, or neither.")
-    names = [source_named(name).name for name in source] if source else None
+    names = [_watched(name) for name in source] if source else None
     interval = interval_of(start, end) if start is not None and end is not None else None
     settings = settings_here()
     found = _ledger(settings).findings(names, interval, run)
@@ -96,6 +99,69 @@ def accept(
         say(f"{each.check_name}{group} is accepted by {each.principal} until {moment(each.end)}.")
     if accepted:
         say("Run the interval again and it is published.")
+
+
+def drift_of_features(
+    view: Annotated[list[str] | None, typer.Option(help="One view; repeatable. Default: all.")] = None,
+    day: Annotated[str | None, typer.Option(help="A UTC day. Default: each view's newest whole one.")] = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Also what did not drift or is not compared.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the features of a day with days like it (PSI) and keep what drifted: a warning, exit 0."""
+    from lakehouse.catalog_reader import CatalogReader
+    from roadside.drift import day_of, drift, findings_of
+    from training_datasets.feature_statistics import DRIFTED
+
+    settings = settings_here()
+    ledger, reader = _ledger(settings), CatalogReader(settings)
+    tables = [table_named(f"features.{name}") for name in view] if view else FEATURES
+    wanted = parse_day(day, "--day") if day else None
+    compared = []
+    for table in tables:
+        of_view = drift(reader, table, wanted)
+        compared += of_view
+        if of_view:
+            ledger.record_findings(table.name, day_of(of_view[0].day), findings_of(of_view))
+    if as_json:
+        print_json([vars(each) | {"is_drifted": each.is_drifted} for each in compared])
+        return
+    shown = [each for each in compared if show_all or each.is_drifted]
+    if shown:
+        worst_first = sorted(shown, key=lambda each: (-(each.psi or 0), each.view, each.feature))
+        print_table(
+            ("view", "feature", "day", "PSI", "rows", "rows before", "days before", ""),
+            [
+                (
+                    each.view,
+                    each.feature,
+                    str(each.day),
+                    "-" if each.psi is None else f"{each.psi:.2f}",
+                    each.rows,
+                    each.rows_before,
+                    len(each.days_before),
+                    each.why_not or ("drifted" if each.is_drifted else ""),
+                )
+                for each in worst_first
+            ],
+            numbers=["PSI", "rows", "rows before", "days before"],
+        )
+    judged = sum(each.psi is not None for each in compared)
+    drifted = sum(each.is_drifted for each in compared)
+    say(
+        f"{counted(judged, 'feature')} compared, {drifted} with a PSI above {DRIFTED}; "
+        f"{len(compared) - judged} not compared."
+    )
+
+
+def _watched(name: str) -> str:
+    known = {source.name for source in SOURCES} | {
+        table.name for table in TABLES if table.layer in ("silver", "features")
+    }
+    if name not in known:
+        raise UnknownName("source, silver table or view", name, known)
+    return name
 
 
 def _ledger(settings: Settings) -> QualityLedger:

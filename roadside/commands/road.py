@@ -172,8 +172,7 @@ def _require_home(settings: Settings) -> None:
 
 def _told(done: Sequence[StepResult], as_json: bool) -> int:
     from roadside.failures import tell
-    from roadside.runner import as_json as results_as_json
-    from roadside.step_lines import tell_outcome
+    from roadside.step_lines import results_as_json, tell_outcome
 
     if not as_json:
         return tell_outcome(done)

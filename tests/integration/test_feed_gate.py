@@ -1,5 +1,6 @@
-"""The gate before bronze: a feed that breaks with its past stops, readers keep the last good release, a
-person may accept it on record; what was refused before is published then, and nothing twice."""
+"""The gates before bronze and behind silver: a feed that breaks with its past stops, readers keep the last
+good release, a person may accept it on record; what was refused before is published then, and nothing twice.
+Bronze is silver and its copies, and a table with more dirt than usual says so."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.ops import Ops
@@ -27,8 +28,9 @@ from validation.errors import CheckFailed
 
 SOURCE = "dispatch_events"
 STEPS = [step_named("bronze.dispatch_events"), step_named("silver.dispatch_events")]
+LIFECYCLE = step_named("silver.lifecycle")
 FIRST = datetime(2026, 3, 4, 18, tzinfo=UTC)
-DAYS, REQUESTS = 4, 12
+DAYS, REQUESTS = 4, 40
 DAY = timedelta(days=1)
 GATED = Interval(FIRST + DAYS * DAY, FIRST + DAYS * DAY + TICK)
 
@@ -105,8 +107,8 @@ def test_a_feed_that_breaks_with_its_past_stops_until_a_person_accepts_it(home: 
         assert isinstance(bronze.error, CheckFailed)
         assert home.rows("bronze.dispatch_events") == home.rows("silver.dispatch_events") == DAYS * REQUESTS
     told = str(bronze.error)
-    assert "null_service_type: 100.0% of 12 rows are null, usually 0.0%." in told
-    assert "null_service_type where program_id=G1: 100.0% of 12 rows are null" in told
+    assert "null_service_type: 100.0% of 40 rows are null, usually 0.0%." in told
+    assert "null_service_type where program_id=G1: 100.0% of 40 rows are null" in told
     run_id = told.partition("roadside quality accept ")[2].split()[0]
 
     found = home.answer("list --json", code=1)
@@ -151,3 +153,57 @@ def test_one_day_alike_and_one_chunk_are_judged_alike(home: Home) -> None:
         each.pop("run_id")
     assert of_days == of_chunk
     assert {each["check_name"] for each in of_days} == {"null_zone_id"}
+
+
+def test_a_feed_sent_twice_is_told_by_its_copies_and_published_once(home: Home) -> None:
+    said = requests(GATED.start, DAYS)
+    home.writer.write(SOURCE, GATED.start + timedelta(minutes=5), "one", said)
+    home.writer.write(SOURCE, GATED.start + timedelta(minutes=10), "two", said)
+    other = [{**each, "service_type": "lockout"} for each in said[:30]]
+    home.writer.write(SOURCE, GATED.start + timedelta(minutes=12), "three", other)
+    _, silver = home.run(GATED)
+    assert silver.status == "published"
+    assert silver.warnings == {
+        "silver.dispatch_events.resent": 1,
+        "silver.dispatch_events.conflicting": 1,
+    }
+    assert home.rows("silver.dispatch_events") == (DAYS + 1) * REQUESTS
+    told = {each["check_name"]: each["text"] for each in home.answer("list --json")}
+    assert told["resent"] == "resent: 36.4% of 110 landed rows, usually 0.0%."
+    assert told["conflicting"] == "conflicting: 27.3% of 110 landed rows, usually 0.0%."
+
+
+def test_a_row_that_is_neither_in_silver_nor_a_copy_stops_the_run(home: Home) -> None:
+    home.writer.write(SOURCE, GATED.start + timedelta(minutes=5), "good", requests(GATED.start, DAYS))
+    step = STEPS[1]
+    assert step.build is not None
+
+    def losing(*given: Any) -> dict[str, DataFrame]:
+        made = dict(step.build(*given))  # type: ignore[misc]
+        return made | {"silver.dispatch_events": made["silver.dispatch_events"].where("event_id <> '4-3'")}
+
+    _, silver = home.runner.run(GATED, [STEPS[0], replace(step, build=losing)])
+    assert silver.status == "failed"
+    assert "bronze = silver + copies does not hold at 1 of 1 ticks" in str(silver.error)
+    assert "1 rows too few in silver" in str(silver.error)
+    assert home.rows("silver.dispatch_events") == DAYS * REQUESTS
+    assert home.run(GATED)[1].status == "published"
+
+
+def test_more_illegal_transitions_than_usual_are_told(home: Home) -> None:
+    home.runner.run(Interval(FIRST - timedelta(hours=1), GATED.start), [*STEPS, LIFECYCLE])
+    arrivals = [
+        {**each, "event_type": "on_scene", "provider_id": "P1"} for each in requests(GATED.start, DAYS)
+    ]
+    home.writer.write(SOURCE, GATED.start + timedelta(minutes=5), "odd", arrivals)
+    *_, lifecycle = home.runner.run(GATED, [*STEPS, LIFECYCLE])
+    assert lifecycle.status == "published"
+    of_milestones = {
+        name: count for name, count in lifecycle.warnings.items() if name.startswith("silver.job_milestones.")
+    }
+    assert of_milestones == {
+        "silver.job_milestones.legal_transition": REQUESTS,
+        "silver.job_milestones.legal_transition_share": 1,
+    }
+    (told,) = [each for each in home.answer("list --json") if each["source"] == "silver.job_milestones"]
+    assert told["text"] == "legal_transition_share: 100.0% of 40 rows break it, usually 0.0%."

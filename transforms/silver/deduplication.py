@@ -80,7 +80,8 @@ def _later_copies(bronze: DataFrame, interval: Interval, identity: Identity) -> 
 
 
 def duplicate_counts(bronze: DataFrame, interval: Interval, identity: Identity) -> DataFrame:
-    """One row: resend_count and conflict_count, the interval's later copies with equal and other content.
+    """One row per tick of the interval with later copies: resend_count and conflict_count, those of equal
+    and of other content.
 
     A later copy is compared with the first copy known in its horizon. Only keys, order and digests are
     read. The two add up to the interval's bronze rows less its silver rows, so where those are equal
@@ -103,6 +104,7 @@ def duplicate_counts(bronze: DataFrame, interval: Interval, identity: Identity) 
         .unionByName(earlier.select(*columns, F.lit(False).alias("is_inside")))
         .withColumn("first_copy", F.min(F.struct(*content)).over(in_horizon))
         .where(F.col("is_inside") & is_later)
+        .groupBy("known_at")
         .agg(F.count_if(~is_conflict).alias("resend_count"), F.count_if(is_conflict).alias("conflict_count"))
     )
 

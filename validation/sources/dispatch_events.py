@@ -5,6 +5,7 @@ from datetime import timedelta
 from validation.contract import Severity
 from validation.feed_checks import (
     Among,
+    DamagedShare,
     LateShare,
     NullShare,
     RefusedShare,
@@ -97,6 +98,7 @@ DISPATCH_EVENTS = Source(
             severity=Severity.WARN,
         ),
         RefusedShare(),
+        DamagedShare(),
         UnknownShare(),
         RepeatShare(),
         LateShare(timedelta(hours=1)),

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from validation.contract import Severity
 from validation.feed_checks import (
+    DamagedShare,
     LateShare,
     NullShare,
     RefusedShare,
@@ -36,6 +37,7 @@ GPS_PINGS = Source(
         Spread("latitude", tuple(range(-60, 75, 5))),
         Spread("longitude", tuple(range(-180, 180, 5))),
         RefusedShare(),
+        DamagedShare(),
         UnknownShare(),
         RepeatShare(),
         LateShare(timedelta(hours=1), together=60),

@@ -3,7 +3,15 @@
 from datetime import timedelta
 
 from validation.contract import Severity
-from validation.feed_checks import LateShare, NullShare, RefusedShare, RepeatShare, UnknownShare, Volume
+from validation.feed_checks import (
+    DamagedShare,
+    LateShare,
+    NullShare,
+    RefusedShare,
+    RepeatShare,
+    UnknownShare,
+    Volume,
+)
 from validation.source import Field, Source, Treatment, plain, required
 
 STATUSES = frozenset({"available", "en_route", "on_job", "on_break", "offline"})
@@ -26,6 +34,7 @@ PROVIDER_STATUS = Source(
         NullShare("equipment", severity=Severity.WARN),
         NullShare("active_job_count"),
         RefusedShare(),
+        DamagedShare(),
         UnknownShare(),
         RepeatShare(),
         LateShare(timedelta(hours=1)),

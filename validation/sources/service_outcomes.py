@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from validation.feed_checks import (
+    DamagedShare,
     LateShare,
     NullShare,
     RefusedShare,
@@ -39,6 +40,7 @@ SERVICE_OUTCOMES = Source(
         NullShare("billed_usd", together=2),
         Spread("billed_usd", (0, 10, 25, 50, 75, 100, 150, 250, 500, 1000, 2500), together=1),
         RefusedShare(),
+        DamagedShare(),
         UnknownShare(),
         RepeatShare("claim_id"),
         LateShare(timedelta(hours=1)),

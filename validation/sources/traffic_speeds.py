@@ -3,7 +3,15 @@
 from datetime import timedelta
 
 from validation.contract import Severity
-from validation.feed_checks import LateShare, NullShare, RefusedShare, Spread, UnknownShare, Volume
+from validation.feed_checks import (
+    DamagedShare,
+    LateShare,
+    NullShare,
+    RefusedShare,
+    Spread,
+    UnknownShare,
+    Volume,
+)
 from validation.source import Field, Place, Source, required
 
 TRAFFIC_SPEEDS = Source(
@@ -31,6 +39,7 @@ TRAFFIC_SPEEDS = Source(
         Spread("latitude", tuple(range(-60, 75, 5))),
         Spread("longitude", tuple(range(-180, 180, 5))),
         RefusedShare(),
+        DamagedShare(),
         UnknownShare(),
         LateShare(timedelta(hours=1)),
         LateShare(timedelta(days=1), least=0.1),
