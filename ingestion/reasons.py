@@ -78,6 +78,11 @@ class Reason(Enum):
         "Look at the producer's clock and at the time zone it writes."
     )
 
+    TURNED_AWAY = (
+        "A check stopped the run that read this object, and a person refused the object whole. "
+        "Ask the producer to land it again and settle these lines; or release them as they are."
+    )
+
     @property
     def code(self) -> str:
         """The reason as it stands in `quarantine.<source>.reason`, such as not_json."""

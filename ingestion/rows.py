@@ -170,7 +170,10 @@ class _ObjectRows:
                 sources.append(piece)
         judgement = self.contract.judge(records, self.entry.landed_at)
         refused += [(sources[position], problems) for position, problems in judgement.problems.items()]
-        if judgement.accepted:
+        if self.entry.is_refused:
+            turned_away = [Problem(Reason.TURNED_AWAY)]
+            refused += [(sources[position], turned_away) for position in judgement.accepted]
+        elif judgement.accepted:
             accepted = self._records(judgement, [sources[position].number for position in judgement.accepted])
             self._counts += counted(self.source, accepted, self.entry.landed_at, self._seen)
             yield accepted

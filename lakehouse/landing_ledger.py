@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Select, func, select, update
 
 from lakehouse.database import chunks, insert_new, replace_rows
 from lakehouse.object_store import LandedObject, Misnamed, parse_key
-from lakehouse.ops import Ops, closed_ticks, landing_objects, landing_outcomes
+from lakehouse.ops import Ops, closed_ticks, landing_objects, landing_outcomes, refused_objects
 from validation.clocks import TICK, Interval, require_utc, tick_end, tick_start
 from validation.errors import Defect, UserError
 
@@ -34,7 +34,11 @@ class ObjectStatus(StrEnum):
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One landed object and the tick it became known at."""
+    """One landed object and the tick it became known at.
+
+    Attributes:
+        is_refused: a person turned it away whole: its records go into quarantine.
+    """
 
     source: str
     key: str
@@ -42,6 +46,19 @@ class LedgerEntry:
     known_at: datetime
     size: int
     is_archive: bool
+    is_refused: bool = False
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A person's word that an object may not enter, for a check stopped the run that read it."""
+
+    object_key: str
+    source: str
+    run_id: str
+    principal: str
+    why: str
+    refused_at: datetime
 
 
 @dataclass(frozen=True)
@@ -148,16 +165,51 @@ class LandingLedger:
 
     def objects(self, source: str, interval: Interval) -> list[LedgerEntry]:
         """The source's objects with start < known_at <= end, in order of (known_at, key)."""
-        query = _in_interval(select(landing_objects).where(landing_objects.c.source == source), interval)
+        query = _in_interval(
+            select(landing_objects, refused_objects.c.object_key.is_not(None).label("is_refused"))
+            .join_from(
+                landing_objects,
+                refused_objects,
+                refused_objects.c.object_key == landing_objects.c.object_key,
+                isouter=True,
+            )
+            .where(landing_objects.c.source == source),
+            interval,
+        )
         with self._ops.read() as connection:
             rows = connection.execute(query).all()
         entries = [
             LedgerEntry(
-                row.source, row.object_key, row.landed_at, row.known_at, row.size_bytes, row.is_archive
+                row.source,
+                row.object_key,
+                row.landed_at,
+                row.known_at,
+                row.size_bytes,
+                row.is_archive,
+                row.is_refused,
             )
             for row in rows
         ]
         return sorted(entries, key=_by_tick)
+
+    def refuse(self, refusals: Sequence[Refusal]) -> None:
+        """Turn objects away whole, from their next reading on; those refused before stay as they are.
+
+        Raises:
+            UserError: records of one are in bronze: what was served of them is not taken back.
+        """
+        keys = [each.object_key for each in refusals]
+        with self._ops.write() as connection:
+            query = select(func.count()).where(
+                landing_outcomes.c.object_key.in_(keys), landing_outcomes.c.bronze_rows > 0
+            )
+            published = connection.execute(query).scalar_one()
+            if published:
+                raise UserError(
+                    f"{published} of {len(keys)} objects are in bronze already.",
+                    "What was published stays: correct it by what lands next.",
+                )
+            insert_new(connection, refused_objects, [vars(each) for each in refusals])
 
     def record_outcome(self, *outcomes: ObjectOutcome) -> None:
         """Keep what became of each object; an earlier outcome of the same object is replaced.

@@ -3,7 +3,7 @@
 The ledgers over it are `landing_ledger`, `quarantine_ledger`, `quality_ledger`, `run_ledger`, `leases`,
 `releases`, `table_notes` and `access_log`.
 Lost, it can be rebuilt from bronze (`LandingLedger.rebuild`) and from snapshots' properties; what checks of
-feeds counted, found and what was accepted is not: their past begins anew.
+feeds counted, found and what was accepted or refused is not: their past begins anew.
 """
 
 from __future__ import annotations
@@ -102,6 +102,17 @@ quality_acceptances = Table(
     Column("why", String, nullable=False),
     Column("accepted_at", UtcTime, nullable=False),
     Index("quality_acceptances_by_source", "source"),
+)
+
+refused_objects = Table(
+    "refused_objects",
+    metadata,
+    Column("object_key", String(512), primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("run_id", String(32), nullable=False),
+    Column("principal", String(255), nullable=False),
+    Column("why", String, nullable=False),
+    Column("refused_at", UtcTime, nullable=False),
 )
 
 closed_ticks = Table(

@@ -267,6 +267,13 @@ _QUALITY.command(
     ),
 )(quality.accept)
 _QUALITY.command(
+    "refuse",
+    epilog=_examples(
+        "roadside quality refuse 3f9a0c12d4e5 --dry-run",
+        "roadside quality refuse 3f9a0c12d4e5 --why 'the producer left the service out'",
+    ),
+)(quality.refuse)
+_QUALITY.command(
     "drift",
     epilog=_examples(
         "roadside quality drift",

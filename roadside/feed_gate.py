@@ -164,5 +164,6 @@ def _stopped(source: Watched, interval: Interval, stopping: list[KeptFinding]) -
         f"bronze.{source.name}: before {first.known_at:%Y-%m-%dT%H:%MZ} {' '.join(told[:_SHOWN])}{more} "
         f"Interval {interval}, run {first.run_id}.",
         "Nothing of it was published; readers have the last good release. If the data is right as it is: "
-        f"roadside quality accept {first.run_id} --why '...', then run again.",
+        f"roadside quality accept {first.run_id} --why '...'; if it is wrong: roadside quality refuse "
+        f"{first.run_id} --why '...'; then run again.",
     )

@@ -12,7 +12,7 @@ from roadside.commands.online import require_ledger
 from roadside.installation import settings_here
 from roadside.rendering import counted, moment, print_json, print_table, say
 from roadside.time_ranges import interval_of
-from validation.clocks import TICK, parse_day, parse_moment
+from validation.clocks import TICK, Interval, parse_day, parse_moment
 from validation.contracts import FEATURES, TABLES, table_named
 from validation.errors import UnknownName, UserError
 from validation.sources import SOURCES, source_named
@@ -99,6 +99,61 @@ def accept(
         say(f"{each.check_name}{group} is accepted by {each.principal} until {moment(each.end)}.")
     if accepted:
         say("Run the interval again and it is published.")
+
+
+def refuse(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run that was stopped; its error names it.")],
+    why: Annotated[str, typer.Option(help="What is wrong with the data, for the record.")] = "",
+    object_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--object", help="Only this object; repeatable. Default: all of the ticks it stopped at."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Name the objects that would be refused.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Turn away the objects that stopped a run: the next run of its interval quarantines them whole.
+
+    Nothing is lost: the producer lands them again and their lines are settled, or they are released.
+    """
+    if not dry_run and not why.strip():
+        raise UserError(
+            "What is refused is kept on record with its reason.",
+            "Say why: --why 'a release of the producer left the service out'.",
+        )
+    settings = settings_here()
+    ledger = _ledger(settings)
+    stops = [each for each in ledger.findings(run_id=run) if each.stops]
+    if not stops:
+        raise UserError(
+            f"No check stops a run {run} now.", "roadside quality list --stopping names those that wait."
+        )
+    from lakehouse.landing_ledger import LandingLedger, Refusal
+    from lakehouse.ops import Ops
+
+    landing, source = LandingLedger(Ops(settings.ops_url)), source_named(stops[0].source)
+    ticks = sorted({each.known_at for each in stops})
+    landed = [each for tick in ticks for each in landing.objects(source.name, Interval(tick - TICK, tick))]
+    known = {each.key for each in landed}
+    strangers = sorted(set(object_key or ()) - known)
+    if strangers:
+        raise UnknownName(f"object of {source.name} at the ticks that were stopped", strangers[0], known)
+    keys = [each.key for each in landed if not object_key or each.key in object_key]
+    if not dry_run:
+        at = datetime.now(UTC)
+        landing.refuse([Refusal(key, source.name, run, settings.principal, why.strip(), at) for key in keys])
+    if as_json:
+        print_json({"run": run, "source": source.name, "is_refused": not dry_run, "objects": keys})
+        return
+    for key in keys:
+        say(key)
+    would = "would be" if dry_run else "are"
+    say(f"{counted(len(keys), 'object')} of {counted(len(ticks), 'tick')} {would} refused whole.")
+    if not dry_run:
+        say("Run the interval again: their lines go into quarantine, all else is published.")
 
 
 def drift_of_features(

@@ -9,22 +9,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event, Thread
+from time import sleep
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
-from lakehouse.landing_ledger import LandingLedger
+from ingestion import quarantine
+from ingestion.reasons import Reason
+from lakehouse.catalog_reader import CatalogReader
+from lakehouse.landing_ledger import LandingLedger, Refusal
 from lakehouse.ops import Ops
 from lakehouse.settings import Settings
 from lakehouse.tables import Lakehouse
 from roadside import cli
-from roadside.graph import step_named
+from roadside.graph import Step, step_named
 from roadside.runner import Runner, StepResult
 from simulation.landing import LandingWriter
 from validation.clocks import TICK, Interval
 from validation.contracts import table_named
-from validation.errors import CheckFailed
+from validation.errors import CheckFailed, UserError
+from validation.sources import source_named
 
 SOURCE = "dispatch_events"
 STEPS = [step_named("bronze.dispatch_events"), step_named("silver.dispatch_events")]
@@ -138,6 +145,44 @@ def test_a_feed_that_breaks_with_its_past_stops_until_a_person_accepts_it(home: 
     assert reconciled.is_balanced
 
 
+def test_what_is_refused_is_quarantined_whole_until_it_lands_again(home: Home) -> None:
+    def said(name: str, minute: int, **also: Any) -> str:
+        events = [{**each, "event_id": f"{name}-{each['event_id']}"} for each in requests(GATED.start, DAYS)]
+        lines = [{**each, **also} for each in events]
+        return home.writer.write(SOURCE, GATED.start + timedelta(minutes=minute), f"{name}{minute}", lines)
+
+    good = said("good", 4)
+    bad = said("bad", 5, service_type=None)
+    run_id = str(home.run(GATED)[0].error).partition("roadside quality refuse ")[2].split()[0]
+    assert home.answer(f"refuse {run_id} --dry-run --json")["objects"] == [good, bad]
+    assert "Say why" in home.answer(f"refuse {run_id}", code=2)
+    assert "no object of dispatch_events" in home.answer(
+        f"refuse {run_id} --why x --object landing/x", code=2
+    )
+    assert home.answer(f"refuse {run_id} --why wrong --object {bad} --json")["objects"] == [bad]
+
+    bronze, silver = home.run(GATED)
+    assert (bronze.status, silver.status) == ("published", "published")
+    assert home.rows("silver.dispatch_events") == (DAYS + 1) * REQUESTS
+    settings = home.runner.settings
+    waiting = quarantine.waiting(settings, source_named(SOURCE))
+    assert {(each.key, each.reason) for each in waiting} == {(bad, Reason.TURNED_AWAY)}
+    assert len(waiting) == REQUESTS
+    assert home.answer("list --stopping") == "Nothing was found.\n"
+    assert "No check stops a run" in home.answer(f"refuse {run_id} --why again", code=2)
+
+    said("bad", 20)
+    bronze, silver = home.run(Interval(GATED.end, GATED.end + TICK))
+    assert (bronze.status, silver.status) == ("published", "published")
+    quarantine.settle(settings, source_named(SOURCE), waiting, GATED.end, "landed again")
+    assert quarantine.waiting(settings, source_named(SOURCE)) == []
+    assert home.rows("silver.dispatch_events") == (DAYS + 2) * REQUESTS
+    ledger = LandingLedger(Ops(settings.ops_url))
+    assert ledger.reconcile([SOURCE])[0].is_balanced
+    with pytest.raises(UserError, match="1 of 2 objects are in bronze already"):
+        ledger.refuse([Refusal(key, SOURCE, run_id, "ada", "late", GATED.end) for key in (bad, good)])
+
+
 def test_one_day_alike_and_one_chunk_are_judged_alike(home: Home) -> None:
     home.writer.write(SOURCE, GATED.start + timedelta(minutes=5), "good", requests(GATED.start, DAYS))
     home.writer.write(
@@ -207,3 +252,58 @@ def test_more_illegal_transitions_than_usual_are_told(home: Home) -> None:
     }
     (told,) = [each for each in home.answer("list --json") if each["source"] == "silver.job_milestones"]
     assert told["text"] == "legal_transition_share: 100.0% of 40 rows break it, usually 0.0%."
+
+
+def test_readers_see_the_last_good_rows_only_while_runs_fail(home: Home) -> None:
+    """One run is stopped before bronze, one loses a row, one writes a row that its contract forbids."""
+    tables = [table_named(name) for name in ("bronze.dispatch_events", "silver.dispatch_events")]
+    seen: set[tuple[Any, ...]] = set()
+    is_over = Event()
+
+    def read() -> None:
+        while not is_over.is_set():
+            reader = CatalogReader(home.runner.settings)
+            for table in tables:
+                state = reader.state(table)
+                assert state is not None
+                ids = reader.rows(table, ["event_id"]).column("event_id").to_pylist()
+                seen.add((table.name, state.snapshot_id, state.rows, len(ids), len(set(ids))))
+
+    def breaking(change: Callable[[DataFrame], DataFrame]) -> Step:
+        def build(*given: Any) -> dict[str, DataFrame]:
+            assert STEPS[1].build is not None
+            made = dict(STEPS[1].build(*given))
+            return made | {"silver.dispatch_events": change(made["silver.dispatch_events"])}
+
+        return replace(STEPS[1], build=build)
+
+    next_day = Interval(GATED.end, GATED.end + DAY)
+    good = requests(GATED.start, DAYS)
+    bad = requests(GATED.start + DAY, DAYS + 1, service_type=None)
+    home.writer.write(SOURCE, GATED.start + timedelta(minutes=5), "good", good)
+    home.writer.write(SOURCE, GATED.start + DAY + timedelta(minutes=5), "bad", bad)
+    reading = Thread(target=read)
+    reading.start()
+    try:
+        while len(seen) < len(tables):
+            sleep(0.1)
+        bronze = home.runner.run(GATED, STEPS[:1])
+        failed = [
+            *home.runner.run(GATED, [breaking(lambda frame: frame.where("event_id <> '4-3'"))]),
+            *home.runner.run(GATED, [breaking(lambda frame: frame.withColumn("job_id", F.lit(None)))]),
+            *home.run(next_day),
+        ]
+    finally:
+        is_over.set()
+        reading.join()
+    assert [each.status for each in (*bronze, *failed)] == ["published", *["failed"] * 3, "blocked"]
+    assert "bronze = silver + copies" in str(failed[0].error)
+    assert "job_id_not_null" in str(failed[1].error)
+    assert "null_service_type" in str(failed[2].error)
+    counted = {(name, rows) for name, _, rows, read_rows, ids in seen if rows == read_rows == ids}
+    assert len(seen) == len({(name, snapshot) for name, snapshot, *_ in seen}) == 3
+    assert counted == {
+        ("bronze.dispatch_events", DAYS * REQUESTS),
+        ("bronze.dispatch_events", (DAYS + 1) * REQUESTS),  # the good tick's, whole
+        ("silver.dispatch_events", DAYS * REQUESTS),
+    }
