@@ -122,7 +122,7 @@ def _facets(kind: str, section: str, owner: str, name: str, old: Plain, new: Pla
         if was != now:
             yield from (
                 _change(kind, section, owner, name, facet, how, some_was, some_now)
-                for how, some_was, some_now in _directions(kind, name, facet, was, now)
+                for how, some_was, some_now in _directions(kind, facet, was, now)
             )
 
 
@@ -212,7 +212,7 @@ def _of_dataset(name: str, old: Plain, new: Plain) -> Iterator[Change]:
     yield from _facets("dataset", "datasets", name, name, _without(old, parts), _without(new, parts))
 
 
-def _directions(kind: str, name: str, facet: str, was: Any, now: Any) -> list[tuple[str, Any, Any]]:
+def _directions(kind: str, facet: str, was: Any, now: Any) -> list[tuple[str, Any, Any]]:
     """How a facet moved: one word, or one for the words that came and one for those that went."""
     match facet:
         case "type":
@@ -230,8 +230,9 @@ def _directions(kind: str, name: str, facet: str, was: Any, now: Any) -> list[tu
         case "retention_months":
             return [("raised" if now > was else "lowered", was, now)]
         case "vocabulary" if was and now:
-            words = (("words added", [], _more(was, now)), ("words removed", _more(now, was), []))
-            return [each for each in words if each[1] or each[2]]
+            come, gone = _more(was, now), _more(now, was)
+            added = [("words added", [], come)] if come else []
+            return [*added, *([("words removed", gone, [])] if gone else [])]
         case "reads" if kind == "step":
             return [("further back" if _is_further(was, now) else "changed", was, now)]
     return [("changed", was, now)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,7 +23,7 @@ _MEANS = {
     "compatible": "nobody who reads today notices",
 }
 _LONGEST = 48
-_MANY = 6
+_MANY, _FEW = 6, 2
 
 
 def plan(
@@ -135,11 +134,7 @@ def told_of(change: Change) -> str:
         more = len(gone) + len(come) - len(signs)
         return f"{what}{', '.join(signs) or 'in another order'}{f' and {more} more' if more else ''}"
     if max(len(str(before)), len(str(after))) > _LONGEST:
-        return (
-            f"{what}{change.how}: it says {after}"
-            if len(str(after)) <= 2 * _LONGEST
-            else f"{what}{change.how}"
-        )
+        return f"{what}{change.how}"
     return f"{what}{before} -> {after}"
 
 
@@ -153,17 +148,25 @@ def _print_touched(felt: Touched) -> None:
         f"{view} ({', '.join(names) if len(names) <= _MANY else counted(len(names), 'feature')})"
         for view, names in felt.features.items()
     ]
-    listed = [
-        ("tables", felt.tables),
-        ("features", features),
-        ("on-demand views", felt.on_demand),
-        ("services", felt.services),
-        ("datasets", felt.datasets),
-        *((each.where, [f"{each.name} {each.what}"]) for each in felt.consumers),
-    ]
-    print_table(("what", "which"), [(name, ", ".join(which) or "none") for name, which in listed])
+    listed = {
+        "tables": felt.tables,
+        "features": features,
+        "on-demand views": felt.on_demand,
+        "services": felt.services,
+        "datasets": felt.datasets,
+    } | {where: _read_at(felt, where) for where in dict.fromkeys(each.where for each in felt.consumers)}
+    print_table(("what", "which"), [(name, ", ".join(which) or "none") for name, which in listed.items()])
     if not felt.has_readers:
         say("It touches nobody who reads today.", "green")
+
+
+def _read_at(felt: Touched, where: str) -> list[str]:
+    """What is read there, those of which the same changes in a row."""
+    by_change: dict[str, list[str]] = {}
+    for each in felt.consumers:
+        if each.where == where:
+            by_change.setdefault(each.what, []).append(each.name)
+    return [f"{' '.join(names)} ({what})" for what, names in by_change.items()]
 
 
 def _print_again(felt: Touched, again: Recomputing | None) -> None:
@@ -175,23 +178,23 @@ def _print_again(felt: Touched, again: Recomputing | None) -> None:
         say()
         say("To be made again", "bold")
         print_table(
-            ("table", "known time", "hours", "reads from", "takes about"),
+            ("table", "hours", "takes about", "reads from", "known time"),
             [
                 (
                     each.table,
-                    ", ".join(str(one) for one in each.intervals[:2])
-                    + (f" and {len(each.intervals) - 2} more" if len(each.intervals) > 2 else ""),
                     round(each.known_hours, 2),
-                    "landing" if each.reads_from is None else moment(each.reads_from),
                     _takes(each),
+                    "landing" if each.reads_from is None else moment(each.reads_from),
+                    ", ".join(map(str, each.intervals[:_FEW]))
+                    + (f" and {len(each.intervals) - _FEW} more" if len(each.intervals) > _FEW else ""),
                 )
                 for each in again.tables
             ],
             numbers=["hours"],
         )
         say(
-            f"{_duration(again.predicted_seconds)} in all, one table after the other. The road has one version of "
-            "its code, so `roadside run` makes every table again; `roadside build --table NAME` makes one."
+            f"{_duration(again.predicted_seconds)} in all, one table after the other. The road has one "
+            "version of its code: `roadside run` makes every table again, `roadside build --table NAME` one of them."
         )
     elif felt.tables:
         say("Nothing that this home holds is to be made again.")
@@ -209,7 +212,9 @@ def _takes(each: Recomputed) -> str:
 def _duration(seconds: float) -> str:
     """Seconds as a person reads them.
 
-    >>> _duration(4.2), _duration(5400)
-    ('4 s', '1:30:00 h')
+    >>> _duration(4.2), _duration(865), _duration(5 * 3600)
+    ('4 s', '14 min', '5.0 h')
     """
-    return f"{seconds:.0f} s" if seconds < 120 else f"{timedelta(seconds=round(seconds))} h"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
