@@ -230,9 +230,8 @@ def _directions(kind: str, facet: str, was: Any, now: Any) -> list[tuple[str, An
         case "retention_months":
             return [("raised" if now > was else "lowered", was, now)]
         case "vocabulary" if was and now:
-            come, gone = _more(was, now), _more(now, was)
-            added = [("words added", [], come)] if come else []
-            return [*added, *([("words removed", gone, [])] if gone else [])]
+            words = [("words added", None, _more(was, now)), ("words removed", _more(now, was), None)]
+            return [(how, less, more) for how, less, more in words if less or more]
         case "reads" if kind == "step":
             return [("further back" if _is_further(was, now) else "changed", was, now)]
     return [("changed", was, now)]

@@ -128,8 +128,9 @@ def told_of(change: Change) -> str:
     what = f"{change.facet} " if change.facet else ""
     if not change.facet or isinstance(before, dict) or isinstance(after, dict):
         return f"{what}{change.how}"
-    if isinstance(before, list) and isinstance(after, list):
-        gone, come = ([each for each in a if each not in b] for a, b in ((before, after), (after, before)))
+    if isinstance(before, list) or isinstance(after, list):
+        old, new = before or [], after or []
+        gone, come = [each for each in old if each not in new], [each for each in new if each not in old]
         signs = [*(f"- {each}" for each in gone[:_MANY]), *(f"+ {each}" for each in come[:_MANY])]
         more = len(gone) + len(come) - len(signs)
         return f"{what}{', '.join(signs) or 'in another order'}{f' and {more} more' if more else ''}"
@@ -194,7 +195,7 @@ def _print_again(felt: Touched, again: Recomputing | None) -> None:
         )
         say(
             f"{_duration(again.predicted_seconds)} in all, one table after the other. The road has one "
-            "version of its code: `roadside run` makes every table again, `roadside build --table NAME` one of them."
+            "version of its code: `roadside run` makes every table again, `roadside build --table NAME` one."
         )
     elif felt.tables:
         say("Nothing that this home holds is to be made again.")
