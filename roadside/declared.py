@@ -202,7 +202,7 @@ def _view(table: Table) -> Plain:
         "time_to_live_days": time_to_live(table).days,
         "lives_by": _operand(spec, spec.live),
         "beat": spec.beat,
-        "is_in_redis_after_every_tick": table in SERVED,
+        "is_in_redis_after_every_tick": table.name in {each.name for each in SERVED},
         "features": {
             column.name: _table_column(table, column)
             | {

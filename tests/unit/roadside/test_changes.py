@@ -248,7 +248,7 @@ def test_the_small_road_of_these_tests_is_described_like_the_real_one() -> None:
     for section in set(theirs) - {"format", "datasets"}:
         (one, *_), (other, *_) = mine[section].values(), theirs[section].values()
         assert set(one) == set(other), section
-        for place in PARTS & set(one) - {"checks"}:
+        for place in PARTS & set(one) - {"checks"} - ({"columns"} if section == "services" else set()):
             (part, *_), (real_part, *_) = one[place].values(), other[place].values()
             assert set(part) == set(real_part), (section, place)
 
