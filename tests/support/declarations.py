@@ -55,7 +55,7 @@ def _with(things: Iterable[Any], other: Any) -> list[Any]:
 
 
 def small() -> Plain:
-    """One source, one table of each layer, a view, an on-demand view, a service and a dataset."""
+    """One source, a table or two of each layer, views, an on-demand view, a service and a dataset."""
     return deepcopy(_SMALL)
 
 
@@ -155,12 +155,13 @@ _SMALL: Plain = {
                 "few": {"holds": "offer_seq < 99", "severity": "warn"},
             }
         ),
+        "silver.answers": table(),
         "features.offers_15m": table(published_as="features.offers_15m"),
         "features.apart_15m": table(),
     },
     "views": {
         name: {
-            "entities": ["provider_id"],
+            "entities": ["provider_id" if name == "offers_15m" else "driver_id"],
             "cadence": "every 15 minutes",
             "time_to_live_days": 2,
             "lives_by": "offers",
@@ -196,7 +197,7 @@ _SMALL: Plain = {
         "calm_v1": {
             "question": "Will it be calm?",
             "service": "calm_v1",
-            "sources": ["silver.offers"],
+            "sources": ["silver.offers", "silver.answers"],
             "filters": ["scheduled: is_immediate"],
             "is_restricted": False,
             "retention_months": 24,

@@ -90,6 +90,7 @@ ONE_CHANGE = [
     ("on_demand/pressure/features/calm_ratio", column(), "feature", "added", OK),
     ("request/job_channel", column(), "request field", "added", OK),
     ("request/provider_id", column(), "request field", "added, a join key", NO),
+    ("request/driver_id", column(), "request field", "added, a join key", NO),
     ("request/asked_id", column(), "request field", "added, a join key", NO),
     ("request/job_decision_at", None, "request field", "removed", NO),
     ("services/calm_v2", small()["services"]["calm_v1"], "service", "added", OK),

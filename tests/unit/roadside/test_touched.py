@@ -65,10 +65,17 @@ def test_an_input_of_an_on_demand_view_touches_who_shows_what_is_made_of_it() ->
 
 
 def test_what_is_made_of_a_table_that_went_is_named() -> None:
-    after = put(put(small(), "tables/silver.offers", None), "steps/silver.offers", None)
+    after = small()
+    for gone in ("tables/silver.offers", "steps/silver.offers", "steps/features.offers_15m"):
+        after = put(after, gone, None)
     found = touched(changes(small(), after), small(), after)
     assert found.tables == ("features.offers_15m", "silver.offers")
     assert found.services == ("busy_v1", "calm_v1")
+
+
+def test_a_table_that_labels_are_made_of_touches_the_dataset_and_no_service() -> None:
+    found = touch("tables/silver.answers/grain", "One row per answer.")
+    assert (found.tables, found.services, found.datasets) == (("silver.answers",), (), ("calm_v1",))
 
 
 def test_who_is_served_outside_the_lake_is_named() -> None:
@@ -77,6 +84,8 @@ def test_who_is_served_outside_the_lake_is_named() -> None:
         Consumer("Snowflake", "features.offers_15m", "gains declines_60m_count as its last"),
         Consumer("S3", "features/offers_15m/", "gains declines_60m_count as its last"),
     )
+    moved = touch("views/offers_15m/features/offers_60m_count/window", "2h").consumers
+    assert [each.what for each in moved[:2]] == ["other values", "other rows or values"]
     assert [each.name for each in touch("datasets/calm_v1/filters", []).consumers] == [
         "ML.CALM_V1",
         "training/calm_v1/",
