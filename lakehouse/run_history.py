@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from statistics import median
 
 from sqlalchemy import func, select
 
 from lakehouse.ops import Ops, runs
 from lakehouse.run_ledger import RunStatus
 from validation.clocks import Interval
+
+_ONE_DAY = timedelta(days=1)
+_RUNS_LOOKED_AT, _RUNS_MEASURED = 500, 20
 
 
 @dataclass(frozen=True)
@@ -83,3 +87,62 @@ def gaps(wanted: Sequence[Interval], covered: Sequence[Interval]) -> list[Interv
         if reached < want.end:
             missing.append(Interval(reached, want.end))
     return missing
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How long runs of a table took: seconds for an hour of known time, the median of `runs` of them."""
+
+    seconds_an_hour: float
+    runs: int
+
+
+def codes_by_table(ops: Ops) -> dict[str, set[str]]:
+    """The versions of code that made what stands of each table."""
+    query = (
+        select(runs.c.table_name, runs.c.code_version)
+        .where(runs.c.status == RunStatus.PUBLISHED.value)
+        .distinct()
+    )
+    found: dict[str, set[str]] = {}
+    with ops.read() as connection:
+        for name, code in connection.execute(query).all():
+            found.setdefault(name, set()).add(code)
+    return found
+
+
+def made_by_other_code(ops: Ops, table: str, code_version: str) -> list[Interval]:
+    """Known time of a table whose standing runs had another version of the code; merged, in order."""
+    query = select(runs.c.interval_start, runs.c.interval_end).where(
+        runs.c.table_name == table,
+        runs.c.status == RunStatus.PUBLISHED.value,
+        runs.c.code_version != code_version,
+    )
+    with ops.read() as connection:
+        rows = connection.execute(query).all()
+    return merged(Interval(start, end) for start, end in rows)
+
+
+def measured(ops: Ops, table: str) -> Measured | None:
+    """What the table's last runs took; of a day or more where there are such, as a replay's are.
+
+    A tick costs nearly the same however little it holds, so ticks tell little of a replay.
+    """
+    query = (
+        select(runs.c.interval_start, runs.c.interval_end, runs.c.started_at, runs.c.finished_at)
+        .where(
+            runs.c.table_name == table,
+            runs.c.status.in_((RunStatus.PUBLISHED.value, RunStatus.SUPERSEDED.value)),
+            runs.c.finished_at.is_not(None),
+        )
+        .order_by(runs.c.started_at.desc())
+        .limit(_RUNS_LOOKED_AT)
+    )
+    with ops.read() as connection:
+        rows = connection.execute(query).all()
+    long = [row for row in rows if row.interval_end - row.interval_start >= _ONE_DAY]
+    rates = [
+        (row.finished_at - row.started_at) / (row.interval_end - row.interval_start) * 3600
+        for row in (long or rows)[:_RUNS_MEASURED]
+    ]
+    return Measured(median(rates), len(rates)) if rates else None

@@ -20,6 +20,7 @@ from roadside.commands import (
     features,
     landing,
     online,
+    plan,
     publish,
     quality,
     quarantine,
@@ -281,6 +282,15 @@ _QUALITY.command(
     ),
 )(quality.drift_of_features)
 app.add_typer(_QUALITY, name="quality", rich_help_panel=_MIND)
+app.command(
+    "plan",
+    rich_help_panel=_MIND,
+    epilog=_examples(
+        "roadside plan",
+        "roadside plan --against main --json",
+        "roadside plan --against /tmp/declared.json",
+    ),
+)(plan.plan)
 app.command("tables", rich_help_panel=_MIND, epilog=_examples("roadside tables"))(standing.tables)
 app.command(
     "digest",

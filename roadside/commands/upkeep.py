@@ -182,14 +182,17 @@ def compact(
 def docs(
     check: Annotated[bool, typer.Option("--check", help="Only say which pages are stale; exit 1.")] = False,
 ) -> None:
-    """Write docs/tables/ anew from the contracts."""
+    """Write docs/tables/ and docs/declared.json anew from the contracts."""
+    from roadside import declared
     from validation.table_docs import DOCS, stale_pages, write_pages
 
-    names = stale_pages() if check else write_pages()
+    names = [f"docs/tables/{name}" for name in (stale_pages() if check else write_pages())]
+    if declared.is_stale() if check else declared.write():
+        names.append(str(declared.PLACE))
     for name in names:
-        say(f"docs/tables/{name} {'is stale' if check else 'written'}")
+        say(f"{name} {'is stale' if check else 'written'}")
     if not names:
-        say(f"Every page of {DOCS} is current.")
+        say(f"Every page of {DOCS} is current, and so is {declared.DECLARED}.")
     if check and names:
         notice("Run `roadside docs`.")
         raise typer.Exit(1)

@@ -1,10 +1,13 @@
-"""docs/tables/ says what the contracts say."""
+"""docs/tables/ and docs/declared.json say what the contracts say."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from roadside import declared
+from support.declarations import real, small
 from validation import table_docs
 from validation.contract import Table
 from validation.contracts import TABLES
@@ -32,6 +35,23 @@ def test_checking_stale_pages_exits_1_and_names_them(
     monkeypatch.setattr(table_docs, "stale_pages", lambda: ["silver.offers.md"])
     assert table_docs.main(["--check"]) == 1
     assert "docs/tables/silver.offers.md is stale" in capsys.readouterr().out
+
+
+def test_the_declarations_are_current() -> None:
+    written = declared.DECLARED.read_text(encoding="utf-8")
+    assert written == declared.text_of(real()), "run `roadside docs`"
+    assert json.loads(written) == real(), "nothing is lost in the file's layout"
+
+
+def test_stale_declarations_are_found_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(declared, "declared", small)
+    path = tmp_path / "declared.json"
+    assert declared.is_stale(path)
+    assert declared.write(path)
+    assert not declared.is_stale(path)
+    assert not declared.write(path)
+    path.write_text(path.read_text(encoding="utf-8").replace("calls", "called"), encoding="utf-8")
+    assert declared.is_stale(path)
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
