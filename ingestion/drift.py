@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from enum import Enum
 from statistics import median
 
 import numpy as np
 
-from ingestion.bursts import Burst, burst
+from ingestion.bursts import ENOUGH_NATS, Burst, burst
+from ingestion.findings import Alias, Drift, Edit, Finding, NewWord
 from ingestion.known_paths import (
     anything,
     by_value,
@@ -30,7 +28,7 @@ from ingestion.known_paths import (
 )
 from ingestion.landed_forms import ACCEPTED, NUMBERS, TEXTS, Form, Group, Match, Profile
 from ingestion.likeness import mask
-from ingestion.new_fields import NewField, described, proposed
+from ingestion.new_fields import described, proposed
 from ingestion.records import landed_type
 from ingestion.renames import Renamed, renames
 from ingestion.unit_changes import unit_changes
@@ -43,82 +41,9 @@ SLIPS = 0.003
 _FEWEST = 5
 _LEAST_SHARE = 0.05
 _MOST_NAMED = 4
+_TOGETHER = 3
+"""Records of one job lack an optional field together: so many say one thing."""
 _EPOCHS = ((1e8, 1e11, "seconds"), (1e11, 1e14, "milliseconds"), (1e14, 1e17, "microseconds"))
-
-
-class Drift(Enum):
-    """What changed; the value is what becomes of such records."""
-
-    RENAMED = "renamed"
-    MOVED = "moved to another object"
-    MISSING_REQUIRED = "missing, required"
-    TYPE = "type changed"
-    TIME = "time written otherwise"
-    NESTED = "nested otherwise"
-    BOUNDS = "out of bounds"
-    UNIT = "unit changed"
-    WORD = "unknown word"
-    NEW = "new field"
-    MISSING_OPTIONAL = "missing, optional"
-    FORM = "text written otherwise"
-    WIDENED = "widened"
-
-    @property
-    def is_accepted(self) -> bool:
-        """Whether the contract takes it as it is, and nothing is asked of anybody."""
-        return self is Drift.WIDENED
-
-
-@dataclass(frozen=True)
-class Alias:
-    """The edit that lets a field arrive under another path too."""
-
-    path: str
-    alias: str
-
-
-@dataclass(frozen=True)
-class NewWord:
-    """The edit that adds a word to a field's vocabulary."""
-
-    path: str
-    word: str
-
-
-Edit = Alias | NewWord | NewField
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One change of a feed.
-
-    Attributes:
-        path: the contract's field; of a new one its path in the record.
-        hits, rows: how many records have it, of how many in the same span and group.
-        since: stamp of the first object read that has it; the change is no later.
-        is_from_start: that object is the first of the range that could have it: it may be older.
-        until: stamp of the last such object, if others without it follow.
-        where: the program, feed, schema version or event type it is confined to.
-        proposal: what to do, as a sentence.
-        edit: the contract's edit, where there is one.
-    """
-
-    drift: Drift
-    path: str
-    what: str
-    hits: int
-    rows: int
-    since: datetime
-    is_from_start: bool
-    until: datetime | None
-    where: str
-    proposal: str
-    edit: Edit | None = None
-
-    @property
-    def share(self) -> float:
-        """Hits over rows."""
-        return self.hits / self.rows
 
 
 def drift(now: Profile, before: Profile | None) -> list[Finding]:
@@ -383,7 +308,7 @@ def _found_among(
         run = burst(now.per_object(matches, is_in), rows, max(usual, SLIPS))
         if run is not None and run.share - usual >= 0.3 and (best is None or run.nats > 1.01 * best[0].nats):
             best = run, f"{now.by[place]}={value or '(none)'}" if place >= 0 else "", rows
-    if best is None or best[0].hits < 2 * _FEWEST:
+    if best is None or best[0].nats < _TOGETHER * ENOUGH_NATS:
         return None
     run, where, rows = best
     return _told(
@@ -488,6 +413,3 @@ def _renamed(now: Profile, pair: Renamed) -> Finding | None:
         f"Take {pair.alias} as an alias ({pair.confidence} confidence).",
         Alias(pair.path, pair.alias),
     )
-
-
-__all__ = ["Alias", "Drift", "Edit", "Finding", "NewField", "NewWord", "drift"]

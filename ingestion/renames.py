@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingestion.known_paths import has, is_lacking, kind_of, new_paths, usual_kinds
-from ingestion.landed_forms import ACCEPTED, Form, Profile, form_of
+from ingestion.landed_forms import ACCEPTED, OTHER_NAME, Form, Profile, form_of
 from ingestion.likeness import alike, moment_of, names_alike
 from ingestion.records import landed_type
 from validation.source import Field
@@ -43,6 +43,7 @@ def renames(now: Profile, before: Profile | None) -> list[Renamed]:
     found = [
         pair
         for alias in new_paths(now)
+        if OTHER_NAME not in alias
         for field in now.source.fields
         if (pair := _paired(now, before, field, alias)) is not None
     ]

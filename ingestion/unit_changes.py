@@ -30,9 +30,11 @@ _PLAIN = tuple(
     for size in (_MILE, 3.6, 10, 60, 100, 1000, 3600)
     for factor in (size, 1 / size)
 )
-_FEWEST = 30
-_CLOSE = 0.25
-_NATS_A_VALUE = 0.2
+_WITHOUT_SIZE = frozenset({"degrees"})  # a heading or a place is no more or less of something
+_FEWEST, _FEWEST_OBJECTS = 60, 3
+_CLOSE, _CLOSER = 0.2, 0.4
+_OFF = 0.12
+"""The most by which a median may miss the factor, as a logarithm: traffic alone moves speeds by more."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def _changed(
     unmoved = log_density(amounts, known)
     unit = COLUMNS[field.column].unit if field.column else ""
     best: tuple[float, float, str, int, int] | None = None
-    for factor, name in (*_NAMED.get(unit, ()), *_PLAIN):
+    for factor, name in (*_NAMED.get(unit, ()), *(() if unit in _WITHOUT_SIZE else _PLAIN)):
         gains = log_density(amounts / factor, known) - unmoved
         first, last, nats = gain_run(np.bincount(numbers, gains, len(now.objects)))
         if nats > ENOUGH_NATS and (best is None or nats > best[0] + 1e-9):
@@ -104,8 +106,12 @@ def _changed(
     nats, factor, name, first, last = best
     inside = amounts[(numbers >= first) & (numbers <= last)]
     moved, still = distance((inside / factor).tolist(), reference), distance(inside.tolist(), reference)
-    is_clear = moved < _CLOSE and moved < 0.6 * still and nats > _NATS_A_VALUE * len(inside)
-    if len(inside) < _FEWEST or not is_clear:
+    is_clear = moved < _CLOSE and moved < _CLOSER * still
+    is_exact = abs(np.log(np.median(inside) / np.median(reference) / factor)) < _OFF
+    is_much = len(inside) >= _FEWEST and len(set(numbers.tolist()) & set(range(first, last + 1))) >= (
+        _FEWEST_OBJECTS
+    )
+    if not (is_clear and is_exact and is_much):
         return None
     run = Burst(first, last, len(inside), len(inside), nats)
     medians = f"median {np.median(inside):.4g} after {np.median(reference):.4g}"
