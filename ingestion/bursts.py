@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,20 +11,42 @@ ENOUGH_NATS = 16.0
 """The likelihood ratio, as a logarithm, above which a run is no chance; as for the checks of feeds."""
 
 
+MAYBE_NATS = 3.0
+"""One in twenty."""
+
+
 @dataclass(frozen=True)
 class Burst:
-    """Objects [first, last] of a profile, and the counts in them."""
+    """Objects [first, last] of a profile, the counts in them, and the rows in the objects around.
+
+    Both ends have hits.
+    """
 
     first: int
     last: int
     hits: int
     rows: int
     nats: float
+    rows_before: int = 0
+    rows_after: int = 0
 
     @property
     def share(self) -> float:
         """Hits over rows."""
         return self.hits / self.rows
+
+    @property
+    def may_be_older(self) -> bool:
+        """Whether it may have begun before the range: the rows before it could lack it by chance."""
+        return self._chance_nats(self.rows_before) < MAYBE_NATS
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the rows after it are too many to lack it by chance."""
+        return self._chance_nats(self.rows_after) > ENOUGH_NATS
+
+    def _chance_nats(self, rows: int) -> float:
+        return rows * (-math.log(1 - self.share) if self.share < 1 else math.inf) if rows else 0.0
 
 
 def burst(hits: np.ndarray, rows: np.ndarray, usual: float) -> Burst | None:
@@ -44,12 +67,22 @@ def burst(hits: np.ndarray, rows: np.ndarray, usual: float) -> Burst | None:
             share < 1, (of_rows - of_hits) * np.log((1 - share) / (1 - usual)), 0
         )
     nats = np.where((share > usual) & np.isfinite(nats), nats, 0)
-    first, last = np.unravel_index(int(np.argmax(nats)), nats.shape)
+    first, last = divmod(int(np.argmax(nats)), len(hits))
     best = float(nats[first, last])
     if best < ENOUGH_NATS:
         return None
-    found = int(first), int(last)
-    return Burst(*found, int(of_hits[found]), int(of_rows[found]), best)
+    inside = np.flatnonzero(hits[first : last + 1]) + first
+    first, last = int(inside[0]), int(inside[-1])  # objects without rows may stand around
+    before, after = int(rows[:first].sum()), int(rows[last + 1 :].sum())
+    return Burst(
+        first,
+        last,
+        int(hits[first : last + 1].sum()),
+        int(rows[first : last + 1].sum()),
+        best,
+        before,
+        after,
+    )
 
 
 def gain_run(gains: np.ndarray) -> tuple[int, int, float]:

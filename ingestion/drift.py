@@ -83,10 +83,7 @@ def _told(
     proposal: str,
     edit: Edit | None = None,
     where: str = "",
-    among: np.ndarray | None = None,
 ) -> Finding:
-    """The finding of a run of objects; `among` is by object how many records could have it."""
-    could = np.flatnonzero(now.per_object(anything) if among is None else among)
     stamps = [each.landed_at for each in now.objects]
     return Finding(
         drift,
@@ -95,8 +92,8 @@ def _told(
         run.hits,
         run.rows,
         stamps[run.first],
-        is_from_start=run.first <= could[0],
-        until=None if run.last >= could[-1] else stamps[run.last],
+        is_maybe_older=run.may_be_older,
+        until=stamps[run.last] if run.is_over else None,
         where=where,
         proposal=proposal,
         edit=edit,
@@ -126,25 +123,32 @@ def _found(
         run = burst(now.per_object(matches, is_in), rows, usual) or run
     if run.share < least:
         return None
-    return _told(now, run, drift, path, what, proposal, edit, where, rows)
+    return _told(now, run, drift, path, what, proposal, edit, where)
 
 
 def _confined(
     now: Profile, matches: Match, among: Match, run: Burst
 ) -> tuple[str, Callable[[Group], bool] | None]:
-    """The groups outside which there is no such record, if that leaves some out: `program_id=G1`."""
-    told, tests = [], []
+    """The groups outside which there is no such record, if that leaves some out: `program_id=G1`.
+
+    The kind of record comes first; a program is told only if others of that kind have no such record.
+    """
+    told = []
     hits, rows = (now.per_group(each, run.first, run.last) for each in (matches, among))
     for place, name in enumerate(now.by):
         of_hits, of_rows = by_value(hits, place), by_value(rows, place)
-        inside = {value for value, count in of_hits.items() if count > SLIPS * 10 * of_rows[value]}
-        outside = of_rows.keys() - inside
-        if outside and 0 < len(inside) <= _MOST_NAMED and sum(of_rows[each] for each in outside) >= _FEWEST:
+        inside = {value for value, count in of_hits.items() if count > 10 * SLIPS * of_rows[value]}
+        outside = sum(count for value, count in of_rows.items() if value not in inside)
+        if 0 < len(inside) <= _MOST_NAMED and outside >= _FEWEST:
             told.append(f"{name}={','.join(sorted(each or '(none)' for each in inside))}")
-            tests.append((place, inside))
+            hits, rows = (
+                Counter({group: count for group, count in counts.items() if group[place] in inside})
+                for counts in (hits, rows)
+            )
     if not told:
         return "", None
-    return " ".join(told), lambda group: all(group[place] in inside for place, inside in tests)
+    kept = set(rows)
+    return " ".join(told), lambda group: group in kept
 
 
 def _of_field(
@@ -254,10 +258,9 @@ def _unknown_words(now: Profile, field: Field) -> Iterator[Finding | None]:
             Drift.WORD,
             field.path,
             f"the word {word}, {int(hits.sum()):,} times",
-            f"Add {word} to the vocabulary, once what makes features of it knows it.",
+            f"Add {word} to the vocabulary (if its list is an order, in its place); see what reads it.",
             NewWord(field.path, word),
             where,
-            rows,
         )
 
 
@@ -266,7 +269,7 @@ def _where_word(now: Profile, counts: Counter[tuple[str, int, Group]], word: str
     for place, name in enumerate(now.by):
         inside = {group[place] for each, _, group in counts if each == word}
         known = {group[place] for _, group, _ in now.rows}
-        if len(inside) <= _MOST_NAMED and known - inside and word not in inside:
+        if len(inside) <= _MOST_NAMED and known - inside and not inside & {word, ""}:
             told.append(f"{name}={','.join(sorted(each or '(none)' for each in inside))}")
     return " ".join(told)
 
@@ -295,7 +298,7 @@ def _found_among(
     now: Profile, matches: Match, kinds: frozenset[str], path: str, usual: float
 ) -> Finding | None:
     """The run in which records of these kinds lack it, in all of them or in those of one program or feed."""
-    best: tuple[Burst, str, np.ndarray] | None = None
+    best: tuple[Burst, str] | None = None
     places = range(now.is_by_kind, len(now.by))
     values = {(place, group[place]) for _, group, _ in now.rows for place in places}
     scopes = [(-1, ""), *sorted(values)]
@@ -307,13 +310,13 @@ def _found_among(
         rows = now.per_object(anything, is_in)
         run = burst(now.per_object(matches, is_in), rows, max(usual, SLIPS))
         if run is not None and run.share - usual >= 0.3 and (best is None or run.nats > 1.01 * best[0].nats):
-            best = run, f"{now.by[place]}={value or '(none)'}" if place >= 0 else "", rows
+            best = run, f"{now.by[place]}={value or '(none)'}" if place >= 0 else ""
     if best is None or best[0].nats < _TOGETHER * ENOUGH_NATS:
         return None
-    run, where, rows = best
+    run, where = best
     return _told(
         now, run, Drift.MISSING_OPTIONAL, path, f"absent, null or empty; {usual:.0%} were before",
-        "It is null from then on: ask the producer whether it is gone for good.", None, where, rows,
+        "It is null from then on: ask the producer whether it is gone for good.", None, where,
     )  # fmt: skip
 
 
@@ -361,7 +364,7 @@ def _written_otherwise(now: Profile, before: Profile, field: Field) -> Finding |
     names = [_shown_mask(each.most_common(1)[0][0]) for each in (known, forms)]
     return _told(
         now, run, Drift.FORM, field.path, f"text like {names[1]} where {names[0]} came",
-        "The contract takes any text: see that what reads the column does.", among=counts[1],
+        "The contract takes any text: see that what reads the column does.",
     )  # fmt: skip
 
 

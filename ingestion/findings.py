@@ -58,9 +58,10 @@ class Finding:
     Attributes:
         path: the contract's field; of a new one its path in the record.
         hits, rows: how many records have it, of how many in the same span and group.
-        since: stamp of the first object read that has it; the change is no later.
-        is_from_start: that object is the first of the range that could have it: it may be older.
-        until: stamp of the last such object, if others without it follow.
+        since: stamp of the first object read that has it; the change is no later. Of a unit it is about then:
+            which values moved is told from many, not from each.
+        is_maybe_older: too little landed in the range before it to say that it is not older.
+        until: stamp of the last such object, if it is over: too much followed without it.
         where: the program, feed, schema version or event type it is confined to.
         proposal: what to do, as a sentence.
         edit: the contract's edit, where there is one.
@@ -72,7 +73,7 @@ class Finding:
     hits: int
     rows: int
     since: datetime
-    is_from_start: bool
+    is_maybe_older: bool
     until: datetime | None
     where: str
     proposal: str

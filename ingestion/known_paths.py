@@ -7,6 +7,8 @@ from collections import Counter
 from ingestion.landed_forms import Form, Group, Match, Profile
 from validation.source import Field, Source
 
+_ENOUGH = 20
+
 
 def anything(_shape: dict[str, Form]) -> bool:
     """Matches every record."""
@@ -50,11 +52,19 @@ def is_lacking(field: Field) -> Match:
     return lambda shape: all(shape.get(name, Form.NULL) is Form.NULL for name in names)
 
 
+def kinds_of(profile: Profile) -> frozenset[str]:
+    """The kinds of record there are, in so many records that one can tell of them."""
+    rows = _by_kind(profile, profile.per_group(anything))
+    return frozenset(kind for kind, count in rows.items() if count >= _ENOUGH)
+
+
 def usual_kinds(before: Profile, field: Field) -> tuple[frozenset[str], float]:
     """Kinds of record (event types) that mostly have the field, and the share of them that lacks it."""
     lacking = _by_kind(before, before.per_group(is_lacking(field)))
     rows = _by_kind(before, before.per_group(anything))
-    kinds = frozenset(each for each, count in rows.items() if count >= 20 and lacking[each] <= 0.5 * count)
+    kinds = frozenset(
+        each for each, count in rows.items() if count >= _ENOUGH and lacking[each] <= 0.5 * count
+    )
     total = sum(rows[each] for each in kinds)
     return kinds, sum(lacking[each] for each in kinds) / total if total else 0.0
 

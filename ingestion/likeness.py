@@ -14,7 +14,7 @@ import numpy as np
 
 _ENOUGH = 30
 _BIN = 0.1
-_DIGITS, _LETTERS = re.compile(r"[0-9]+"), re.compile(r"[^\W\d_]{3,}")
+_TOKEN, _NUMBERED = re.compile(r"[^\W_]+"), re.compile(r"[A-Za-z]{1,2}[0-9]+")
 
 
 def distance(one: Sequence[float], other: Sequence[float]) -> float:
@@ -30,12 +30,23 @@ def distance(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def mask(text: str) -> str:
-    """How a text is written, without what it says: runs of digits and of three letters and more.
+    """How a text is written, without what it says.
 
-    >>> mask("J-10234"), mask("01 Mar 2024 12:01:18.707"), mask("Ada")
-    ('J-9', '9 a 9 9:9:9.9', 'a')
+    Runs of digits and of three letters and more, and what mixes letters and digits unless as in J1.
+
+    >>> mask("J-10234"), mask("P17"), mask("01 Mar 2024 12:01:18.707"), mask("4S4BSANC5K3000001")
+    ('J-9', 'P9', '9 a 9 9:9:9.9', 'x')
     """
-    return _LETTERS.sub("a", _DIGITS.sub("9", text[:64]))
+    return _TOKEN.sub(_masked, text[:64])
+
+
+def _masked(token: re.Match[str]) -> str:
+    text = token[0]
+    if text.isdigit():
+        return "9"
+    if text.isalpha():
+        return "a" if len(text) > 2 else text
+    return f"{text.rstrip('0123456789')}9" if _NUMBERED.fullmatch(text) else "x"
 
 
 def moment_of(value: Any) -> datetime | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingestion.known_paths import has, is_lacking, kind_of, new_paths, usual_kinds
+from ingestion.known_paths import has, is_lacking, kind_of, kinds_of, new_paths, usual_kinds
 from ingestion.landed_forms import ACCEPTED, OTHER_NAME, Form, Profile, form_of
 from ingestion.likeness import alike, moment_of, names_alike
 from ingestion.records import landed_type
@@ -15,6 +15,7 @@ from validation.source import Field
 _FEWEST = 5
 _BESIDE = 0.05  # at most so many of the records with the new name have the old one too
 _FITTING = 0.9
+_UNTOLD = 0.5  # how surely a record of a kind never seen has a field: its kind may be what was renamed
 _LEAST, _LEAST_ALIKE, _LEAST_NAMED = 0.55, 0.5, 0.6
 
 
@@ -77,7 +78,8 @@ def _paired(now: Profile, before: Profile | None, field: Field, alias: str) -> R
     due = _due(now, before, field, with_alias)
     named = names_alike(field.path, alias)
     like = alike(_values(before, field.path), _values(now, alias)) if before is not None else None
-    if due < 0.5 or ((like or 0) < _LEAST_ALIKE and (like is not None or named < _LEAST_NAMED)):
+    is_alike = named >= _LEAST_NAMED if like is None else like >= _LEAST_ALIKE
+    if due < 0.5 or not is_alike:
         return None
     parts = [(0.3, due), (0.25, named), *([(0.45, like)] if like is not None else [])]
     score = sum(weight * part for weight, part in parts) / sum(weight for weight, _ in parts)
@@ -92,10 +94,15 @@ def _due(now: Profile, before: Profile | None, field: Field, with_alias: Any) ->
     """The share of the records with the alias that would have the field, by their kinds."""
     if field.required:
         return 1.0
-    kinds, lacking = usual_kinds(before if before is not None else now, field)
+    reference = before if before is not None else now
+    kinds, lacking = usual_kinds(reference, field)
+    known = kinds_of(reference)
     rows = sum(with_alias.values())
-    of_kinds = sum(count for group, count in with_alias.items() if kind_of(now, group) in kinds)
-    return of_kinds / rows * (1 - lacking) if rows else 0.0
+    due = 0.0
+    for group, count in with_alias.items():
+        kind = kind_of(now, group)
+        due += count * (_UNTOLD if kind not in known else 1 - lacking if kind in kinds else 0.0)
+    return due / rows if rows else 0.0
 
 
 def _fitting(now: Profile, field: Field, alias: str) -> float:

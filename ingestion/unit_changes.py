@@ -113,8 +113,11 @@ def _changed(
     )
     if not (is_clear and is_exact and is_much):
         return None
-    run = Burst(first, last, len(inside), len(inside), nats)
-    medians = f"median {np.median(inside):.4g} after {np.median(reference):.4g}"
+    before, after = (int((numbers < first).sum()), int((numbers > last).sum()))
+    run = Burst(first, last, len(inside), len(inside), nats, before, after)
+    medians = (
+        f"median {np.median(inside):.4g} after {np.median(reference):.4g} ({len(inside):,} values compared)"
+    )
     what = f"{medians}: like {name}" + (f" for {unit}" if (factor, name) in _NAMED.get(unit, ()) else "")
     proposal = (
         "No edit of the contract takes it, and the lines that came through are wrong: ask the producer for "

@@ -161,7 +161,7 @@ def _as_json(
                 "records": each.hits,
                 "of": each.rows,
                 "since": each.since,
-                "since_before_the_range": each.is_from_start,
+                "is_maybe_older": each.is_maybe_older,
                 "until": each.until,
                 "where": each.where or None,
                 "proposal": each.proposal,
@@ -184,8 +184,8 @@ def _print(
     diff: str,
 ) -> None:
     say(
-        f"{source.name}, contract version {source.version}: {now.records:,} of {now.lines:,} lines looked at, "
-        f"in {len(now.objects):,} of {counted(now.landed, 'object')} landed in {_told_span(span)}."
+        f"{source.name}, contract version {source.version}: {now.records:,} of {now.lines:,} lines "
+        f"looked at, in {len(now.objects):,} of {counted(now.landed, 'object')} landed in {_told_span(span)}."
     )
     if before.rows:
         say(f"Held against {before.records:,} records of {_told_span(before_span)}.")
@@ -217,7 +217,10 @@ def _print(
 
 
 def _since(finding: Finding) -> str:
-    return f"{moment(finding.since)}{' or before' if finding.is_from_start else ''}"
+    from ingestion.findings import Drift
+
+    about = "about " if finding.drift is Drift.UNIT else ""
+    return f"{about}{moment(finding.since)}{' or before' if finding.is_maybe_older else ''}"
 
 
 def _print_next(source: Source, findings: list[Finding], diff: str) -> None:

@@ -56,9 +56,7 @@ def renamed(**names: str) -> Change:
 
 def made(name: str, of: Callable[[Any], Any]) -> Change:
     """The field's value made another, where there is one."""
-    return lambda record: (
-        record if record.get(name) in (None, "") else {**record, name: of(record[name])}
-    )
+    return lambda record: record if record.get(name) in (None, "") else {**record, name: of(record[name])}
 
 
 def without(name: str) -> Change:
