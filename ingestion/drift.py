@@ -350,17 +350,18 @@ def _written_otherwise(now: Profile, before: Profile, field: Field) -> Finding |
         for profile in (before, now)
     )
     known = Counter(text for _, text in then)
-    usual = {text for text, _ in known.most_common(2)}
-    if len(then) < 30 or len(today) < 30 or sum(known[each] for each in usual) < 0.97 * len(then):
+    usual = {text for text, count in known.items() if count >= _LEAST_SHARE * len(then)}
+    others = sum(count for text, count in known.items() if text not in usual) / max(1, len(then))
+    if len(then) < 30 or len(today) < 30 or len(usual) > 2 or others > _LEAST_SHARE:
         return None
     counts = [
         np.bincount([number for number, text in today if is_hit(text)], minlength=len(now.objects))
-        for is_hit in (lambda text: text not in known, lambda _text: True)
+        for is_hit in (lambda text: text not in usual, lambda _text: True)
     ]
-    run = burst(counts[0], counts[1], SLIPS)
+    run = burst(counts[0], counts[1], max(others, SLIPS))
     if run is None or run.share < 0.5:
         return None
-    forms = Counter(text for _, text in today if text not in known)
+    forms = Counter(text for _, text in today if text not in usual)
     names = [_shown_mask(each.most_common(1)[0][0]) for each in (known, forms)]
     return _told(
         now, run, Drift.FORM, field.path, f"text like {names[1]} where {names[0]} came",
