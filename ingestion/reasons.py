@@ -60,6 +60,10 @@ class Reason(Enum):
         "A required field is absent, null or empty. Ask the producer to send it; "
         "if it may be absent from now on, relax it in the source's contract."
     )
+    TWO_VALUES = (
+        "The field stands there twice, under two names that the contract knows, with different values. "
+        "Ask the producer which of them is meant, and to send that one only."
+    )
     WRONG_TYPE = (
         "The value is of another type than the contract's. Ask the producer to send that type; "
         "if the type has changed for good, the contract needs a new version."

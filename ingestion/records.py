@@ -20,6 +20,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingestion.aliases import Aliases
 from ingestion.reasons import Problem, Reason
 from validation.contract import Type
 from validation.errors import Defect
@@ -85,6 +86,9 @@ class _Findings:
     def refuse(self, position: int, reason: Reason, path: str | None = None) -> None:
         self.problems.setdefault(position, []).append(Problem(reason, path))
 
+    def differ(self, position: int, path: str) -> None:
+        self.refuse(position, Reason.TWO_VALUES, path)
+
 
 class Contract:
     """A source's contract, compiled: judges chunks of its records.
@@ -95,7 +99,8 @@ class Contract:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.field_names = frozenset(each.path for each in source.fields)
+        self.field_names = frozenset(name for each in source.fields for name in (each.path, *each.aliases))
+        self._aliases = Aliases(source.fields)
         self._fields = [(each, _checker(landed_type(each))) for each in source.fields]
         paths = [tuple(each.path.split(".")) for each in source.fields]
         self._containers = sorted({path[:n] for path in paths for n in range(1, len(path))}, key=len)
@@ -109,7 +114,11 @@ class Contract:
                 f"{source.name}: the key of the last of its subjects may be absent.",
                 f"Require {source.subjects[-1:]} in validation/sources/{source.name}.py.",
             )
-        self._from_text = {each.path: _text_reader(landed_type(each)) for each in source.fields}
+        self._from_text = {
+            name: _text_reader(landed_type(each))
+            for each in source.fields
+            for name in (each.path, *each.aliases)
+        }
 
     def from_texts(self, header: Sequence[str], texts: Iterable[str]) -> Record:
         """A CSV line as a record: text typed as the contract says, empty text as null.
@@ -126,6 +135,7 @@ class Contract:
         """Every problem of every record, and the accepted ones column by column."""
         found = _Findings(len(records))
         canonical = _canonical(records, found)
+        records = self._aliases.moved(records, found.differ)
         parents = self._open_containers(records, found)
         values: dict[str, list[Any]] = {}
         columns: dict[str, pa.Array] = {}

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from roadside.commands import (
+    contracts,
     datasets,
     demo,
     features,
@@ -46,6 +47,7 @@ _DATASET = typer.Typer(
 )
 _ONLINE = typer.Typer(no_args_is_help=True, help="Read what Redis serves.")
 _QUALITY = typer.Typer(no_args_is_help=True, help="Checks of feeds: what alarmed; accept it on record.")
+_CONTRACTS = typer.Typer(no_args_is_help=True, help="Contracts of sources: infer what a feed became.")
 _QUARANTINE = typer.Typer(no_args_is_help=True, help="Refused lines: list, show, replay, settle.")
 _ENV = typer.Typer(no_args_is_help=True, help="Settings and what is installed.")
 _REDIS = typer.Typer(no_args_is_help=True, help="The private Redis of the embedded platform.")
@@ -228,6 +230,16 @@ app.command(
         "roadside skew matching_acceptance_v1 --day 2026-03-10 --examples 20 --json",
     ),
 )(skew.skew)
+_CONTRACTS.command(
+    "infer",
+    epilog=_examples(
+        "roadside contracts infer gps_pings",
+        "roadside contracts infer dispatch_events --last 6h --json",
+        "roadside contracts infer gps_pings --start 2026-03-10T17:00Z --end 2026-03-10T19:00Z "
+        "--baseline-start 2026-03-03T17:00Z --baseline-end 2026-03-03T19:00Z",
+    ),
+)(contracts.infer)
+app.add_typer(_CONTRACTS, name="contracts", rich_help_panel=_MIND)
 _QUARANTINE.command(
     "list",
     epilog=_examples("roadside quarantine list", "roadside quarantine list --source gps_pings --json"),

@@ -40,6 +40,9 @@ class Field:
         low, high: closed bounds; outside, the record is quarantined.
         is_past: a moment that has come when the record lands; if it is later than the source's `ahead`
             past the landing, the record is quarantined. The source's timestamp always is.
+        aliases: other paths under which the same value, in the same unit, may arrive: a producer renamed
+            the field, or moved it into another object. The first of path and aliases that is neither absent
+            nor null nor empty is the value; where two differ, the record is quarantined.
     """
 
     path: str
@@ -51,6 +54,7 @@ class Field:
     low: float | None = None
     high: float | None = None
     is_past: bool = False
+    aliases: tuple[str, ...] = ()
 
     @property
     def type(self) -> Type:
@@ -102,6 +106,19 @@ class Source:
         names = [check.name for check in self.checks]
         if len(set(names)) < len(names):
             raise Defect(f"{self.name}: two checks have one name, of {', '.join(sorted(names))}.")
+        paths = [path for each in self.fields for path in (each.path, *each.aliases)]
+        for alias in (alias for each in self.fields for alias in each.aliases):
+            others = [path for path in paths if _is_within(alias, path) or _is_within(path, alias)]
+            if len(others) > 1:
+                raise Defect(
+                    f"{self.name}: the alias {alias} stands for two values: it is, holds or lies in "
+                    f"{', '.join(sorted(path for path in others if path != alias)) or 'itself'}.",
+                    f"A path names one field in validation/sources/{self.name}.py.",
+                )
+
+
+def _is_within(path: str, container: str) -> bool:
+    return path == container or path.startswith(f"{container}.")
 
 
 def plain(*names: str) -> tuple[Field, ...]:

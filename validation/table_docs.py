@@ -202,8 +202,9 @@ def _field_cells(field: Field) -> tuple[str, ...]:
         (True, False): f"at least {field.low}",
         (False, True): f"at most {field.high}",
     }.get((field.low is not None, field.high is not None), "")
+    also = f", also {_codes(field.aliases)}" if field.aliases else ""
     return (
-        f"`{field.path}`",
+        f"`{field.path}`{also}",
         field.type,
         "yes" if field.required else "",
         f"{field.treatment.value}{salt}{':' + column if column else ''}",
