@@ -229,6 +229,10 @@ def _directions(kind: str, facet: str, was: Any, now: Any) -> list[tuple[str, An
             return [("added" if was is None else "removed" if now is None else "changed", was, now)]
         case "retention_months":
             return [("raised" if now > was else "lowered", was, now)]
+        case "aliases":
+            was, now = was or [], now or []
+            words = [("words added", None, _more(was, now)), ("words removed", _more(now, was), None)]
+            return [(how, less, more) for how, less, more in words if less or more]
         case "vocabulary" if was and now:
             words = [("words added", None, _more(was, now)), ("words removed", _more(now, was), None)]
             return [(how, less, more) for how, less, more in words if less or more]

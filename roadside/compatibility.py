@@ -101,6 +101,8 @@ RULES: tuple[Rule, ...] = (
     Rule("field", "is_required", "demanded", _NO, _DOWN, "Records that lack it are quarantined.",
          "Leave it optional until every producer sends it."),
     Rule("field", "is_required", "relaxed", _SHADOW, _DOWN, "Records without it enter, with null."),
+    Rule("field", "aliases", "words added", _OK, _HERE, "What was refused under that name enters."),
+    Rule("field", "aliases", "words removed", _NO, _DOWN, "Records under that name lose it.", _KEEP),
     Rule("field", "vocabulary", "words added", _OK, _HERE, "The words were kept before, and flagged."),
     Rule("field", "vocabulary", "words removed", _SHADOW, _DOWN, "The words are flagged from now on."),
     Rule("field", "*", "changed", _SHADOW, _DOWN, "Other records are quarantined."),

@@ -137,6 +137,7 @@ def _field(field: Field) -> Plain:
         "low": field.low,
         "high": field.high,
         "is_past": field.is_past,
+        "aliases": list(field.aliases),
     }
 
 

@@ -100,6 +100,7 @@ def field(**more: Any) -> Plain:
         "low": None,
         "high": None,
         "is_past": False,
+        "aliases": ["known"],
     } | more
 
 

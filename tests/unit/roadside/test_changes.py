@@ -34,6 +34,8 @@ ONE_CHANGE = [
     (f"{ACTOR}/column", "said_by", "field", "changed", NO),
     (f"{ACTOR}/vocabulary", ["agent", "member", "system"], "field", "words added", OK),
     (f"{ACTOR}/vocabulary", ["agent"], "field", "words removed", SHADOW),
+    (f"{ACTOR}/aliases", ["known", "by"], "field", "words added", OK),
+    (f"{ACTOR}/aliases", [], "field", "words removed", NO),
     (f"{ACTOR}/type", "bigint", "field", "changed", NO),
     (f"{ACTOR}/is_required", True, "field", "demanded", NO),
     (f"{CALLS}/fields/offer_id/is_required", False, "field", "relaxed", SHADOW),
