@@ -1,0 +1,171 @@
+"""Null shares against the same hour of the weeks before: the spans and the past that the gate judges by.
+
+A point is the span that ends with a tick. Its band is what the check holds it to: the least to the greatest
+share of the spans compared, the greatest of all left out, as `validation.feed_checks` leaves it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lakehouse.ops import Ops
+from lakehouse.quality_ledger import KeptFinding, QualityLedger
+from roadside.feed_gate import WEEK, WEEKS, Spans, compared
+from roadside.quality_report.scope import Scope
+from validation.clocks import TICK, Interval
+from validation.feed_checks import (
+    LEAST_WINDOWS,
+    Counts,
+    NullShare,
+    compared_pairs,
+    groups_of,
+    pair_of,
+)
+from validation.source import Source
+from validation.sources import source_named
+
+MOST_POINTS = 300
+"""Of a longer range every second tick is drawn, or third, and each that alarmed."""
+
+
+@dataclass(frozen=True)
+class NullPoint:
+    """The span that ends with a tick.
+
+    Attributes:
+        rows: those that the check looks at, nulls: those without a value.
+        low, high, usual: the least and the greatest share of the spans compared, and the pooled one; None
+            where too few are known.
+        compared: how many spans that is, one left out; is_weeks: whether they are of weeks, or of days.
+        alarm: stops | accepted | warns | empty.
+    """
+
+    at: datetime
+    nulls: int
+    rows: int
+    low: float | None
+    high: float | None
+    usual: float | None
+    compared: int
+    is_weeks: bool
+    alarm: str = ""
+
+    @property
+    def share(self) -> float | None:
+        """Of the rows, those without a value; None of no rows."""
+        return self.nulls / self.rows if self.rows else None
+
+    @property
+    def above(self) -> float:
+        """By how much the share is above its band."""
+        return 0.0 if self.share is None or self.high is None else max(self.share - self.high, 0.0)
+
+
+@dataclass(frozen=True)
+class NullSeries:
+    """One check of one source, for all rows or for one group."""
+
+    source: str
+    check_name: str
+    column: str
+    group: str
+    severity: str
+    span: timedelta
+    points: tuple[NullPoint, ...]
+
+    @property
+    def alarms(self) -> int:
+        """Points that alarmed."""
+        return sum(bool(each.alarm) for each in self.points)
+
+    @property
+    def above(self) -> float:
+        """The farthest that a point is above its band."""
+        return max((each.above for each in self.points), default=0.0)
+
+    @property
+    def nulls(self) -> int:
+        """Rows without a value in any of the spans drawn; spans overlap, so no total."""
+        return max((each.nulls for each in self.points), default=0)
+
+
+def null_series(ops: Ops, scope: Scope) -> tuple[NullSeries, ...]:
+    """Every null check of the scope's sources with all its groups: what alarmed first, then the farthest
+    above its band; within these in the order of the sources."""
+    ledger = QualityLedger(ops)
+    found = [series for name in scope.sources for series in _of_source(ledger, source_named(name), scope)]
+    return tuple(sorted(found, key=lambda each: (-each.alarms, -each.above, not each.nulls)))
+
+
+def _of_source(ledger: QualityLedger, source: Source, scope: Scope) -> Iterator[NullSeries]:
+    back = Interval(scope.interval.start - WEEKS * WEEK - source.checked_over, scope.interval.end)
+    counts = ledger.counts(source, back)
+    out = ledger.stopped_ticks(source.name, scope.interval.end)
+    spans = Spans(counts, round(source.checked_over / TICK))
+    alarms = _alarms(ledger.findings([source.name], scope.interval))
+    ticks = _drawn(
+        [tick for tick in sorted(counts) if scope.interval.holds(tick)], {each[0] for each in alarms}
+    )
+    pasts = {tick: compared(source, tick, spans, out) for tick in ticks}
+    for check in source.checks:
+        if not isinstance(check, NullShare):
+            continue
+        groups = dict.fromkeys(group for tick in ticks for group in groups_of(check, spans.at(tick)))
+        for group in sorted(groups):
+            points = tuple(
+                _point(
+                    check, group, tick, spans.at(tick), *pasts[tick], _alarm_at(alarms, check, group, tick)
+                )
+                for tick in ticks
+            )
+            yield NullSeries(
+                source.name, check.name, check.column, group, check.severity.value, source.checked_over, points
+            )  # fmt: skip
+
+
+def _point(
+    check: NullShare,
+    group: str,
+    tick: datetime,
+    span: Counts,
+    past: Sequence[Counts],
+    apart: timedelta,
+    alarm: str,
+) -> NullPoint:
+    nulls, rows = pair_of(check, group, span)
+    pairs = compared_pairs(check, group, past)
+    is_judged = len(pairs) >= LEAST_WINDOWS - 1
+    shares = [hits / looked_at for hits, looked_at in pairs]
+    return NullPoint(
+        at=tick,
+        nulls=nulls,
+        rows=rows,
+        low=min(shares) if is_judged else None,
+        high=max(shares) if is_judged else None,
+        usual=sum(hits for hits, _ in pairs) / sum(looked_at for _, looked_at in pairs)
+        if is_judged
+        else None,
+        compared=len(pairs),
+        is_weeks=apart == WEEK,
+        alarm=alarm,
+    )
+
+
+def _drawn(ticks: Sequence[datetime], always: Collection[datetime]) -> list[datetime]:
+    step = -(-len(ticks) // MOST_POINTS) or 1
+    return [tick for number, tick in enumerate(ticks) if number % step == 0 or tick in always]
+
+
+def _alarms(found: Sequence[KeptFinding]) -> Mapping[tuple[datetime, str, str], str]:
+    def state(each: KeptFinding) -> str:
+        return "stops" if each.stops else "accepted" if each.severity == "fail" else "warns"
+
+    return {(each.known_at, each.check_name, each.group_name): state(each) for each in found}
+
+
+def _alarm_at(
+    alarms: Mapping[tuple[datetime, str, str], str], check: NullShare, group: str, tick: datetime
+) -> str:
+    return alarms.get((tick, check.name, group), "")
