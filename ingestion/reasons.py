@@ -169,7 +169,7 @@ FIXES: Mapping[Reason, Fix] = {
     ),
     Reason.MISSING_FIELD: _read_anew(
         Reason.MISSING_FIELD,
-        "See whether the field was renamed (an alias mends it) or stopped; relax it only if it may be absent.",
+        "See whether the field was renamed (an alias mends it) or stopped; relax it if it may be absent.",
     ),
     Reason.WRONG_TYPE: _read_anew(
         Reason.WRONG_TYPE, "If the type changed for good, give the contract a version; else ask for the old."

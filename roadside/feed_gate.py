@@ -142,9 +142,7 @@ def compared(
 def _at(source: Source, tick: datetime, spans: Spans, left_out: Collection[datetime]) -> list[Finding]:
     past, apart = compared(source, tick, spans, left_out)
     checks = source.checks
-    if apart != WEEK or not spans.is_whole(
-        tick
-    ):  # a week is like another in volume; a day, or a part, is not
+    if apart != WEEK or not spans.is_whole(tick):  # in volume, a week is like another; a day, a part is not
         checks = tuple(check for check in checks if not isinstance(check, Volume))
     return judged(checks, spans.at(tick), past)
 

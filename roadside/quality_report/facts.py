@@ -76,9 +76,8 @@ class Facts:
         """What asks for a look, and stops nothing."""
         warned = len({(each.source, each.check_name) for each in self.gates.of_state("warns")})
         waiting = sum(each.waiting for each in self.refusals)
-        late, cells = (
-            sum(each.count(*states) for each in self.strips) for states in (LATE, (*LATE, "in_time"))
-        )
+        late = sum(each.count(*LATE) for each in self.strips)
+        cells = late + sum(each.count("in_time") for each in self.strips)
         drifted = len(self.gates.drift)
         told = [
             (warned, f"{counted(warned, 'check')} warned"),

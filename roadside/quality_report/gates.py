@@ -170,11 +170,12 @@ def _alarms(found: Iterable[KeptFinding], acceptances: Mapping[str, Acceptance])
         most = max(of_one, key=lambda each: (each.rows, each.known_at))
         state = "warns" if most.severity != "fail" else "accepted"
         state = "stops" if any(each.stops for each in of_one) else state
-        words = dict.fromkeys(each.acceptance_id for each in of_one if each.acceptance_id)
+        ids = dict.fromkeys(each.acceptance_id for each in of_one if each.acceptance_id)
+        words = tuple(_word(acceptances[each]) for each in ids if each in acceptances)
         told.append(
             Alarm(
                 source, check, group, state, run_id, of_one[0].known_at, of_one[-1].known_at, len(of_one),
-                most.rows, most.text, tuple(_word(acceptances[each]) for each in words if each in acceptances),
+                most.rows, most.text, words,
             )
         )  # fmt: skip
     order = {"stops": 0, "accepted": 1, "warns": 2}

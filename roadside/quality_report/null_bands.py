@@ -105,24 +105,19 @@ def _of_source(ledger: QualityLedger, source: Source, scope: Scope) -> Iterator[
     out = ledger.stopped_ticks(source.name, scope.interval.end)
     spans = Spans(counts, round(source.checked_over / TICK))
     alarms = _alarms(ledger.findings([source.name], scope.interval))
-    ticks = _drawn(
-        [tick for tick in sorted(counts) if scope.interval.holds(tick)], {each[0] for each in alarms}
-    )
+    known = [tick for tick in sorted(counts) if scope.interval.holds(tick)]
+    ticks = _drawn(known, {tick for tick, _, _ in alarms})
     pasts = {tick: compared(source, tick, spans, out) for tick in ticks}
     for check in source.checks:
         if not isinstance(check, NullShare):
             continue
-        groups = dict.fromkeys(group for tick in ticks for group in groups_of(check, spans.at(tick)))
-        for group in sorted(groups):
-            points = tuple(
-                _point(
-                    check, group, tick, spans.at(tick), *pasts[tick], _alarm_at(alarms, check, group, tick)
-                )
-                for tick in ticks
-            )
-            yield NullSeries(
-                source.name, check.name, check.column, group, check.severity.value, source.checked_over, points
-            )  # fmt: skip
+        for group in sorted({group for tick in ticks for group in groups_of(check, spans.at(tick))}):
+            points = []
+            for tick in ticks:
+                alarm = alarms.get((tick, check.name, group), "")
+                points.append(_point(check, group, tick, spans.at(tick), *pasts[tick], alarm))
+            severity, span = check.severity.value, source.checked_over
+            yield NullSeries(source.name, check.name, check.column, group, severity, span, tuple(points))
 
 
 def _point(
@@ -137,16 +132,15 @@ def _point(
     nulls, rows = pair_of(check, group, span)
     pairs = compared_pairs(check, group, past)
     is_judged = len(pairs) >= LEAST_WINDOWS - 1
-    shares = [hits / looked_at for hits, looked_at in pairs]
+    shares = [part / whole for part, whole in pairs]
+    usual = sum(part for part, _ in pairs) / sum(whole for _, whole in pairs) if is_judged else None
     return NullPoint(
         at=tick,
         nulls=nulls,
         rows=rows,
         low=min(shares) if is_judged else None,
         high=max(shares) if is_judged else None,
-        usual=sum(hits for hits, _ in pairs) / sum(looked_at for _, looked_at in pairs)
-        if is_judged
-        else None,
+        usual=usual,
         compared=len(pairs),
         is_weeks=apart == WEEK,
         alarm=alarm,
@@ -163,9 +157,3 @@ def _alarms(found: Sequence[KeptFinding]) -> Mapping[tuple[datetime, str, str], 
         return "stops" if each.stops else "accepted" if each.severity == "fail" else "warns"
 
     return {(each.known_at, each.check_name, each.group_name): state(each) for each in found}
-
-
-def _alarm_at(
-    alarms: Mapping[tuple[datetime, str, str], str], check: NullShare, group: str, tick: datetime
-) -> str:
-    return alarms.get((tick, check.name, group), "")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ingestion.reasons import FIXES, Reason
+from ingestion.reasons import FIXES, Fix, Reason
 from lakehouse.catalog_reader import CatalogReader
 from lakehouse.landed_counts import refusing_objects
 from lakehouse.ops import Ops
@@ -15,6 +15,7 @@ from lakehouse.quarantine_ledger import QuarantineLedger
 from roadside.quality_report.scope import Scope
 from validation.contracts import table_named
 
+UNKNOWN = Fix("Other code refused them: look at the lines.", ("roadside quarantine show {source}",))
 _CODES = {reason.code: reason for reason in Reason}
 
 
@@ -83,6 +84,9 @@ def _of_reason(
 ) -> Refusals:
     reason = _CODES.get(code)
     most = max(lines, key=lambda source: (lines[source], source))
+    meaning, fix = "A reason that this code does not know.", UNKNOWN
+    if reason is not None:
+        meaning, fix = reason.value.partition(". ")[0].rstrip(".") + ".", FIXES[reason]
     return Refusals(
         reason=code,
         lines=dict(sorted(lines.items())),
@@ -91,11 +95,9 @@ def _of_reason(
         settled=answered.get((code, False), 0),
         since=min(ticks),
         until=max(ticks),
-        meaning=reason.value.partition(". ")[0] + "." if reason else "A reason that this code does not know.",
-        fix=FIXES[reason].what if reason else "Look at the lines; the code that refused them was another.",
-        commands=FIXES[reason].commands_for(most)
-        if reason
-        else (f"roadside quarantine list --source {most}",),
+        meaning=meaning,
+        fix=fix.what,
+        commands=fix.commands_for(most),
     )
 
 
