@@ -44,7 +44,9 @@ _DATASET = typer.Typer(
     no_args_is_help=True, help="Training datasets: build, rebuild, list, show, card, diff, leaks, spine."
 )
 _ONLINE = typer.Typer(no_args_is_help=True, help="Read what Redis serves.")
-_QUALITY = typer.Typer(no_args_is_help=True, help="Checks of feeds: what alarmed; accept it on record.")
+_QUALITY = typer.Typer(
+    no_args_is_help=True, help="Checks of feeds: what alarmed; accept it on record; a page of it all."
+)
 _QUARANTINE = typer.Typer(no_args_is_help=True, help="Refused lines: list, show, replay, settle.")
 _ENV = typer.Typer(no_args_is_help=True, help="Settings and what is installed.")
 _REDIS = typer.Typer(no_args_is_help=True, help="The private Redis of the embedded platform.")
@@ -266,6 +268,13 @@ _QUALITY.command(
         "roadside quality accept 3f9a0c12d4e5 --why 'the program sends no place' --until 2026-04-15",
     ),
 )(quality.accept)
+_QUALITY.command(
+    "report",
+    epilog=_examples(
+        "roadside quality report --html quality.html",
+        "roadside quality report --start 2026-03-10 --end 2026-03-11 --source gps_pings --json",
+    ),
+)(quality.report)
 app.add_typer(_QUALITY, name="quality", rich_help_panel=_MIND)
 app.command("tables", rich_help_panel=_MIND, epilog=_examples("roadside tables"))(standing.tables)
 app.command(

@@ -60,7 +60,7 @@ class Facts:
             (failed, f"{counted(failed, 'other interval')} failed and {_are(failed)} not made since"),
             (held, f"{counted(held, 'view')} {_are(held)} held"),
             (unread, f"{counted(unread, 'object')} {'waits' if unread == 1 else 'wait'} to be read"),
-            (len(unbalanced), f"lines of {', '.join(unbalanced)} are not accounted for"),
+            (len(unbalanced), f"{counted(len(unbalanced), 'source')} with lines not accounted for"),
         ]
         return tuple(text for is_so, text in told if is_so)
 
@@ -68,7 +68,7 @@ class Facts:
     def verdict(self) -> str:
         """One sentence for the person on call."""
         if self.troubles:
-            return f"{'; '.join(self.troubles)}; nothing else.".capitalize()
+            return f"{'; '.join(self.troubles)}; nothing else."
         return "Nothing is stopped, failed or held; every line that landed is accounted for."
 
     @property
