@@ -145,7 +145,8 @@ def report(
     if html is not None or not as_json:
         write_text(path, drawn(facts))
     if as_json:
-        print_json(vars(facts) | {"verdict": facts.verdict, "remarks": facts.remarks})
+        told = {"verdict": facts.verdict, "remarks": facts.remarks, "is_stopped": facts.is_stopped}
+        print_json(told | vars(facts))
     else:
         say(facts.verdict, "bold red" if facts.troubles else "green")
         for remark in facts.remarks:

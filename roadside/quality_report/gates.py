@@ -101,17 +101,12 @@ class Drift:
 
 @dataclass(frozen=True)
 class Gates:
-    """All that keeps something from being published, or is told beside it.
-
-    Attributes:
-        has_drift_counts: whether a drift check has left a finding, ever: without one, none is no news.
-    """
+    """All that keeps something from being published, or is told beside it."""
 
     alarms: tuple[Alarm, ...]
     failed: tuple[FailedRuns, ...]
     held: tuple[HeldView, ...]
     drift: tuple[Drift, ...]
-    has_drift_counts: bool
 
     def of_state(self, state: str) -> list[Alarm]:
         """The alarms that are in that state."""
@@ -136,9 +131,9 @@ class Gates:
 def gates(settings: Settings, ops: Ops, scope: Scope) -> Gates:
     """The gates as of the scope's moment."""
     ledger = QualityLedger(ops)
-    kept = [each for each in ledger.findings() if each.known_at <= scope.at]
-    drifted = [each for each in kept if _is_drift(each)]
-    found = [each for each in kept if not _is_drift(each) and _is_told(each, scope)]
+    in_range = [each for each in ledger.findings(None, scope.interval) if _is_told(each, scope)]
+    before = [each for each in ledger.stopping(scope.at) if _is_told(each, scope) and each not in in_range]
+    found = [each for each in (*before, *in_range) if not _is_drift(each)]
     made = made_by_table(ops)
     alarms = _alarms(found, {each.acceptance_id: each for each in ledger.acceptances()})
     failed = _failed_runs(RunLedger(ops, _no_clock).failures(scope.at), made, alarms, scope)
@@ -146,8 +141,7 @@ def gates(settings: Settings, ops: Ops, scope: Scope) -> Gates:
         alarms=_with_next_steps(alarms, failed),
         failed=failed,
         held=tuple(_held(settings, ops, made, scope)),
-        drift=_drift([each for each in drifted if scope.interval.holds(each.known_at)], scope),
-        has_drift_counts=bool(drifted),
+        drift=_drift([each for each in in_range if _is_drift(each)]),
     )
 
 
@@ -156,8 +150,7 @@ def _is_drift(each: KeptFinding) -> bool:
 
 
 def _is_told(each: KeptFinding, scope: Scope) -> bool:
-    is_meant = each.source in scope.sources or scope.has_table(each.source)
-    return is_meant and (each.stops or scope.interval.holds(each.known_at))
+    return each.source in scope.sources or scope.has_table(each.source)
 
 
 def _alarms(found: Iterable[KeptFinding], acceptances: Mapping[str, Acceptance]) -> tuple[Alarm, ...]:
@@ -258,13 +251,12 @@ def _held(settings: Settings, ops: Ops, made: Mapping[str, Made], scope: Scope) 
                 yield HeldView(view, hold)
 
 
-def _drift(found: Sequence[KeptFinding], scope: Scope) -> tuple[Drift, ...]:
+def _drift(found: Sequence[KeptFinding]) -> tuple[Drift, ...]:
     def alike(each: KeptFinding) -> tuple[str, str, str]:
         return each.source, each.check_name, each.group_name
 
     worst = []
-    meant = [each for each in found if scope.has_table(each.source)]
-    for _, ticks in groupby(sorted(meant, key=alike), key=alike):
+    for _, ticks in groupby(sorted(found, key=alike), key=alike):
         of_one = list(ticks)
         most = max(of_one, key=lambda each: (each.found, each.known_at))
         worst.append(

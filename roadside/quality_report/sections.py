@@ -354,8 +354,10 @@ def drift(facts: Facts) -> Html:
     """Features that drifted, worst first."""
     found = facts.gates.drift
     if not found:
-        none = "in this range" if facts.gates.has_drift_counts else "so far, or not counted yet"
-        return note(f"None found {none}. Drift is the PSI of a feature's values against its own past.")
+        return note(
+            "None found in this range, or not counted yet. Drift is the PSI of a feature's values against "
+            "its own past."
+        )
     drawn = [
         Bar(
             _drift_name(each),
