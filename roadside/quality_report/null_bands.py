@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from lakehouse.ops import Ops
 from lakehouse.quality_ledger import KeptFinding, QualityLedger
@@ -27,7 +27,9 @@ from validation.source import Source
 from validation.sources import source_named
 
 MOST_POINTS = 300
-"""Of a longer range every second tick is drawn, or third, and each that alarmed."""
+"""Of a longer range every second tick is drawn, or fourth, and each that alarmed."""
+_STEPS = (1, 2, 4, 8, 12, 24, 48, 96)
+_MIDNIGHT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -148,8 +150,9 @@ def _point(
 
 
 def _drawn(ticks: Sequence[datetime], always: Collection[datetime]) -> list[datetime]:
-    step = -(-len(ticks) // MOST_POINTS) or 1
-    return [tick for number, tick in enumerate(ticks) if number % step == 0 or tick in always]
+    """Every tick, or every n-th of a day, midnight among them."""
+    step = next((each for each in _STEPS if len(ticks) <= each * MOST_POINTS), _STEPS[-1])
+    return [tick for tick in ticks if (tick - _MIDNIGHT) // TICK % step == 0 or tick in always]
 
 
 def _alarms(found: Sequence[KeptFinding]) -> Mapping[tuple[datetime, str, str], str]:
