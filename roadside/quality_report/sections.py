@@ -54,7 +54,13 @@ def landed(facts: Facts) -> Html:
         ("key block hollow", "objects that wait to be read"),
     )
     drawn = [
-        tag("figure", tag("figcaption", code(each.source)), landed_chart(each, width), _equation(each))
+        tag(
+            "figure",
+            tag("figcaption", code(each.source)),
+            landed_chart(each, width),
+            _equation(each),
+            _to_read(each, facts),
+        )
         for each in facts.landed
     ]
     return joined([key, tag("div", *drawn, class_="panels")])
@@ -77,6 +83,16 @@ def _equation(source: Landed) -> Html:
     waits = f"; {counted(source.unread, 'object')} not yet read, their lines unknown" if source.unread else ""
     parts.append(note(f"{counted(source.objects, 'object')}{waits}."))
     return joined(parts)
+
+
+def _to_read(source: Landed, facts: Facts) -> Html:
+    """What to type where lines are not accounted for, or wait and no check stops them."""
+    is_stopped = source.source in {each.source for each in facts.gates.of_state("stops")}
+    if source.is_balanced and (not source.unread or is_stopped):
+        return Html("")
+    start, end = (f"{at:%Y-%m-%dT%H:%MZ}" for at in (facts.scope.interval.start, facts.scope.interval.end))
+    force = "" if source.is_balanced else " --force"
+    return _typed(f"roadside ingest --source {source.source} --start {start} --end {end}{force}")
 
 
 def gates(facts: Facts) -> Html:

@@ -306,6 +306,14 @@ def test_no_meaning_is_told_by_colour_alone(facts: Facts) -> None:
     assert "91 of 96 in time; 3 late, worst 13 min; 2 held" in page
 
 
+def test_what_waits_or_is_lost_comes_with_what_to_type(facts: Facts) -> None:
+    typed = re.sub("<[^>]*>", "", drawn(facts))
+    span = "--start 2026-03-09T18:00Z --end 2026-03-10T18:00Z"
+    assert f"roadside ingest --source traffic_speeds {span}" in typed
+    assert f"roadside ingest --source provider_status {span} --force" in typed
+    assert "roadside ingest --source gps_pings" not in typed
+
+
 def test_two_renders_of_the_same_ledgers_are_equal_to_the_byte(troubled: TroubledHome, facts: Facts) -> None:
     assert drawn(gathered(troubled.settings, scope_of(DAY, END))) == drawn(facts)
 
