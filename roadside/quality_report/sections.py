@@ -202,7 +202,8 @@ def nulls(facts: Facts) -> Html:
 
 def _null_figure(series: NullSeries) -> Html:
     last = series.points[-1]
-    rows = [each.rows for each in series.points]
+    rows = sorted({each.rows for each in series.points})
+    n = " to ".join(count(each) for each in dict.fromkeys((rows[0], rows[-1])))
     before = (
         f"{last.compared} {'weeks' if last.is_weeks else 'days'}"
         if last.high is not None
@@ -214,7 +215,7 @@ def _null_figure(series: NullSeries) -> Html:
             html(f" null{' where ' + series.group if series.group else ''}"),
             tag(
                 "span",
-                f"n = {count(min(rows))} to {count(max(rows))} rows in {span_told(series.span)}; "
+                f"n = {n} rows in {span_told(series.span)}; "
                 f"compared with {before}; {'stops a run' if series.severity == 'fail' else 'warns'}",
                 class_="soft block",
             ),
@@ -254,8 +255,10 @@ def _late_figure(source: Lateness) -> Html:
         return tag(
             "figure", tag("figcaption", code(source.source)), note(f"No row in the range (n = 0{out}).")
         )
+    known = source.known
     told = [
-        span_told(timedelta(minutes=each)) for each in (source.known.p50, source.known.p95, source.known.p99)
+        tag("span", f"{name} ", tag("b", span_told(timedelta(minutes=each))), " ", class_="whole")
+        for name, each in (("p50", known.p50), ("p95", known.p95), ("p99", known.p99))
     ]
     too_late = f"{count(source.beyond_late)} of {count(source.rows)}"
     beyond = f"{share(source.beyond_late / source.rows)} ({too_late}) beyond late {span_told(source.late)}"
@@ -264,16 +267,7 @@ def _late_figure(source: Lateness) -> Html:
         "figure",
         tag("figcaption", tag("b", code(source.source)), f" n = {count(source.rows)}{out}"),
         lateness_chart(source),
-        tag(
-            "p",
-            "p50 ",
-            tag("b", told[0]),
-            ", p95 ",
-            tag("b", told[1]),
-            ", p99 ",
-            tag("b", told[2]),
-            class_="equation",
-        ),
+        tag("p", *told, class_="equation"),
         note(f"{beyond}; {early}."),
     )
 
@@ -452,7 +446,11 @@ def _legend(*keys: tuple[str, str]) -> Html:
 
 
 def _typed(command: str) -> Html:
-    return tag("p", code(command), class_="typed") if command else Html("")
+    """What to type; it folds between its words only, and is copied as it is."""
+    if not command:
+        return Html("")
+    words = (tag("span", word, class_="whole") for word in command.split(" "))
+    return tag("p", tag("code", joined(words, " ")), class_="typed")
 
 
 def _minute(moment: datetime) -> str:

@@ -209,12 +209,12 @@ def _publish(home: TroubledHome) -> None:
 
 def _rows(home: TroubledHome) -> None:
     """Of dispatch events 100 rows in bronze, 96 in silver: 90 known 10 minutes after they happened, 9 after
-    an hour, and one nine days after, which is too late. Of pings 8, of which one happened after its stamp."""
-    late = [(10, 90), (60, 9), (9 * 24 * 60, 1)]
+    75, and one nine days after, which is too late. Of pings 8, of which one happened after its stamp."""
+    late = [(10, 90), (75, 9), (9 * 24 * 60, 1)]
     rows = [_row("dispatch_events", FAULT, minutes) for minutes, number in late for _ in range(number)]
     _append(home.settings, "bronze.dispatch_events", rows)
     _append(home.settings, "silver.dispatch_events", rows[:96])
-    _append(home.settings, "bronze.gps_pings", [_row("gps_pings", FAULT, each) for each in [12] * 7 + [3]])
+    _append(home.settings, "bronze.gps_pings", [_row("gps_pings", FAULT, each) for each in [12] * 6 + [8, 3]])
     _append(home.settings, "silver.gps_pings", [_row("gps_pings", FAULT, 12)] * 8)
 
 

@@ -219,9 +219,9 @@ def test_lateness_is_of_both_clocks_with_what_is_beyond_the_horizons(facts: Fact
     assert dispatch.known is not None
     assert dispatch.landed is not None
     assert (dispatch.rows, dispatch.beyond_late, dispatch.late) == (100, 1, timedelta(days=8))
-    assert (dispatch.known.p50, dispatch.known.p95, dispatch.known.p99) == (10, 60, 60)
+    assert (dispatch.known.p50, dispatch.known.p95, dispatch.known.p99) == (10, 75, 75)
     within = dict(zip(dispatch.known.minutes, dispatch.known.shares, strict=True))
-    assert [within[minutes] for minutes in (9, 10, 56, 63, 11220, 14125)] == [0.0, 0.9, 0.9, 0.99, 0.99, 1.0]
+    assert [within[minutes] for minutes in (9, 10, 71, 79, 11220, 14125)] == [0.0, 0.9, 0.9, 0.99, 0.99, 1.0]
     assert dispatch.landed.p50 == 4
     assert (pings.rows, pings.ahead_rows) == (8, 1)
 
