@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
@@ -92,6 +93,114 @@ class Reason(Enum):
         """The reason as it stands in `quarantine.<source>.reason`, such as not_json."""
         return self.name.lower()
 
+
+@dataclass(frozen=True)
+class Fix:
+    """What a person does about a reason, and what they type for it.
+
+    Attributes:
+        commands: `{source}` stands for the source's name; words in capitals are theirs to fill in.
+    """
+
+    what: str
+    commands: tuple[str, ...]
+
+    def commands_for(self, source: str) -> tuple[str, ...]:
+        """The commands for lines of one source."""
+        return tuple(command.replace("{source}", source) for command in self.commands)
+
+
+def _landed_again(reason: Reason, what: str) -> Fix:
+    """Of what only its producer can mend: see which objects, and settle them once they came again."""
+    return Fix(
+        what,
+        (
+            f"roadside quarantine show {{source}} --reason {reason.code}",
+            "roadside quarantine settle {source} --object KEY --why 'landed again'",
+        ),
+    )
+
+
+def _read_anew(reason: Reason, what: str) -> Fix:
+    """Of what a contract decides: see what it should say, and judge the lines by it once it does."""
+    return Fix(
+        what,
+        (
+            "roadside contracts infer {source}",
+            f"roadside quarantine replay {{source}} --reason {reason.code} --dry-run",
+        ),
+    )
+
+
+FIXES: Mapping[Reason, Fix] = {
+    Reason.EMPTY_OBJECT: _landed_again(
+        Reason.EMPTY_OBJECT,
+        "Ask the producer for the object again; a heartbeat has bytes, if no lines.",
+    ),
+    Reason.UNKNOWN_FORMAT: _landed_again(
+        Reason.UNKNOWN_FORMAT, "Have it landed again under a name that ends in a format that is read."
+    ),
+    Reason.NOT_GZIP: _landed_again(
+        Reason.NOT_GZIP, "Have it landed again, compressed or without .gz in its name."
+    ),
+    Reason.NOT_PARQUET: _landed_again(Reason.NOT_PARQUET, "Have the file written and landed again."),
+    Reason.BAD_HEADER: _read_anew(
+        Reason.BAD_HEADER, "Compare the header with the contract; add what was renamed as an alias."
+    ),
+    Reason.TRUNCATED: _landed_again(
+        Reason.TRUNCATED, "Have the object landed again whole; look whether the producer's upload breaks off."
+    ),
+    Reason.DAMAGED: _landed_again(
+        Reason.DAMAGED, "Have the object landed again; look at the disk or the network that it came over."
+    ),
+    Reason.TRAILING_BYTES: _landed_again(
+        Reason.TRAILING_BYTES, "Ask the producer what the bytes after the end are, and for what is missing."
+    ),
+    Reason.TOO_LONG: _landed_again(
+        Reason.TOO_LONG, "Ask for one record a line; a line over 1 MiB is mostly an array of records."
+    ),
+    Reason.WRONG_ENCODING: _landed_again(
+        Reason.WRONG_ENCODING, "Ask the producer to write UTF-8, and to send the lines again."
+    ),
+    Reason.NOT_JSON: _landed_again(
+        Reason.NOT_JSON, "Ask the producer to send the lines again, one whole record a line."
+    ),
+    Reason.NOT_AN_OBJECT: _landed_again(
+        Reason.NOT_AN_OBJECT,
+        "Ask the producer for one object a line; not for arrays or bare values.",
+    ),
+    Reason.TOO_DEEP: _landed_again(Reason.TOO_DEEP, "Ask the producer for flat records."),
+    Reason.NOT_CSV: _landed_again(
+        Reason.NOT_CSV, "Ask the producer to quote values whole, without line breaks in them."
+    ),
+    Reason.WRONG_COLUMN_COUNT: _landed_again(
+        Reason.WRONG_COLUMN_COUNT, "Ask for the lines again with as many values as the header has columns."
+    ),
+    Reason.MISSING_FIELD: _read_anew(
+        Reason.MISSING_FIELD,
+        "See whether the field was renamed (an alias mends it) or stopped; relax it if it may be absent.",
+    ),
+    Reason.WRONG_TYPE: _read_anew(
+        Reason.WRONG_TYPE, "If the type changed for good, give the contract a version; else ask for the old."
+    ),
+    Reason.NOT_FINITE: _landed_again(
+        Reason.NOT_FINITE, "Ask the producer to leave the field out where it has no number."
+    ),
+    Reason.NOT_A_TIME: _read_anew(
+        Reason.NOT_A_TIME, "Ask for ISO-8601 times, or let a version of the contract read the new form."
+    ),
+    Reason.NO_TIME_ZONE: _landed_again(
+        Reason.NO_TIME_ZONE, "Ask the producer to write times in UTC with a Z; no offset is guessed here."
+    ),
+    Reason.OUT_OF_BOUNDS: _read_anew(
+        Reason.OUT_OF_BOUNDS,
+        "Look for a changed unit or swapped fields; else widen the bounds.",
+    ),
+    Reason.AHEAD: _landed_again(
+        Reason.AHEAD, "Have the producer's clock and time zone set right, and the records sent again."
+    ),
+}
+"""What to do about each reason; a test holds that none lacks."""
 
 RANKS = {reason: rank for rank, reason in enumerate(Reason)}
 

@@ -102,13 +102,20 @@ class CatalogReader:
             wanted = And(wanted, EqualTo(name, value))  # type: ignore[call-arg, arg-type]
         return found.scan(row_filter=wanted, selected_fields=tuple(columns)).to_arrow()
 
-    def days(self, table: Table) -> list[date]:
-        """The days that have rows, in order; none of a table without. No data file is read."""
+    def batches(self, table: Table, columns: Sequence[str], where: str) -> pa.RecordBatchReader | None:
+        """The same as batches, read once and bit by bit; None if the table was never created."""
+        found = self._load(table)
+        if found is None:
+            return None
+        return found.scan(row_filter=parse(where), selected_fields=tuple(columns)).to_arrow_batch_reader()
+
+    def rows_by_day(self, table: Table) -> dict[date, int]:
+        """Published rows by partition, in order; nothing of a table never created. No data file is read."""
         found = self._load(table)
         if found is None or found.current_snapshot() is None:
-            return []
-        partitions = found.inspect.partitions().select(["partition", "record_count"]).to_pylist()
-        return sorted({each["partition"][table.partition] for each in partitions if each["record_count"]})
+            return {}
+        parts = found.inspect.partitions().select(["partition", "record_count"]).to_pylist()
+        return {each["partition"][table.partition]: each["record_count"] for each in sorted(parts, key=_day)}
 
     def snapshot(self, table: Table) -> SnapshotRows:
         """All published rows as they stand now, to be read bit by bit; later commits do not show.
@@ -161,6 +168,10 @@ def _newest(table: IcebergTable, manifests: Iterable[ManifestFile]) -> list[Mani
     reaching = [(_last_day(each), each) for each in manifests]
     newest = max((day for day, _ in reaching if day is not None), default=None)
     return [each for day, each in reaching if day == newest]
+
+
+def _day(part: Mapping[str, Any]) -> str:
+    return str(part["partition"])
 
 
 def _last_day(manifest: ManifestFile) -> int | None:

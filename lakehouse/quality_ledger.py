@@ -153,6 +153,13 @@ class QualityLedger:
         with self._ops.read() as connection:
             return [KeptFinding(**row) for row in connection.execute(query).mappings()]
 
+    def stopping(self, until: datetime) -> list[KeptFinding]:
+        """What stops a run now, found at any tick through that one; in the same order."""
+        query = select(quality_findings).order_by(_F.source, _F.known_at, _F.check_name, _F.group_name)
+        query = query.where(_F.severity == "fail", _F.acceptance_id.is_(None), _F.known_at <= until)
+        with self._ops.read() as connection:
+            return [KeptFinding(**row) for row in connection.execute(query).mappings()]
+
     def stopped_ticks(self, source: str, before: datetime) -> set[datetime]:
         """Earlier ticks that a check stopped and nobody accepted: no past to compare with."""
         query = select(_F.known_at).where(

@@ -96,13 +96,18 @@ class Releases:
         )
         return self._first(query, published_by)
 
-    def by_table(self) -> dict[str, list[tuple[datetime, datetime]]]:
-        """Of each table its releases in order of publication: tick, and when it was published."""
+    def by_table(self, after: datetime | None = None) -> dict[str, list[tuple[datetime, datetime]]]:
+        """Of each table its releases in order of publication: tick, and when it was published.
+
+        With `after`, only those of later ticks.
+        """
         query = (
             select(release_tables.c.table_name, releases.c.tick, releases.c.published_at)
             .join(releases, releases.c.release_id == release_tables.c.release_id)
             .order_by(releases.c.published_at, releases.c.tick, release_tables.c.table_name)
         )
+        if after is not None:
+            query = query.where(releases.c.tick > after)
         found: dict[str, list[tuple[datetime, datetime]]] = {}
         with self._ops.read() as connection:
             for row in connection.execute(query):

@@ -221,6 +221,16 @@ class RunLedger:
             row = connection.execute(query.order_by(runs.c.started_at.desc(), runs.c.run_id).limit(1)).first()
         return None if row is None else _run(row)
 
+    def failures(self, until: datetime) -> list[Run]:
+        """The runs that failed over known time before that moment, by table, interval and when they began."""
+        query = (
+            select(runs)
+            .where(runs.c.status == RunStatus.FAILED.value, runs.c.interval_start < until)
+            .order_by(runs.c.table_name, runs.c.interval_start, runs.c.started_at, runs.c.run_id)
+        )
+        with self._ops.read() as connection:
+            return [_run(row) for row in connection.execute(query)]
+
     def supersede(self, table: str, interval: Interval) -> int:
         """How many published runs no longer stand, because what they read was replaced.
 

@@ -46,7 +46,10 @@ _DATASET = typer.Typer(
     no_args_is_help=True, help="Training datasets: build, rebuild, list, show, card, diff, leaks, spine."
 )
 _ONLINE = typer.Typer(no_args_is_help=True, help="Read what Redis serves.")
-_QUALITY = typer.Typer(no_args_is_help=True, help="Checks of feeds: what alarmed; accept it on record.")
+_QUALITY = typer.Typer(
+    no_args_is_help=True,
+    help="Checks of data: what alarmed or drifted; accept or refuse it on record; a page of it all.",
+)
 _CONTRACTS = typer.Typer(no_args_is_help=True, help="Contracts of sources: infer what a feed became.")
 _QUARANTINE = typer.Typer(no_args_is_help=True, help="Refused lines: list, show, replay, settle.")
 _ENV = typer.Typer(no_args_is_help=True, help="Settings and what is installed.")
@@ -293,6 +296,13 @@ _QUALITY.command(
         "roadside quality drift --view zone_demand_15m --day 2026-03-10 --all --json",
     ),
 )(quality.drift_of_features)
+_QUALITY.command(
+    "report",
+    epilog=_examples(
+        "roadside quality report --html quality.html",
+        "roadside quality report --start 2026-03-10 --end 2026-03-11 --source gps_pings --json",
+    ),
+)(quality.report)
 app.add_typer(_QUALITY, name="quality", rich_help_panel=_MIND)
 app.command(
     "plan",

@@ -62,7 +62,7 @@ def drift(reader: CatalogReader, table: Table, day: date | None = None) -> list[
 
     Returns nothing where the table has no rows of the day.
     """
-    days = reader.days(table)
+    days = list(reader.rows_by_day(table))
     if day is None:
         day = max(days[:-1], default=None)  # the newest may still be growing
     if day is None or day not in days:

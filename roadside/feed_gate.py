@@ -74,7 +74,7 @@ def findings(
     """
     found: list[KeptFinding] = []
     left_out = set(out)
-    spans = _Spans(counts, round(source.checked_over / TICK))
+    spans = Spans(counts, round(source.checked_over / TICK))
     for tick in sorted(tick for tick in counts if interval.start < tick <= interval.end):
         for each in _at(source, tick, spans, left_out):
             kept = kept_finding(source, tick, each, accepted(tick, each))
@@ -93,8 +93,8 @@ def by_tick(entries: Iterable[LedgerEntry], outcomes: Iterable[ObjectOutcome]) -
     return dict(ticks)
 
 
-class _Spans:
-    """The counts of the span that ends with a tick, added once."""
+class Spans:
+    """The counts of the span that ends with a tick, added once; a span has so many ticks."""
 
     def __init__(self, counts: Mapping[datetime, Counts], ticks: int) -> None:
         self._counts = counts
@@ -127,12 +127,21 @@ class _Spans:
         return [self.at(at) for at in before if at in self._counts and at not in left_out]
 
 
-def _at(source: Watched, tick: datetime, spans: _Spans, left_out: Collection[datetime]) -> list[Finding]:
-    past, checks = spans.past(tick, WEEK, WEEKS, left_out), source.checks
-    is_week = len(past) >= LEAST_WINDOWS
-    if not is_week:
-        past = spans.past(tick, DAY, DAYS, left_out)
-    if not is_week or not spans.is_whole(tick):  # a week is like another in volume; a day, or a part, is not
+def compared(
+    source: Watched, tick: datetime, spans: Spans, left_out: Collection[datetime]
+) -> tuple[list[Counts], timedelta]:
+    """The spans that the one which ends with the tick is compared with, and how far apart they are: the same
+    of the weeks before; where too few of these are known, of the days."""
+    past = spans.past(tick, WEEK, WEEKS, left_out)
+    if len(past) >= LEAST_WINDOWS:
+        return past, WEEK
+    return spans.past(tick, DAY, DAYS, left_out), DAY
+
+
+def _at(source: Watched, tick: datetime, spans: Spans, left_out: Collection[datetime]) -> list[Finding]:
+    past, apart = compared(source, tick, spans, left_out)
+    checks = source.checks
+    if apart != WEEK or not spans.is_whole(tick):  # in volume, a week is like another; a day, a part is not
         checks = tuple(check for check in checks if not isinstance(check, Volume))
     return judged(checks, spans.at(tick), past)
 

@@ -301,6 +301,20 @@ def groups_of(check: ShareCheck, hour: Counts) -> list[str]:
     return ["", *sorted(name[len(start) : -1] for name in hour if name.startswith(start))]
 
 
+def pair_of(check: ShareCheck, group: str, counts: Counts) -> tuple[int, int]:
+    """The rows of a span that a check looks for, and those it looks at."""
+    rows = counts.get(whole_of(check, group), 0)
+    refused = counts.get(REFUSED, 0) if isinstance(check, RefusedShare) else 0
+    return counts.get(part_of(check, group), 0), rows + refused
+
+
+def compared_pairs(check: ShareCheck, group: str, past: Sequence[Counts]) -> list[tuple[int, int]]:
+    """The same of the spans that it is compared with, by share: those that have such rows, the greatest
+    share left out."""
+    pairs = (pair_of(check, group, counts) for counts in past)
+    return sorted((pair for pair in pairs if pair[1]), key=lambda each: each[0] / each[1])[:-1]
+
+
 def added(counts: Sequence[Counts]) -> Counter[str]:
     """The counts of several objects together."""
     total: Counter[str] = Counter()
@@ -310,14 +324,8 @@ def added(counts: Sequence[Counts]) -> Counter[str]:
 
 
 def _share(check: ShareCheck, group: str, span: Counts, past: Sequence[Counts]) -> list[Finding]:
-    part, whole = part_of(check, group), whole_of(check, group)
-
-    def pair(counts: Counts) -> tuple[int, int]:
-        rows = counts.get(whole, 0) + (counts.get(REFUSED, 0) if isinstance(check, RefusedShare) else 0)
-        return counts.get(part, 0), rows
-
-    hits, rows = pair(span)
-    before = sorted((p for p in map(pair, past) if p[1]), key=lambda each: each[0] / each[1])[:-1]
+    hits, rows = pair_of(check, group, span)
+    before = compared_pairs(check, group, past)
     if not rows or len(before) < LEAST_WINDOWS - 1:
         return []
     usual_hits, usual_rows = (sum(each) for each in zip(*before, strict=True))

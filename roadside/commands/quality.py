@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from roadside.commands.online import require_ledger
 from roadside.installation import settings_here
 from roadside.rendering import counted, moment, print_json, print_table, say
-from roadside.time_ranges import interval_of
+from roadside.time_ranges import interval_of, tick_of
 from validation.clocks import TICK, Interval, parse_day, parse_moment
 from validation.contracts import FEATURES, TABLES, table_named
 from validation.errors import UnknownName, UserError
@@ -208,6 +209,63 @@ def drift_of_features(
         f"{counted(judged, 'feature')} compared, {drifted} with a PSI above {DRIFTED}; "
         f"{len(compared) - judged} not compared."
     )
+
+
+def report(
+    start: Annotated[
+        str | None, typer.Option(help="First moment, or day, of known time.", show_default="a day before")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option(help="End of known time, itself left out if a day.", show_default="--at")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            help="The tick as of which open things are told.", metavar="MOMENT", show_default="newest closed"
+        ),
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="A source, and all that is made of it; repeatable. Default: all.")
+    ] = None,
+    table: Annotated[
+        list[str] | None, typer.Option(help="A table, and all that it is made of; repeatable.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="File to write.", show_default="quality_report.html in the home")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """One page of what landed, stops, is held, late, doubled or refused, and what to do about it.
+
+    It needs nothing beside it, for a wall or a phone; the same ledgers and moment give the same bytes.
+    Exits 1 while something stops a run.
+    """
+    settings = settings_here()
+    require_ledger(settings)
+    from lakehouse.ops import Ops
+    from roadside.quality_report.facts import gathered, newest_closed
+    from roadside.quality_report.page import drawn
+    from roadside.quality_report.scope import ONE_DAY, scope_of
+    from training_datasets.files import write_text
+
+    moment_of = tick_of(at, "--at") if at else newest_closed(Ops(settings.ops_url))
+    last = tick_of(end, "--end") if end else moment_of
+    first = tick_of(start, "--start") if start else last - ONE_DAY
+    interval = interval_of(first.isoformat(), last.isoformat())
+    facts = gathered(settings, scope_of(interval, moment_of, source or (), table or ()))
+    path = settings.home / "quality_report.html" if html is None else html
+    if html is not None or not as_json:
+        write_text(path, drawn(facts))
+    if as_json:
+        told = {"verdict": facts.verdict, "remarks": facts.remarks, "is_stopped": facts.is_stopped}
+        print_json(told | vars(facts))
+    else:
+        say(facts.verdict, "bold red" if facts.troubles else "green")
+        for remark in facts.remarks:
+            say(f"  - {remark}", "yellow")
+        say(f"{interval}: {path}")
+    if facts.is_stopped:
+        raise typer.Exit(1)
 
 
 def _watched(name: str) -> str:

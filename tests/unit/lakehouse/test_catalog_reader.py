@@ -113,3 +113,23 @@ def test_a_table_without_a_snapshot_has_no_rows_to_hand_on(settings: Settings) -
     append(settings)
     with pytest.raises(InputMissing, match="Nothing was published"):
         CatalogReader(settings).snapshot(TICKS)
+
+
+def test_batches_hold_the_rows_of_a_filter_and_nothing_is_there_of_a_table_never_made(
+    settings: Settings,
+) -> None:
+    assert CatalogReader(settings).batches(TICKS, ["event_id"], "event_id = 'a'") is None
+    append(settings, row("a", NOON, NOON), row("b", NOON, NOON))
+    found = CatalogReader(settings).batches(TICKS, ["event_id"], "event_id = 'a'")
+    assert found is not None
+    assert found.read_all().to_pylist() == [{"event_id": "a"}]
+
+
+def test_rows_are_counted_by_day_over_all_files(settings: Settings) -> None:
+    assert CatalogReader(settings).rows_by_day(TICKS) == {}
+    append(settings)
+    assert CatalogReader(settings).rows_by_day(TICKS) == {}
+    append(settings, row("c", NOON, NOON + timedelta(days=1)), row("a", NOON, NOON))
+    append(settings, row("b", NOON, NOON))
+    days = CatalogReader(settings).rows_by_day(TICKS)
+    assert list(days.items()) == [(date(2026, 3, 10), 2), (date(2026, 3, 11), 1)]

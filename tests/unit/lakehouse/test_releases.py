@@ -79,6 +79,7 @@ def test_what_came_out_when_is_told_by_table(ops: Ops) -> None:
     publish(ops, {ZONES: 12}, minutes=21, tick=later)
     came_out = (TICK, TICK + timedelta(minutes=4)), (later, TICK + timedelta(minutes=21))
     assert reader(ops).by_table() == {ZONES: list(came_out), PROVIDERS: [came_out[0]]}
+    assert reader(ops).by_table(after=TICK) == {ZONES: [came_out[1]]}
 
 
 def test_kinds_are_apart_and_nothing_is_none(ops: Ops) -> None:

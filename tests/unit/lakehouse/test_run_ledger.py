@@ -199,3 +199,14 @@ def test_a_run_of_another_host_is_abandoned_after_a_day(ops: Ops, ledger: RunLed
     assert ledger.last_run(TABLE).status is RunStatus.RUNNING  # type: ignore[union-attr]
     RunLedger(ops, lambda: NOW + timedelta(hours=25)).begin("silver.jobs", TICK, "c1")
     assert ledger.fail(run.run_id, "X").error_kind == "Abandoned"
+
+
+def test_failures_are_told_of_the_known_time_before_a_moment(ledger: RunLedger) -> None:
+    publish(ledger, TICK)
+    later = ledger.failed(TABLE, Interval(TICK.end, DAY.end), "c1", "Defect")
+    first = ledger.failed(TABLE, TICK, "c1", "CheckFailed")
+    assert [(each.run_id, each.error_kind) for each in ledger.failures(DAY.end)] == [
+        (first, "CheckFailed"),
+        (later, "Defect"),
+    ]
+    assert [each.run_id for each in ledger.failures(TICK.end)] == [first]
