@@ -62,6 +62,18 @@ def reach_by_table(ops: Ops) -> dict[str, tuple[datetime, datetime]]:
         return {name: (start, end) for name, start, end in connection.execute(query)}
 
 
+def arrivals(ops: Ops, since: datetime) -> dict[str, list[tuple[datetime, datetime]]]:
+    """By table, of its standing runs that end at `since` or later: the end, and when the run had finished."""
+    query = select(runs.c.table_name, runs.c.interval_end, runs.c.finished_at).where(
+        runs.c.status == RunStatus.PUBLISHED.value, runs.c.interval_end >= since
+    )
+    found: dict[str, list[tuple[datetime, datetime]]] = {}
+    with ops.read() as connection:
+        for name, end, finished in connection.execute(query):
+            found.setdefault(name, []).append((end, finished))
+    return found
+
+
 def finished_at(ops: Ops, table: str, before: datetime) -> datetime | None:
     """When the newest of the table's standing runs that began before this known time ended."""
     query = select(func.max(runs.c.finished_at)).where(

@@ -48,7 +48,7 @@ class Hop:
     Attributes:
         hop: source, bronze, silver, tiles, features, release or online; what: the source, table or view.
         through: the newest instant it has: a source's newest stamp, else the end of the last tick (or the
-            last cut).
+            last cut); due: the one that it should have, but for a source.
         age: how long ago that is; budget: how old it may become before it is late.
         is_over: whether a monitor should page: late, missing, held longer than a hold may last, or
             without values though there should be some.
@@ -56,8 +56,8 @@ class Hop:
         closed_through: of a source, its last closed tick.
         held_by: the sources that hold it.
         live, coverage: in Redis, the entities that live and the share that has a value.
-        lost_at: of a hop that is over, the first hop of its road that is; itself, where those before it are
-            in time.
+        lost_at: of a hop that is over, the first hop of its road that is, or that had the instant due after
+            its own deadline; itself, where those before it were in time.
     """
 
     hop: str
@@ -67,6 +67,7 @@ class Hop:
     budget: timedelta
     state: State
     is_over: bool
+    due: datetime | None = None
     newest_event: datetime | None = None
     closed_through: datetime | None = None
     held_by: tuple[Hold, ...] = ()
@@ -157,7 +158,7 @@ def hops_at(
     views = [table.short_name for table in FEATURES]
     found += [judge.release(view) for view in views if asked.holds(RELEASE, view)]
     found += [judge.online(view, online[view]) for view in views if view in online]
-    return _with_losses(found)
+    return _with_losses(found, lake, budgets)
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,7 @@ class _Judge:
         told = self._hop(hop, table.short_name, through, budget, state)
         return replace(
             told,
+            due=due,
             newest_event=held.newest_event if held else None,
             is_over=told.is_over or (state is State.NO_DATA and self._has_expired(table)),
         )
@@ -209,16 +211,17 @@ class _Judge:
     def release(self, view: str) -> Hop:
         """By the newest tick (or cut) that was released, or what holds the one that is due."""
         table = table_named(f"features.{view}")
-        daily = is_daily(table)
         released = self.lake.released.get(table.name)
-        due = self.budgets.due(RELEASE, self.at, is_daily=daily)
-        budget = self.budgets.longest_age(RELEASE, released, is_daily=daily)
-        if (released is not None and released >= due) or due <= self._begun:
-            return self._hop(RELEASE, view, released, budget, State.OK if released else State.NO_DATA)
+        due = self.budgets.due(RELEASE, self.at, is_daily=is_daily(table))
+        budget = self.budgets.longest_age(RELEASE, released, is_daily=is_daily(table))
+        hop = replace(self._hop(RELEASE, view, released, budget, State.OK), due=due)
+        if released is not None and released >= due:
+            return hop
+        if due <= self._begun:
+            return _stated(hop, State.OK if released else State.NO_DATA)
         if held := self._holds(table, due):
-            return self._held(self._hop(RELEASE, view, released, budget, State.HELD), held)
-        state = State.MISSING if released is None else State.LATE
-        return self._hop(RELEASE, view, released, budget, state)
+            return self._held(hop, held)
+        return _stated(hop, State.MISSING if released is None else State.LATE)
 
     def online(self, view: str, found: ViewInRedis) -> Hop:
         """By Redis' own marker, by what holds the view, and by how many of the living have a value."""
@@ -229,7 +232,7 @@ class _Judge:
         due = self.budgets.due(ONLINE, self.at, is_daily=daily)
         budget = self.budgets.longest_age(ONLINE, through, is_daily=daily)
         coverage, hop = found.coverage, self._hop(ONLINE, view, through, budget, State.OK)
-        hop = replace(hop, live=found.live, coverage=coverage)
+        hop = replace(hop, due=due, live=found.live, coverage=coverage)
         if through is None:
             return _stated(hop, State.MISSING)
         if through < due and due > self._begun:
@@ -283,27 +286,39 @@ def _readable_cut(complete_through: datetime) -> datetime:
     return cut if daily_available_at(cut) <= complete_through else last_cut(cut - TICK)
 
 
-def _with_losses(hops: Sequence[Hop]) -> tuple[Hop, ...]:
-    """The hops, those over their budget with the first hop of their road that is."""
-    lost = {each.name for each in hops if each.state in (State.LATE, State.MISSING)}
-    return tuple(replace(each, lost_at=_lost_at(each, lost)) if each.is_over else each for each in hops)
+def _with_losses(hops: Sequence[Hop], lake: LakeReadings, budgets: Budgets) -> tuple[Hop, ...]:
+    """The hops, those over their budget with where that was lost."""
+    lost = {each.name for each in hops if each.is_over and each.state is not State.HELD}
 
+    def lost_at(hop: Hop) -> str:
+        if hop.held_by:
+            return f"{SOURCE}.{min(hop.held_by, key=lambda each: each.since).source}"
+        due = None if hop.state is State.NO_DATA else hop.due
+        road = (name for name in _road_to(hop) if name in lost or (due and came_late(name, due)))
+        return next(road, hop.name)
 
-def _lost_at(hop: Hop, lost: set[str]) -> str:
-    """Where its minutes went. A silent source holds a view, and makes no table late: ingestion goes on."""
-    if hop.held_by:
-        return f"{SOURCE}.{min(hop.held_by, key=lambda each: each.since).source}"
-    return next((name for name in _road_to(hop) if name in lost), hop.name)
+    def came_late(name: str, due: datetime) -> bool:
+        arrived = lake.arrived(name, due)
+        if arrived is None:
+            return False
+        table = table_named(name)
+        return arrived > due + budgets.deadline(table.layer, is_daily=is_daily(table))
+
+    return tuple(replace(each, lost_at=lost_at(each)) if each.is_over else each for each in hops)
 
 
 def _road_to(hop: Hop) -> Iterator[str]:
-    """The names of the hops before it, in the order of the road."""
+    """The names of the hops before it, in the order of the road.
+
+    Without sources: a silent one holds views and makes no table late, for ingestion goes on.
+    """
     if hop.hop == SOURCE:
         return
     view = hop.hop in (RELEASE, ONLINE)
     step = step_named(f"features.{hop.what}" if view else hop.name)
     behind = _behind(step) | ({step.name} if view else set())
-    yield from (name for each in STEPS if each.name in behind for name in each.writes)
+    made = {table.name for table in MADE}
+    yield from (name for each in STEPS if each.name in behind for name in each.writes if name in made)
     if hop.hop == ONLINE:
         yield f"{RELEASE}.{hop.what}"
 

@@ -15,7 +15,7 @@ from lakehouse.completeness import Completeness
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.ops import Ops
 from lakehouse.releases import Releases
-from lakehouse.run_history import reach_by_table
+from lakehouse.run_history import arrivals, reach_by_table
 from lakehouse.settings import Settings
 from roadside.graph import sources_read, step_named
 from roadside.holds import Hold, served_through, view_holds
@@ -28,6 +28,7 @@ from validation.errors import RoadsideError, Unreachable
 from validation.sources import SOURCES
 
 _FURTHER = timedelta(days=1)  # where a source landed nothing within its budget
+_LONGEST_ROAD = timedelta(hours=30)  # from a cut until the next is due
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class LakeReadings:
         made: by table.
         released: by table, the newest tick (or cut) released.
         held: by a view and one of its instants, what holds it there; None where nothing does.
+        arrived: by a table and a tick (or cut) of the last day, when the run that made it had finished; None
+            of one that is not made.
         tables: what the tables asked for hold by Iceberg's metadata; None of one that was never created.
         problem: why `tables` lacks some, if it does.
     """
@@ -72,6 +75,7 @@ class LakeReadings:
     made: Mapping[str, Reach] = field(default_factory=dict)
     released: Mapping[str, datetime] = field(default_factory=dict)
     held: Callable[[str, datetime], Held | None] = lambda _view, _instant: None
+    arrived: Callable[[str, datetime], datetime | None] = lambda _table, _instant: None
     tables: Mapping[str, TableState | None] = field(default_factory=dict)
     problem: RoadsideError | None = None
 
@@ -122,6 +126,7 @@ def read_lake(
         made={name: Reach(*span) for name, span in reach_by_table(ops).items()},
         released=Releases(ops, _no_clock).newest_ticks(),
         held=_hold_teller(completeness),
+        arrived=_arrival_teller(ops, at - _LONGEST_ROAD),
         tables=states,
         problem=problem,
     )
@@ -206,6 +211,18 @@ def _hold_teller(completeness: Completeness) -> Callable[[str, datetime], Held |
         return known[asked]
 
     return held
+
+
+def _arrival_teller(ops: Ops, since: datetime) -> Callable[[str, datetime], datetime | None]:
+    """When tables arrived at an instant; the ledger is asked once, when somebody asks."""
+    known: list[dict[str, list[tuple[datetime, datetime]]]] = []
+
+    def arrived(table: str, instant: datetime) -> datetime | None:
+        if not known:
+            known.append(arrivals(ops, since))
+        return min((when for end, when in known[0].get(table, ()) if end >= instant), default=None)
+
+    return arrived
 
 
 def _no_clock() -> datetime:

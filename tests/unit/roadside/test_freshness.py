@@ -70,13 +70,20 @@ class Road:
         self.ledger.register(source, found, tick_start(end))
         self.ledger.close(source, tick_start(end))
 
-    def make(self, *names: str, start: datetime = BEGUN, end: datetime = NOON, rows: int = 1) -> None:
+    def make(
+        self,
+        *names: str,
+        start: datetime = BEGUN,
+        end: datetime = NOON,
+        rows: int = 1,
+        finished: datetime | None = None,
+    ) -> None:
         """Published runs, in one transaction."""
         with self.ops.write() as connection:
             made = connection.execute(select(func.count()).select_from(runs)).scalar_one()
             values = {
                 "interval_start": start, "interval_end": end, "rows": rows, "status": "published",
-                "code_version": "code", "started_at": NOON, "finished_at": NOON, "counts": {},
+                "code_version": "code", "started_at": end, "finished_at": finished or end, "counts": {},
                 "host": "here", "pid": 1, "process_started": "then",
             }  # fmt: skip
             rowed = [{"run_id": f"{made + n}", "table_name": name} | values for n, name in enumerate(names)]
@@ -107,7 +114,8 @@ def bare(settings: Settings) -> Road:
     road = Road(settings)
     for source in SOURCES:
         road.beat(source.name, NOON - timedelta(hours=2), NOON)
-    road.make(*MADE)
+    road.make(*MADE, end=CUT)
+    road.make(*MADE, start=CUT)
     return road
 
 
@@ -193,6 +201,19 @@ def test_a_step_that_did_not_run_is_where_the_minutes_were_lost(road: Road) -> N
     assert over["release.zone_traffic_15m"] == "late: silver.provider_status"
     assert over["release.zone_demand_15m"] == "late: silver.dispatch_events"
     assert not [name for name in over if name.endswith("_1d")], "no cut has passed"
+
+
+def test_minutes_that_bronze_took_are_lost_at_bronze_though_it_has_come_since(road: Road) -> None:
+    later = NOON + minutes(15)
+    for source in SOURCES:
+        road.beat(source.name, NOON, later)
+    in_time = [f"bronze.{source.name}" for source in SOURCES if source.name != "gps_pings"]
+    road.make(*in_time, end=later, finished=later + minutes(2))
+    road.make("bronze.gps_pings", end=later, finished=later + minutes(6))
+    over = road.over(later + minutes(6))
+    assert over["silver.gps_pings"] == "late: bronze.gps_pings"
+    assert over["tiles.dispatch_15m"] == "late: silver.dispatch_events"
+    assert not [name for name in over if name.startswith("bronze.")]
 
 
 def test_a_hop_is_late_from_the_minute_it_is_due(road: Road) -> None:
@@ -412,6 +433,7 @@ def test_the_json_of_a_monitor(road: Road, run: Callable) -> None:
         "live": None,
         "coverage": None,
         "lost_at": "bronze.gps_pings",
+        "due": "2026-03-10T12:15:00Z",
     }
 
 
