@@ -288,39 +288,48 @@ def _readable_cut(complete_through: datetime) -> datetime:
 
 def _with_losses(hops: Sequence[Hop], lake: LakeReadings, budgets: Budgets) -> tuple[Hop, ...]:
     """The hops, those over their budget with where that was lost."""
-    lost = {each.name for each in hops if each.is_over and each.state is not State.HELD}
+    empty = {each.name for each in hops if each.is_over and each.state is State.NO_DATA}
 
     def lost_at(hop: Hop) -> str:
         if hop.held_by:
             return f"{SOURCE}.{min(hop.held_by, key=lambda each: each.since).source}"
-        due = None if hop.state is State.NO_DATA else hop.due
-        road = (name for name in _road_to(hop) if name in lost or (due and came_late(name, due)))
-        return next(road, hop.name)
+        due = hop.due
+        if hop.state is State.NO_DATA or due is None:
+            return next((name for name in _road_to(hop) if name in empty), hop.name)
+        is_tick = not is_daily(_table_of(hop))
+        return next((name for name in _road_to(hop) if not came_in_time(name, due, is_tick)), hop.name)
 
-    def came_late(name: str, due: datetime) -> bool:
-        arrived = lake.arrived(name, due)
-        if arrived is None:
-            return False
+    def came_in_time(name: str, due: datetime, is_tick: bool) -> bool:
+        """Whether the table has what the later hop lacks, and had it by its own deadline.
+
+        Of a table made once a day a tick reads the cut that was due by then.
+        """
         table = table_named(name)
-        return arrived > due + budgets.deadline(table.layer, is_daily=is_daily(table))
+        layer, daily = table.layer, is_daily(table)
+        wanted = budgets.due(layer, due, is_daily=True) if daily and is_tick else due
+        if name not in lake.made or lake.made[name].through < wanted:
+            return False
+        arrived = lake.arrived(name, wanted)
+        return arrived is None or arrived <= wanted + budgets.deadline(layer, is_daily=daily)
 
     return tuple(replace(each, lost_at=lost_at(each)) if each.is_over else each for each in hops)
 
 
 def _road_to(hop: Hop) -> Iterator[str]:
-    """The names of the hops before it, in the order of the road.
+    """The names of the tables before it, in the order of the road.
 
     Without sources: a silent one holds views and makes no table late, for ingestion goes on.
     """
     if hop.hop == SOURCE:
         return
-    view = hop.hop in (RELEASE, ONLINE)
-    step = step_named(f"features.{hop.what}" if view else hop.name)
-    behind = _behind(step) | ({step.name} if view else set())
+    step = step_named(_table_of(hop).name)
+    behind = _behind(step) | ({step.name} if hop.hop in (RELEASE, ONLINE) else set())
     made = {table.name for table in MADE}
     yield from (name for each in STEPS if each.name in behind for name in each.writes if name in made)
-    if hop.hop == ONLINE:
-        yield f"{RELEASE}.{hop.what}"
+
+
+def _table_of(hop: Hop) -> Table:
+    return table_named(f"features.{hop.what}" if hop.hop in (RELEASE, ONLINE) else hop.name)
 
 
 def _behind(step: Step) -> set[str]:

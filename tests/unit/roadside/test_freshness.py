@@ -189,6 +189,22 @@ def test_a_hold_is_over_only_once_it_lasts(bare: Road) -> None:
     assert list(bare.over(NOON + minutes(45), traffic)) == ["release.zone_traffic_15m"]
 
 
+def test_a_daily_view_held_at_its_cut_is_over_at_six(settings: Settings) -> None:
+    road, yesterday = Road(settings), CUT - timedelta(days=1)
+    for source in SOURCES:
+        stopped = CUT - minutes(30) if source.name == "service_outcomes" else CUT
+        road.beat(source.name, yesterday - minutes(30), stopped)
+        road.ledger.close(source.name, CUT)
+    road.make(*MADE, start=yesterday - timedelta(hours=1), end=CUT)
+    road.release("provider_performance_1d", "area_service_1d", tick=yesterday)
+    daily = Asked(views=("provider_performance_1d", "area_service_1d"), layers=("release",))
+    assert road.over(CUT + minutes(179), daily) == {}
+    assert road.over(CUT + minutes(180), daily) == {
+        "release.provider_performance_1d": "held: source.service_outcomes",
+        "release.area_service_1d": "late: release.area_service_1d",  # reads dispatch_events alone
+    }
+
+
 def test_a_step_that_did_not_run_is_where_the_minutes_were_lost(road: Road) -> None:
     later = NOON + minutes(15)
     for source in SOURCES:
@@ -201,6 +217,15 @@ def test_a_step_that_did_not_run_is_where_the_minutes_were_lost(road: Road) -> N
     assert over["release.zone_traffic_15m"] == "late: silver.provider_status"
     assert over["release.zone_demand_15m"] == "late: silver.dispatch_events"
     assert not [name for name in over if name.endswith("_1d")], "no cut has passed"
+
+
+@pytest.mark.parametrize("later", [NOON + minutes(15), CUT + timedelta(days=1)])
+def test_a_table_of_the_day_before_does_not_delay_a_tick(road: Road, later: datetime) -> None:
+    supply = Asked(views=("zone_supply_15m",), with_online=False)
+    road.make(*(name for name in MADE if not name.startswith("features.") and "_1d" not in name), end=later)
+    lost = "late: features.zone_supply_15m"
+    over = {"features.zone_supply_15m": lost, "release.zone_supply_15m": lost}
+    assert road.over(later + minutes(5), supply) == over
 
 
 def test_minutes_that_bronze_took_are_lost_at_bronze_though_it_has_come_since(road: Road) -> None:
