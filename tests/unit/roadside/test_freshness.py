@@ -203,6 +203,8 @@ def test_a_daily_view_held_at_its_cut_is_over_at_six(settings: Settings) -> None
         "release.provider_performance_1d": "held: source.service_outcomes",
         "release.area_service_1d": "late: release.area_service_1d",  # reads dispatch_events alone
     }
+    longer = road.over(CUT + minutes(180), daily, ("hold_1d=181",))
+    assert list(longer) == ["release.area_service_1d"]
 
 
 def test_a_step_that_did_not_run_is_where_the_minutes_were_lost(road: Road) -> None:
@@ -395,6 +397,16 @@ def test_a_run_that_wrote_nothing_while_entities_live_is_not_fresh(
     assert answer.code == 1
     assert "no data, over" in answer.out
     assert "25.0% of 4" in answer.out
+
+
+def test_values_that_expired_in_the_lake_are_where_redis_lost_its_own(road: Road, online: ViewState) -> None:
+    append(road.settings, "features.zone_demand_15m", NOON - timedelta(days=3))
+    online.drop("zone_demand_15m")
+    online.complete("zone_demand_15m", DUE)
+    online.add_live("zone_demand_15m", [b"a"], [micros(NOON - timedelta(days=3))], [b"1"])
+    lost = "no data: features.zone_demand_15m"
+    over = {"features.zone_demand_15m": lost, "online.zone_demand_15m": lost}
+    assert road.over(asked=Asked(views=("zone_demand_15m",))) == over
 
 
 def test_a_view_in_which_nobody_lives_has_no_data_and_is_in_time(road: Road, online: ViewState) -> None:
