@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy import Connection, Select, func, insert, select
 
 from lakehouse.ops import Ops, release_tables, releases
 from validation.clocks import require_utc
@@ -95,6 +95,16 @@ class Releases:
             .order_by(releases.c.published_at.desc(), releases.c.tick.desc(), releases.c.revision.desc())
         )
         return self._first(query, published_by)
+
+    def newest_ticks(self) -> dict[str, datetime]:
+        """Of each table that was ever released, the newest tick of its releases."""
+        query = (
+            select(release_tables.c.table_name, func.max(releases.c.tick).label("tick"))
+            .join(releases, releases.c.release_id == release_tables.c.release_id)
+            .group_by(release_tables.c.table_name)
+        )
+        with self._ops.read() as connection:
+            return {row.table_name: row.tick for row in connection.execute(query)}
 
     def by_table(self, after: datetime | None = None) -> dict[str, list[tuple[datetime, datetime]]]:
         """Of each table its releases in order of publication: tick, and when it was published.

@@ -52,6 +52,32 @@ def made_by_table(ops: Ops) -> dict[str, Made]:
     return {name: Made(tuple(merged(each)), newest[name][1]) for name, each in found.items()}
 
 
+def reach_by_table(ops: Ops) -> dict[str, tuple[datetime, datetime]]:
+    """From when and through when the standing runs of every table reach, holes between them or not.
+
+    One walk along an index, where `made_by_table` reads every run.
+    """
+    query = (
+        select(runs.c.table_name, func.min(runs.c.interval_start), func.max(runs.c.interval_end))
+        .where(runs.c.status == RunStatus.PUBLISHED.value)
+        .group_by(runs.c.table_name)
+    )
+    with ops.read() as connection:
+        return {name: (start, end) for name, start, end in connection.execute(query)}
+
+
+def arrivals(ops: Ops, since: datetime) -> dict[str, list[tuple[datetime, datetime]]]:
+    """By table, of its standing runs that end at `since` or later: the end, and when the run had finished."""
+    query = select(runs.c.table_name, runs.c.interval_end, runs.c.finished_at).where(
+        runs.c.status == RunStatus.PUBLISHED.value, runs.c.interval_end >= since
+    )
+    found: dict[str, list[tuple[datetime, datetime]]] = {}
+    with ops.read() as connection:
+        for name, end, finished in connection.execute(query):
+            found.setdefault(name, []).append((end, finished))
+    return found
+
+
 def finished_at(ops: Ops, table: str, before: datetime) -> datetime | None:
     """When the newest of the table's standing runs that began before this known time ended."""
     query = select(func.max(runs.c.finished_at)).where(

@@ -19,6 +19,7 @@ from roadside.commands import (
     datasets,
     demo,
     features,
+    freshness,
     landing,
     online,
     plan,
@@ -223,8 +224,13 @@ app.command(
 app.command(
     "freshness",
     rich_help_panel=_MIND,
-    epilog=_examples("roadside freshness", "roadside freshness --view zone_demand_15m --at now --json"),
-)(online.freshness)
+    epilog=_examples(
+        "roadside freshness",
+        "roadside freshness --at now --json",
+        "roadside freshness --view zone_demand_15m --budget online=2 --budget hold=60",
+        "roadside freshness --at now --layer source --layer bronze --no-online",
+    ),
+)(freshness.freshness)
 app.command(
     "skew",
     rich_help_panel=_MIND,

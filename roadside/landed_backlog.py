@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lakehouse.landing_ledger import LandingLedger
-from lakehouse.object_store import LandedObject, Misnamed, list_objects
+from lakehouse.object_store import RELEASED, LandedObject, Misnamed, list_objects
 from lakehouse.settings import Settings
 from validation.clocks import TICK, Interval, tick_start
 from validation.source import Source
@@ -57,4 +57,25 @@ def backlog(
     return Backlog(
         tuple(each for each in found if each.key not in known),
         tuple(each for each in listed if isinstance(each, Misnamed)),
+    )
+
+
+def newest_stamp(settings: Settings, source: str, since: datetime, until: datetime) -> datetime | None:
+    """The newest stamp in [since, until] of an object that the source's producer landed; None without one.
+
+    Asked of the landed objects, not of the ledger, which learns of them when a run reads them.
+
+    Raises:
+        Unreachable: the landed objects cannot be listed.
+    """
+    if not has_landing(settings):
+        return None
+    listed = list_objects(settings.landing_uri, source, since, until + timedelta(seconds=1))
+    return max(
+        (
+            each.landed_at
+            for each in listed
+            if isinstance(each, LandedObject) and f"-{RELEASED}" not in each.key
+        ),
+        default=None,
     )

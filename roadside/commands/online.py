@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,13 +11,12 @@ import typer
 from roadside.installation import settings_here
 from roadside.rendering import notice, print_json, print_table, say
 from roadside.time_ranges import tick_of
-from validation.clocks import EASTERN, TICK_DELAY, business_day_start, parse_moment
+from validation.clocks import EASTERN, TICK_DELAY, business_day_start
 from validation.errors import InputMissing, UnknownName, Unreachable, UserError
 
 if TYPE_CHECKING:
     from lakehouse.feast_edge import OnlineCell
     from lakehouse.settings import Settings
-    from roadside.freshness import ViewFreshness
     from roadside.materialization import Written
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -164,63 +163,6 @@ def tick_behind(view: str, available_at: datetime | None) -> datetime | None:
     if view.endswith("_1d"):
         return business_day_start(available_at.astimezone(EASTERN).date())
     return available_at - TICK_DELAY
-
-
-def freshness(
-    view: Annotated[list[str] | None, typer.Option(help="One view; repeatable. Default: all.")] = None,
-    at: Annotated[
-        str | None,
-        typer.Option(
-            help="Measure ages against this moment, or `now`. Default: ROADSIDE_ONLINE_CLOCK.",
-            metavar="MOMENT",
-        ),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """How fresh what Redis serves is, by its data; with a stale view exit code 1."""
-    now = datetime.now(UTC) if at == "now" else parse_moment(at, "--at") if at else None
-    from roadside.materialization import view_names
-
-    names = view_names(view or ())
-    settings = settings_here()
-    from roadside.redis_standing import require_redis
-
-    require_redis(settings)
-    from lakehouse import feast_edge
-    from roadside.freshness import freshness as measured
-    from roadside.online_state import view_state
-
-    state = view_state(feast_edge.feature_store(settings))
-    if now is None and settings.online_clock == "wall":
-        now = datetime.now(UTC)
-    found = measured(state, names, now)
-    if as_json:
-        print_json(found)
-    else:
-        print_freshness(found)
-    raise typer.Exit(1 if any(each.is_stale for each in found) else 0)
-
-
-def print_freshness(found: Sequence[ViewFreshness]) -> None:
-    """A line per view, the stale ones named at the end."""
-    print_table(
-        ("view", "complete through", "age min", "promised min", "live", "coverage", "standing"),
-        [
-            (
-                each.view,
-                each.complete_through,
-                None if each.age is None else each.age // timedelta(minutes=1),
-                each.promised // timedelta(minutes=1),
-                each.live,
-                None if each.coverage is None else f"{each.coverage:.1%}",
-                "stale" if each.is_stale else "fresh",
-            )
-            for each in found
-        ],
-        numbers=["age min", "promised min", "live", "coverage"],
-    )
-    stale = [each.view for each in found if each.is_stale]
-    say(f"Stale: {', '.join(stale)}." if stale else "Every view is as fresh as promised.")
 
 
 def _keys(texts: list[str]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from feast.cli.cli import cli
 from pyspark.sql import SparkSession
 
 from lakehouse import feast_cli, feast_edge
+from lakehouse.ops import Ops
 from lakehouse.redis_server import stop_redis
 from lakehouse.settings import Settings, load_settings
 from lakehouse.spark import spark_options
@@ -252,15 +253,17 @@ def test_the_command_line_tells_status_tick_and_freshness(
     assert main(["online", "get", "eta_v1", *keys]) == 0
     (line,) = [text for text in capsys.readouterr().out.splitlines() if " offers_60m_count " in text]
     assert line.split() == ["provider_activity_15m", "offers_60m_count", "4", "present", "2026-03-10T19:00Z"]
+    with Ops(platform.settings.ops_url).write():  # a home whose ledgers are empty
+        pass
     views = ["provider_activity_15m", "zone_supply_15m"]
-    asked = [part for view in views for part in ("--view", view)]
-    assert main(["freshness", *asked, "--json"]) == 1
-    written, never = json.loads(capsys.readouterr().out)
-    assert (written["complete_through"], written["is_stale"]) == ("2026-03-10T19:05:00Z", False)
+    asked = ["--layer", "online", *(part for view in views for part in ("--view", view))]
+    assert main(["freshness", *asked, "--at", "2026-03-10T19:05Z", "--json"]) == 1
+    written, never = json.loads(capsys.readouterr().out)["hops"]
+    assert (written["through"], written["state"]) == ("2026-03-10T19:00:00Z", "ok")
     assert (written["live"], written["coverage"]) == (1, 1.0)
-    assert (never["complete_through"], never["is_stale"]) == (None, True)
-    assert main(["freshness", *asked[:2], "--at", "2026-03-10T19:36Z"]) == 1
-    assert "Stale: provider_activity_15m." in capsys.readouterr().out
+    assert (never["through"], never["state"]) == (None, "missing")
+    assert main(["freshness", *asked[:4], "--at", "2026-03-10T19:20Z"]) == 1
+    assert "  - online.provider_activity_15m." in capsys.readouterr().out
 
 
 def test_moments_come_back_in_utc(platform: Platform) -> None:

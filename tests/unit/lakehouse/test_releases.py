@@ -86,3 +86,10 @@ def test_kinds_are_apart_and_nothing_is_none(ops: Ops) -> None:
     publish(ops, {ZONES: 11})
     assert reader(ops).latest(ReleaseKind.DAILY) is None
     assert reader(ops).for_table(PROVIDERS) is None
+
+
+def test_a_table_s_newest_tick_is_no_matter_of_what_was_published_last(ops: Ops) -> None:
+    publish(ops, {ZONES: 11, PROVIDERS: 12})
+    publish(ops, {ZONES: 13}, minutes=60, tick=TICK - timedelta(minutes=15))
+    publish(ops, {PROVIDERS: 14}, minutes=61, tick=TICK + timedelta(minutes=15))
+    assert reader(ops).newest_ticks() == {ZONES: TICK, PROVIDERS: TICK + timedelta(minutes=15)}

@@ -15,6 +15,7 @@ from lakehouse.run_history import (
     made_by_table,
     measured,
     merged,
+    reach_by_table,
 )
 from lakehouse.run_ledger import RunLedger
 from validation.clocks import Interval
@@ -47,6 +48,8 @@ def test_superseded_and_failed_runs_make_nothing(tmp_path: Path) -> None:
     runs.supersede("silver.jobs", hours(4, 5))
     assert made_by_table(ops) == {"silver.jobs": Made((hours(1, 3),), wall)}
     assert Made().through is None
+    first = hours(1, 3)
+    assert reach_by_table(ops) == {"silver.jobs": (first.start, first.end)}
 
 
 def test_began_at_is_of_the_newest_run_that_reaches_the_end(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from lakehouse.landing_ledger import LandingLedger
 from lakehouse.ops import Ops
 from lakehouse.settings import Settings
 from roadside import landed_backlog
-from roadside.landed_backlog import Backlog, backlog, has_landing
+from roadside.landed_backlog import Backlog, backlog, has_landing, newest_stamp
 from roadside.standing import standing
 from simulation.landing import LandingWriter
 from validation.clocks import TICK
@@ -50,3 +50,19 @@ def test_what_a_run_registered_waits_no_more(settings: Settings, home: Path) -> 
     straggler = writer.write("gps_pings", NOON - timedelta(hours=47), "b", [])
     writer.write("gps_pings", NOON - timedelta(days=3), "too_old_to_be_found", [])
     assert [each.key for each in backlog(settings, ledger, PINGS).waiting] == [straggler]
+
+
+def test_the_newest_stamp_is_of_what_the_producer_landed_until_then(settings: Settings, home: Path) -> None:
+    assert newest_stamp(settings, "gps_pings", NOON - TICK, NOON) is None
+    writer = LandingWriter(home)
+    for stamp, name in (
+        (NOON - 2 * TICK, "too_old"),
+        (NOON - timedelta(minutes=3), "a"),
+        (NOON - timedelta(minutes=1), "released_a1"),
+        (NOON + timedelta(seconds=1), "after"),
+    ):
+        writer.write("gps_pings", stamp, name, [])
+    assert newest_stamp(settings, "gps_pings", NOON - TICK, NOON) == NOON - timedelta(minutes=3)
+    assert newest_stamp(settings, "gps_pings", NOON - timedelta(minutes=2), NOON) is None
+    writer.write("gps_pings", NOON, "on_the_moment", [])
+    assert newest_stamp(settings, "gps_pings", NOON - TICK, NOON) == NOON
