@@ -180,6 +180,9 @@ FIXES: Mapping[Reason, Fix] = {
         Reason.MISSING_FIELD,
         "See whether the field was renamed (an alias mends it) or stopped; relax it if it may be absent.",
     ),
+    Reason.TWO_VALUES: _landed_again(
+        Reason.TWO_VALUES, "Ask the producer which of the two names it means, and for the lines again."
+    ),
     Reason.WRONG_TYPE: _read_anew(
         Reason.WRONG_TYPE, "If the type changed for good, give the contract a version; else ask for the old."
     ),
@@ -198,6 +201,13 @@ FIXES: Mapping[Reason, Fix] = {
     ),
     Reason.AHEAD: _landed_again(
         Reason.AHEAD, "Have the producer's clock and time zone set right, and the records sent again."
+    ),
+    Reason.TURNED_AWAY: Fix(
+        "Have the objects landed again and settle these lines; or let them in as they are.",
+        (
+            "roadside quarantine settle {source} --object KEY --why 'landed again'",
+            f"roadside quarantine replay {{source}} --reason {Reason.TURNED_AWAY.code} --dry-run",
+        ),
     ),
 }
 """What to do about each reason; a test holds that none lacks."""

@@ -55,6 +55,12 @@ class Alarm:
     words: tuple[Word, ...] = ()
     next_step: str = ""
 
+    @property
+    def refused_by(self) -> str:
+        """What to type if the data is wrong; empty where it stops nothing."""
+        is_open = self.state == "stops"
+        return f"roadside quality refuse {self.run_id} --why '...'" if is_open else ""
+
 
 @dataclass(frozen=True)
 class FailedRuns:

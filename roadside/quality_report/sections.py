@@ -137,7 +137,10 @@ def _stop(alarms: list[Alarm]) -> Html:
             for each in words
         ),
         *([note(f"Run {first.run_id}")] if first.run_id else []),
+        *([note("Right as it is:")] if first.refused_by else []),
         _typed(first.next_step),
+        *([note("Wrong; the objects go into quarantine:")] if first.refused_by else []),
+        _typed(first.refused_by),
     )
 
 

@@ -116,6 +116,8 @@ def test_what_stops_a_run_is_told_by_check_and_group_with_what_to_type(
     assert facts.gates.stopped_runs == [troubled.stopped_run]
     told = {each.next_step for each in facts.gates.of_state("stops")}
     assert told == {f"roadside quality accept {troubled.stopped_run} --why '...'"}
+    wrong = {each.refused_by for each in facts.gates.of_state("stops")}
+    assert wrong == {f"roadside quality refuse {troubled.stopped_run} --why '...'"}
 
 
 def test_what_stops_a_run_is_told_though_the_range_begins_after_it(troubled: TroubledHome) -> None:
