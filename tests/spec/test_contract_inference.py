@@ -156,6 +156,11 @@ CASES = {
         ((Drift.NEW, "callback_phone",
           NewField("callback_phone", Type.DOUBLE, Treatment.SEALED, low=0, high=100_000_000)),),
     ),
+    "words like people's names": Case(
+        "provider_status",
+        lambda status: {**status, "tech": ("Ada", "Bob")[len(str(status)) % 2]},
+        ((Drift.NEW, "tech", NewField("tech", Type.STRING, Treatment.SEALED)),),
+    ),
     "a copy of a field": Case(
         "gps_pings",
         lambda ping: {**ping, "speed": ping.get("speed_kmh")},
