@@ -55,6 +55,8 @@ def burst(hits: np.ndarray, rows: np.ndarray, usual: float) -> Burst | None:
     >>> found = burst(np.array([0, 0, 9, 8, 0]), np.array([9, 9, 9, 9, 9]), 0.01)
     >>> found.first, found.last, found.hits, found.rows, round(found.nats)
     (2, 3, 17, 18, 74)
+    >>> burst(np.array([0, 3, 9]), np.array([300, 300, 300]), 0.003) is None
+    True
     """
     if not hits.any():
         return None

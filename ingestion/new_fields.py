@@ -19,6 +19,7 @@ _PERSONAL = """
     surname tel telephone text user vin zip
 """
 _OF_A_PERSON = frozenset(_PERSONAL.split())
+_LIKE_A_NAME = re.compile(r"[A-Z][a-z]+")
 _MOST_LISTED = 24
 _ROWS_A_WORD = 10
 
@@ -58,6 +59,8 @@ def words_of(profile: Profile, path: str) -> tuple[str, ...]:
     """The few words the path holds in many records, sorted; none if it may be a person's."""
     words = profile.words.get(path)
     if words is None or words.others or not words.counts or is_of_a_person(path):
+        return ()
+    if any(_LIKE_A_NAME.fullmatch(each) for each in words.distinct):
         return ()
     total = sum(words.counts.values())
     is_few = len(words.distinct) <= _MOST_LISTED and total >= _ROWS_A_WORD * len(words.distinct)

@@ -42,7 +42,7 @@ def infer(
         str | None,
         typer.Option("--landing", help="Folder or URI that holds landing/. Default: ROADSIDE_LANDING_URI."),
     ] = None,
-    objects: Annotated[int, typer.Option(min=1, help="Read at most so many, evenly spread.")] = 300,
+    objects: Annotated[int, typer.Option(min=1, max=2000, help="Read at most so many, evenly spread.")] = 300,
     lines: Annotated[int, typer.Option(min=1, help="Look at about so many lines of them.")] = 100_000,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

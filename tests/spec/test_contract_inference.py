@@ -152,8 +152,19 @@ CASES = {
     ),
     "a new phone number": Case(
         "provider_status",
-        lambda status: {**status, "callback_phone": f"+1-555-{len(str(status)):04}"},
-        ((Drift.NEW, "callback_phone", NewField("callback_phone", Type.STRING, Treatment.SEALED)),),
+        lambda status: {**status, "callback_phone": 5_550_000 + len(str(status))},
+        ((Drift.NEW, "callback_phone",
+          NewField("callback_phone", Type.DOUBLE, Treatment.SEALED, low=0, high=100_000_000)),),
+    ),
+    "words like people's names": Case(
+        "provider_status",
+        lambda status: {**status, "tech": ("Ada", "Bob")[len(str(status)) % 2]},
+        ((Drift.NEW, "tech", NewField("tech", Type.STRING, Treatment.SEALED)),),
+    ),
+    "a copy of a field": Case(
+        "gps_pings",
+        lambda ping: {**ping, "speed": ping.get("speed_kmh")},
+        ((Drift.NEW, "speed", NewField("speed", Type.DOUBLE, Treatment.PLAIN, "speed", True)),),
     ),
     "a count as text": Case(
         "provider_status", made("active_job_count", str), ((Drift.TYPE, "active_job_count", None),)

@@ -104,7 +104,7 @@ def test_in_august_2024_they_came_back_and_the_time_lost_its_fraction(raw: Path)
         (Drift.MISSING_OPTIONAL, "updated", "2024-07-25T01:36"),
         (Drift.FORM, "updated", "2024-08-06T09:32"),
     ]
-    assert [each.is_maybe_older for each in found] == [True, True, True, False]
+    assert {each.is_maybe_older for each in found} == {True}  # of a field that was away nothing is older
     gone = datetime(2024, 8, 6, 9, 23, tzinfo=UTC)
     assert [each.until for each in found] == [None, gone, gone, None]
     assert found[-1].what == "text like 9 a 9 9:9:9 where 9 a 9 9:9:9.9 came"

@@ -148,6 +148,7 @@ def test_a_csv_header_may_have_the_alias(landing: Landing) -> None:
         for row in batch.to_pylist()
     )
     assert (row["kind"], row["segment_id"], row["sample_count"]) == ("record", "7", 3)
+    assert {"segment", "n"} <= Contract(source).field_names  # a header is known by any of its names
 
 
 @pytest.mark.parametrize(
