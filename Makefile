@@ -37,7 +37,7 @@ format: setup ## mend what the linters can mend
 	@$(bin)/ruff check --fix
 	@$(bin)/ruff format
 
-docs: setup ## write docs/tables/ anew from the contracts
+docs: setup ## write docs/tables/ and docs/declared.json anew from what is declared
 	@$(setup_environment) $(bin)/roadside docs $(ARGS)
 
 clean: ## remove caches and builds
