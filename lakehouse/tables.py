@@ -334,16 +334,18 @@ class Lakehouse:
     def _violations(self, table: Table, span: _Span, branch: str, written: int) -> _Found:
         """The branch's rows in the span, and how many break each rule; in one pass unless a key repeats.
 
-        Of silver they are told by tick.
+        Of a table that is watched they are told by tick, with the amounts that its contract names.
         """
         broken = {f"{name}_not_null": f"{name} IS NULL" for name in table.not_null}
         broken |= {check.name: f"NOT coalesce({check.holds}, false)" for check in table.checks}
+        amounts = {name: name for share in table.shares for name in (share.part, share.whole)}
         tasks = "/*+ COALESCE(1) */" if written <= _ROWS_OF_A_TASK else ""
         tick = f"unix_seconds(min({table.clock}))" if is_watched(table) else "0L"
 
         def counted(key: str) -> list[Row]:
-            counts = [f"sum(CAST({each} AS BIGINT)) AS `{name}`" for name, each in broken.items()]
-            totals = [f"sum(`{name}`) AS `{name}`" for name in ("rows", *broken)]
+            summed = broken | amounts
+            counts = [f"sum(CAST({each} AS BIGINT)) AS `{name}`" for name, each in summed.items()]
+            totals = [f"coalesce(sum(`{name}`), 0) AS `{name}`" for name in ("rows", *summed)]
             return self.spark.sql(
                 f"SELECT tick, {', '.join(totals)}, sum(CAST(rows > 1 AS BIGINT)) AS unique_key FROM ("
                 f"SELECT {', '.join([f'{tick} AS tick', 'count(1) AS rows', *counts])} FROM ("
@@ -364,6 +366,7 @@ def _found(table: Table, rows: Sequence[Row], names: Sequence[str]) -> _Found:
     by_tick: dict[datetime, Counts] = {}
     if is_watched(table):
         warned = [check.name for check in table.checks if check.severity is Severity.WARN]
+        warned += [name for share in table.shares for name in (share.part, share.whole)]
         for row in rows:
             counts = Counter({ROWS: row["rows"], **{name: row[name] for name in warned}})
             by_tick[datetime.fromtimestamp(row["tick"], UTC)] = +counts

@@ -123,6 +123,19 @@ class Between:
         return f"coalesce({' AND '.join(rules)}, true)"
 
 
+@dataclass(frozen=True)
+class AmountShare:
+    """What one column adds up to as a share of what another does, tick by tick, held to its own past."""
+
+    part: str
+    whole: str
+
+    @property
+    def name(self) -> str:
+        """`<part>_share`."""
+        return f"{self.part}_share"
+
+
 Rule = Check | OneOf | Between
 """A row rule: what `lakehouse.tables` asks of Spark, and where it can be, pandera of a frame."""
 
@@ -144,6 +157,7 @@ class Table:
         partition: the date column that partitions the table.
         clock: the column an interval of known time is replaced by.
         false_when_dead: booleans that a dead entity reads as false; all else it reads as null.
+        shares: amounts that are held to their own past (`validation.table_checks`); they warn.
     """
 
     name: str
@@ -159,12 +173,14 @@ class Table:
     clock: str = "known_at"
     notes: str = ""
     false_when_dead: tuple[str, ...] = ()
+    shares: tuple[AmountShare, ...] = ()
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
         repeated = {name for name in names if names.count(name) > 1}
         ruled = {check.column for check in self.checks if not isinstance(check, Check)}
-        named = {*self.key, *self.required, *self.order, *ruled, self.partition, self.clock}
+        summed = {name for share in self.shares for name in (share.part, share.whole)}
+        named = {*self.key, *self.required, *self.order, *ruled, *summed, self.partition, self.clock}
         unknown = named - set(names)
         if repeated or unknown:
             raise Defect(f"{self.name}: columns repeated {sorted(repeated)}, unknown {sorted(unknown)}.")

@@ -145,6 +145,27 @@ class RuleShare:
 
 
 @dataclass(frozen=True)
+class SumShare:
+    """What a column of a table adds up to is more of what another does than usual: silent drivers of all."""
+
+    part: str
+    whole: str
+    least: float = 0.1
+    together: int = 8
+    severity: Severity = Severity.WARN
+
+    @property
+    def name(self) -> str:
+        """`<part>_share`."""
+        return f"{self.part}_share"
+
+    @property
+    def what(self) -> str:
+        """Of the whole's sum over the span."""
+        return f"of {self.whole} over the span"
+
+
+@dataclass(frozen=True)
 class CopyShare:
     """More bronze rows than usual are later copies: the same content again, or another under the same key."""
 
@@ -190,7 +211,15 @@ class Volume:
 
 
 ShareCheck = (
-    NullShare | LateShare | RefusedShare | UnknownShare | RepeatShare | DamagedShare | RuleShare | CopyShare
+    NullShare
+    | LateShare
+    | RefusedShare
+    | UnknownShare
+    | RepeatShare
+    | DamagedShare
+    | RuleShare
+    | SumShare
+    | CopyShare
 )
 FeedCheck = ShareCheck | Spread | Volume
 """What a source may declare, and what follows for a table."""
@@ -271,6 +300,8 @@ def part_of(check: ShareCheck, group: str = "") -> str:
             return REFUSED
         case RuleShare(rule=rule):
             return rule
+        case SumShare(part=part):
+            return part
         case _:
             return check.name + (f"{{{group}}}" if group else "")
 
@@ -282,6 +313,8 @@ def whole_of(check: ShareCheck, group: str = "") -> str:
             return f"{ROWS}[{among.column}={'|'.join(among.values)}]" + (f"{{{group}}}" if group else "")
         case CopyShare():
             return LANDED
+        case SumShare(whole=whole):
+            return whole
         case DamagedShare():
             return OBJECTS
         case _:

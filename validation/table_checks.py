@@ -1,5 +1,5 @@
-"""What a silver table is held to by its own past: how much of it breaks a rule that only warns, and how
-many of the rows landed are copies. Derived from its contract; pure."""
+"""What a table is held to by its own past: of silver, how much breaks a rule that only warns and how many of
+the rows landed are copies; of any, the amounts its contract names. Derived from the contract; pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from validation.contract import Severity, Table
-from validation.feed_checks import CopyShare, FeedCheck, RuleShare
+from validation.feed_checks import CopyShare, FeedCheck, RuleShare, SumShare
 
 RESENT, CONFLICTING = "resent", "conflicting"
 """Later copies of a record: with the same content, and with another under the same key."""
@@ -24,8 +24,8 @@ class TableWatch:
 
 
 def is_watched(table: Table) -> bool:
-    """Whether the rows of the table are counted by tick: what comes from the feeds, row by row."""
-    return table.layer == "silver"
+    """Whether the rows of the table are counted by tick."""
+    return table.layer == "silver" or bool(table.shares)
 
 
 def watch_of(table: Table, *, has_copies: bool) -> TableWatch | None:
@@ -35,7 +35,9 @@ def watch_of(table: Table, *, has_copies: bool) -> TableWatch | None:
     """
     rules = [RuleShare(check.name) for check in table.checks if check.severity is Severity.WARN]
     copies = [CopyShare(RESENT), CopyShare(CONFLICTING, least=0.01, together=1)] if has_copies else []
-    return TableWatch(table.name, (*rules, *copies)) if is_watched(table) and rules + copies else None
+    amounts = [SumShare(each.part, each.whole) for each in table.shares]
+    checks: tuple[FeedCheck, ...] = (*rules, *copies, *amounts)
+    return TableWatch(table.name, checks) if is_watched(table) and checks else None
 
 
 def lost(landed: int, kept: int, copies: Sequence[int]) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from validation.contract import Between, Check, Column, OneOf, Rule, Table
+from validation.contract import Between, Check, Column, OneOf, Rule, Severity, Table
 from validation.contracts import TABLES
 from validation.contracts.features.feature_table import FEATURE_CLOCKS
 from validation.source import EARLIEST, FARTHEST, Field, Source
@@ -108,6 +108,9 @@ def _check_cells(table: Table) -> Iterable[tuple[str, str, str]]:
     yield ("not_null", f"{_codes(table.not_null)} are set", "fail")
     for rule in table.checks:
         yield (rule.name, _rule_text(rule), rule.severity)
+    for share in table.shares:
+        usual = f"the sum of `{share.part}` is the share of that of `{share.whole}` that it usually is"
+        yield (share.name, f"not of a row: {usual}", Severity.WARN)
 
 
 def _rule_text(rule: Rule) -> str:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from validation.columns import pick
-from validation.contract import Between, Check, Column, Table
+from validation.contract import AmountShare, Between, Check, Column, Table
 
 FEATURE_CLOCKS = pick("event_timestamp", "available_at", "revision", "revised_at", "known_date")
 
@@ -22,6 +22,7 @@ def feature_table(
     notes: str,
     is_restricted: bool = False,
     false_when_dead: tuple[str, ...] = (),
+    shares: tuple[AmountShare, ...] = (),
 ) -> Table:
     """The contract of features.<view>: entity keys, clocks, revision, then the features.
 
@@ -49,6 +50,7 @@ def feature_table(
         clock="event_timestamp",
         notes=f"{notes} {UNSUPPORTED}",
         false_when_dead=false_when_dead,
+        shares=shares,
     )
 
 
