@@ -1,8 +1,8 @@
 """checks_cost: what all checks add to the run they guard, a day of the whole road with and without them.
 
-Without: nothing is counted while objects are read, no feed is held to its past, and no row rule, key or
-null is asked of what was written. The sides take turns over the same landed objects; both publish the
-same rows.
+Without: nothing is counted while objects are read, no feed and no table is held to its past or to bronze, and
+no row rule, key or null is asked of what was written. The sides take turns over the same landed objects; both
+publish the same rows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from benchmarks.measured import carry, in_turn, own_lake, result
 from lakehouse.quality_ledger import QualityLedger
-from lakehouse.tables import Lakehouse, digests
+from lakehouse.tables import Found, Lakehouse, digests
 from roadside import runner as road
 from roadside.feed_gate import DAYS, WEEKS
 from roadside.graph import STEPS
@@ -107,14 +107,13 @@ def without_checks() -> Iterator[None]:
     def unchecked(name: str) -> Source:
         return replace(source_named(name), checks=())
 
-    def rows_alone(
-        _self: Any, _table: Any, _span: Any, _branch: Any, written: int
-    ) -> tuple[int, dict[str, int]]:
-        return written, {}
+    def rows_alone(_self: Any, _table: Any, _span: Any, _branch: Any, written: int) -> Found:
+        return Found(written)
 
     with (
         patch.object(road, "source_named", unchecked),
         patch.object(road, "gated", lambda *_given: {}),
+        patch.object(road, "table_gated", lambda *_given: {}),
         patch.object(Lakehouse, "_violations", rows_alone),
     ):
         yield

@@ -173,13 +173,18 @@ def opened(settings: Settings, line: Refused) -> bytes:
 
 
 def reviewed(settings: Settings, source: Source, lines: Sequence[Refused], landed_at: datetime) -> Reviewed:
-    """The lines judged by today's contract, as if they landed then; they need their sealed bytes."""
+    """The lines judged by today's contract, as if they landed then; they need their sealed bytes.
+
+    What a person turned away stays, unless the lines are all of that kind: it is asked for by its reason.
+    """
+    is_asked_for = all(line.reason is Reason.TURNED_AWAY for line in lines)
     contract, vault = contract_of(source), vault_of(handle_of(settings))
     headers = _Headers(settings, contract)
     passing: dict[tuple[str, ...] | None, list[tuple[Refused, bytes, datetime]]] = {}
     staying: list[tuple[Refused, Reason]] = []
     for line in lines:
-        if line.line == 0 or line.reason in WHOLE_OBJECT:
+        is_refused = line.reason is Reason.TURNED_AWAY and not is_asked_for
+        if line.line == 0 or line.reason in WHOLE_OBJECT or is_refused:
             staying.append((line, line.reason))
             continue
         header = headers.of(line.key)

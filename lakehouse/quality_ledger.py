@@ -88,13 +88,19 @@ class QualityLedger:
     def __init__(self, ops: Ops) -> None:
         self._ops = ops
 
-    def record_counts(self, source: Watched, by_tick: Mapping[datetime, Counts]) -> None:
-        """Keep the counts of ticks; those kept of the same ticks are replaced."""
+    def record_counts(
+        self, source: Watched, by_tick: Mapping[datetime, Counts], within: Interval | None = None
+    ) -> None:
+        """Keep the counts of ticks in place of those kept of them; and of all other ticks within."""
         rows = [
             {"source": source.name, "known_at": tick, "checks": checks_digest(source), "counts": dict(counts)}
             for tick, counts in by_tick.items()
         ]
+        of, at = feed_counts.c.source, feed_counts.c.known_at
         with self._ops.write() as connection:
+            if within is not None:
+                inside = and_(of == source.name, at > within.start, at <= within.end)
+                connection.execute(delete(feed_counts).where(inside))
             for some in chunks(rows):
                 replace_rows(connection, feed_counts, some)
 
@@ -130,6 +136,8 @@ class QualityLedger:
                 was = before.get(_identity(each))
                 is_named = was is not None and was.run_id and was.found == each.found
                 row = vars(each) | ({"run_id": was.run_id} if was is not None and is_named else {})
+                if was is not None and was.found == each.found and each.acceptance_id is None:
+                    row["acceptance_id"] = was.acceptance_id  # given since the acceptances were read
                 kept.append(KeptFinding(**row))
             connection.execute(delete(quality_findings).where(inside))
             for some in chunks([vars(each) for each in kept]):

@@ -70,7 +70,7 @@ class _Span:
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
     """What the checks found in the rows a run wrote: how many, how many break each rule, and by tick."""
 
     rows: int = 0
@@ -242,7 +242,7 @@ class Lakehouse:
             kept = self.head(table, branch)
             self._writer(rows, table, branch, run_id, span).append()
             written = self._written(table, branch, kept)
-            found = self._violations(table, span, branch, written) if written else _Found()
+            found = self._violations(table, span, branch, written) if written else Found()
         assert found is not None
         if found.rows != written:
             raise Defect(
@@ -331,7 +331,7 @@ class Lakehouse:
         scan = self._iceberg(table).newScan().filter(convert.convertToIcebergExpression(where))
         return bool(scan.planFiles().iterator().hasNext())
 
-    def _violations(self, table: Table, span: _Span, branch: str, written: int) -> _Found:
+    def _violations(self, table: Table, span: _Span, branch: str, written: int) -> Found:
         """The branch's rows in the span, and how many break each rule; in one pass unless a key repeats.
 
         Of a table that is watched they are told by tick, with the amounts that its contract names.
@@ -360,7 +360,7 @@ class Lakehouse:
         return _found(table, found, ("unique_key", *broken))
 
 
-def _found(table: Table, rows: Sequence[Row], names: Sequence[str]) -> _Found:
+def _found(table: Table, rows: Sequence[Row], names: Sequence[str]) -> Found:
     """The counts by tick, and of all ticks together."""
     broken = {name: sum(int(row[name]) for row in rows) for name in names}
     by_tick: dict[datetime, Counts] = {}
@@ -370,7 +370,7 @@ def _found(table: Table, rows: Sequence[Row], names: Sequence[str]) -> _Found:
         for row in rows:
             counts = Counter({ROWS: row["rows"], **{name: row[name] for name in warned}})
             by_tick[datetime.fromtimestamp(row["tick"], UTC)] = +counts
-    return _Found(sum(int(row["rows"]) for row in rows), broken, by_tick)
+    return Found(sum(int(row["rows"]) for row in rows), broken, by_tick)
 
 
 def _hash_of(keys: str) -> str:

@@ -53,9 +53,10 @@ def gated(
     kept = ledger.record_findings(
         source.name, interval, [replace(each, run_id=run_id if each.stops else "") for each in found]
     )
-    ledger.record_counts(source, counts)
-    if is_stopped:
-        raise _stopped(source, interval, [each for each in kept if each.stops])
+    ledger.record_counts(source, counts, within=interval)
+    stopping = [each for each in kept if each.stops]
+    if stopping:
+        raise _stopped(source, interval, stopping)
     return dict(Counter(each.check_name for each in kept))
 
 
@@ -122,9 +123,16 @@ class Spans:
     def past(
         self, tick: datetime, apart: timedelta, times: int, left_out: Collection[datetime]
     ) -> list[Counts]:
-        """The same span before, so many times, of ticks that had an object."""
+        """The same span before, so many times, of those that had an object."""
         before = _before(tick, apart, times)
-        return [self.at(at) for at in before if at in self._counts and at not in left_out]
+        return [self.at(at) for at in before if self._has_any(at) and at not in left_out]
+
+    def own(self, tick: datetime) -> Counts:
+        """The tick's own counts."""
+        return self._counts.get(tick, {})
+
+    def _has_any(self, tick: datetime) -> bool:
+        return any(tick - n * TICK in self._counts for n in range(self._ticks))
 
 
 def compared(
@@ -143,7 +151,7 @@ def _at(source: Watched, tick: datetime, spans: Spans, left_out: Collection[date
     checks = source.checks
     if apart != WEEK or not spans.is_whole(tick):  # in volume, a week is like another; a day, a part is not
         checks = tuple(check for check in checks if not isinstance(check, Volume))
-    return judged(checks, spans.at(tick), past)
+    return judged(checks, spans.at(tick), past, spans.own(tick))
 
 
 def _before(tick: datetime, apart: timedelta, times: int) -> list[datetime]:
@@ -169,10 +177,13 @@ def _stopped(source: Watched, interval: Interval, stopping: list[KeptFinding]) -
     first = stopping[0]
     told = list(dict.fromkeys(each.text for each in stopping))
     more = f" And {len(told) - _SHOWN} more." if len(told) > _SHOWN else ""
+    runs = list(dict.fromkeys(each.run_id for each in stopping))
+    named = f"run {runs[0]}" if len(runs) == 1 else f"runs {', '.join(runs)}"
+    each = "" if len(runs) == 1 else ", each run by itself"
     return CheckFailed(
         f"bronze.{source.name}: before {first.known_at:%Y-%m-%dT%H:%MZ} {' '.join(told[:_SHOWN])}{more} "
-        f"Interval {interval}, run {first.run_id}.",
-        "Nothing of it was published; readers have the last good release. If the data is right as it is: "
-        f"roadside quality accept {first.run_id} --why '...'; if it is wrong: roadside quality refuse "
-        f"{first.run_id} --why '...'; then run again.",
+        f"Interval {interval}, {named}.",
+        "Nothing of the interval was published; readers have the last good release. If the data is right as "
+        f"it is: roadside quality accept {runs[0]} --why '...'; if it is wrong: roadside quality refuse "
+        f"{runs[0]} --why '...'{each}; then run again.",
     )

@@ -46,7 +46,15 @@ from transforms.features.revisions import content, known_in, newest_revisions, r
 from transforms.grid import HELD_MEMORY, HELD_MEMORY_DAILY
 from validation.clocks import TICK, TICK_DELAY, Interval, daily_available_at
 from validation.contract import Table
-from validation.errors import CheckFailed, Defect, InputMissing, RoadsideError, SettingError, Unreachable
+from validation.errors import (
+    Busy,
+    CheckFailed,
+    Defect,
+    InputMissing,
+    RoadsideError,
+    SettingError,
+    Unreachable,
+)
 from validation.sources import source_named
 from validation.spark_schema import conform
 
@@ -364,6 +372,10 @@ class Runner:
                 )
             stopped = partial(self.runs.failed, bronze.name, interval, version, CheckFailed.__name__)
             warnings = gated(QualityLedger(self.ops), source, interval, by_tick(entries, outcomes), stopped)
+            if self.ledger.objects(source.name, interval) != entries:
+                raise Busy(
+                    f"{step.name}: an object of {interval} was refused while it was read.", "Run it again."
+                )
             records = sum(outcome.bronze_rows for outcome in outcomes)
             refused = sum(outcome.quarantined_rows for outcome in outcomes)
             rows = bronze_rows(frame, source)
@@ -403,12 +415,12 @@ class Runner:
             with ExitStack() as publishing:
                 lease = publishing.enter_context(self._leases.publishing(name)) if is_alone else None
                 staged = self._staged(order, run.run_id)
+                warnings = self._judged(order, staged) if isinstance(staged, Staged) else {}
                 if lease is None:
                     publishing.enter_context(self._leases.publishing(name))
                 else:
                     self._leases.renew(lease)
                 if isinstance(staged, Staged):
-                    warnings = self._judged(order, staged)
                     if staged.is_changed:
                         order.changing()
                     published = self.lakehouse.publish(staged)

@@ -46,6 +46,8 @@ def table_gated(
 ) -> dict[str, int]:
     """Reconcile and judge a staged interval, keep its counts and findings; warnings by check.
 
+    Where an object has no outcome, as in a ledger that was rebuilt, `not_reconciled` says so.
+
     Raises:
         CheckFailed: bronze rows are neither in silver nor copies; or a check that may stop a run alarms.
     """
@@ -53,12 +55,15 @@ def table_gated(
     if watch is None:
         return {}
     counts: Mapping[datetime, Counts] = staged.counted
+    told: dict[str, int] = {}
     if copies is not None:
         landed = landing.bronze_rows_by_tick(table.short_name, interval)
-        if landed is not None:
+        if landed is None:
+            told = {"not_reconciled": 1}
+        else:
             counts = _reconciled(table, interval, counts, landed, copies)
     stopped = partial(runs.failed, table.name, interval, version, CheckFailed.__name__)
-    return gated(quality, watch, interval, counts, stopped)
+    return told | gated(quality, watch, interval, counts, stopped)
 
 
 def _reconciled(
@@ -87,7 +92,8 @@ def _reconciled(
     if wrong:
         raise CheckFailed(
             f"{table.name}: bronze = silver + copies does not hold at {len(wrong)} of {len(ticks)} ticks of "
-            f"{interval}, first {wrong[0]:%Y-%m-%dT%H:%MZ}: {gone[wrong[0]]} rows too few in silver.",
+            f"{interval}, first {wrong[0]:%Y-%m-%dT%H:%MZ}: {abs(gone[wrong[0]])} rows too "
+            f"{'few' if gone[wrong[0]] > 0 else 'many'} in silver.",
             "Nothing was published. Run bronze and silver of the interval again with --force; "
             "if it stays, it is ours to mend.",
         )

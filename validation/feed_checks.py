@@ -273,12 +273,18 @@ class Finding:
         return f"{self.check.name}{where}: {amount}."
 
 
-def judged(checks: Sequence[FeedCheck], span: Counts, past: Sequence[Counts]) -> list[Finding]:
+def judged(
+    checks: Sequence[FeedCheck], span: Counts, past: Sequence[Counts], own: Counts | None = None
+) -> list[Finding]:
     """The checks that alarm for a span of a source, given the counts of the spans it is compared with.
 
     A check is judged where three of these have rows that it looks at. Of them the one that is farthest
     from the others is left out, so that a fault of last week neither hides this week's nor makes a good
     one look strange.
+
+    Args:
+        own: counts of the tick that ends the span. A share alarms at a tick whose own rows have part in it:
+            what entered before is not stopped by stopping what came after.
     """
     found: list[Finding] = []
     for check in checks:
@@ -289,7 +295,7 @@ def judged(checks: Sequence[FeedCheck], span: Counts, past: Sequence[Counts]) ->
                 found += _spread(check, span, past)
             case _:
                 for group in groups_of(check, span):
-                    found += _share(check, group, span, past)
+                    found += _share(check, group, span, past, span if own is None else own)
     return found
 
 
@@ -338,7 +344,7 @@ def pair_of(check: ShareCheck, group: str, counts: Counts) -> tuple[int, int]:
     """The rows of a span that a check looks for, and those it looks at."""
     rows = counts.get(whole_of(check, group), 0)
     refused = counts.get(REFUSED, 0) if isinstance(check, RefusedShare) else 0
-    return counts.get(part_of(check, group), 0), rows + refused
+    return min(counts.get(part_of(check, group), 0), rows + refused), rows + refused
 
 
 def compared_pairs(check: ShareCheck, group: str, past: Sequence[Counts]) -> list[tuple[int, int]]:
@@ -356,15 +362,17 @@ def added(counts: Sequence[Counts]) -> Counter[str]:
     return total
 
 
-def _share(check: ShareCheck, group: str, span: Counts, past: Sequence[Counts]) -> list[Finding]:
+def _share(check: ShareCheck, group: str, span: Counts, past: Sequence[Counts], own: Counts) -> list[Finding]:
     hits, rows = pair_of(check, group, span)
+    own_hits, own_rows = pair_of(check, group, own)
     before = compared_pairs(check, group, past)
     if not rows or len(before) < LEAST_WINDOWS - 1:
         return []
     usual_hits, usual_rows = (sum(each) for each in zip(*before, strict=True))
     share, usual = hits / rows, usual_hits / usual_rows
     surprise = _surprise((hits, rows - hits), (usual_hits, usual_rows - usual_hits)) / check.together
-    if share - usual < check.least or surprise < SURPRISE:
+    has_part = own_rows > 0 and own_hits / own_rows - usual >= check.least
+    if share - usual < check.least or surprise < SURPRISE or not has_part:
         return []
     return [Finding(check, group, rows, share, usual)]
 
@@ -387,6 +395,7 @@ def _spread(check: Spread, span: Counts, past: Sequence[Counts]) -> list[Finding
 def _volume(check: Volume, span: Counts, past: Sequence[Counts]) -> list[Finding]:
     rows = span.get(ROWS, 0) + span.get(REFUSED, 0)
     before = sorted(each.get(ROWS, 0) + each.get(REFUSED, 0) for each in past)
+    before = [each for each in before if each]  # before a feed flows, it lands heartbeats
     if len(before) < LEAST_WINDOWS:
         return []
     middle = before[len(before) // 2]

@@ -75,7 +75,12 @@ def accept(
     end = parse_moment(until, "--until") if until else None
     settings = settings_here()
     ledger = _ledger(settings)
-    of_run = ledger.findings(run_id=run)
+    of_run = ledger.findings(run_id=run) if run else []
+    if end is not None and of_run and end <= of_run[-1].known_at:
+        raise UserError(
+            f"--until {until} is not after what was found, {moment(of_run[-1].known_at)}.",
+            "Leave it out to accept just that.",
+        )
     if not of_run:
         raise UserError(
             f"No check stopped a run {run}.", "roadside quality list --stopping names those that wait."

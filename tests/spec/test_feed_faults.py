@@ -24,7 +24,7 @@ from roadside.feed_gate import findings, gated
 from simulation.city import SimulationConfig, simulate
 from validation.clocks import TICK, Interval, tick_end
 from validation.errors import CheckFailed
-from validation.feed_checks import ROWS, Counts, added, judged
+from validation.feed_checks import OBJECTS, ROWS, Counts, added, judged
 from validation.source import Source
 from validation.sources import SOURCES, source_named
 
@@ -143,9 +143,8 @@ def past(feeds: Feeds) -> dict[str, dict[datetime, Counts]]:
 
 
 def alarms(source: Source, known: dict[datetime, Counts]) -> set[tuple[str, str]]:
-    """Checks and groups that alarm for the whole span."""
-    last = Interval(END - timedelta(minutes=15), END)
-    return {(each.check_name, each.group_name) for each in findings(source, last, known)}
+    """Checks and groups that alarm at a tick of the span."""
+    return {(each.check_name, each.group_name) for each in findings(source, span_of(source), known)}
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda each: each.name)
@@ -374,10 +373,52 @@ def test_what_was_accepted_lets_as_much_pass_in_the_spans_behind_it_and_no_more(
         for tick in (at(1), at(2), at(3), at(4))
         for n in range(5)
     }
-    assert judge(good, Interval(END, at(4))) == {"null_active_job_count": 3}  # the spans that hold it
+    assert judge(good, Interval(END, at(4))) == {}
     worse = bad | {END: {ROWS: 400, "null_active_job_count": 390}}
     with pytest.raises(CheckFailed, match=r"56\.1% of 700 rows"):
         judge(worse, last)
+
+
+def test_a_tick_is_stopped_for_its_own_rows_only(tmp_path: Path) -> None:
+    """Not for those that entered before it, nor the good ticks behind a stopped one for its rows; and a tick
+    whose objects were refused passes."""
+    known = quarters(1, 1, 50, 100) | {at(n): {ROWS: 100, "null_active_job_count": 1} for n in (1, 2)}
+    known |= {at(n) - d * DAY: {ROWS: 100, "null_active_job_count": 1} for n in (1, 2) for d in range(1, 5)}
+    found = findings(TRUCKS, Interval(at(-4), at(2)), known)
+    assert [each.known_at for each in found] == [END]
+    ledger = QualityLedger(Ops(f"sqlite:///{tmp_path}/ops.db"))
+    ledger.record_counts(TRUCKS, {tick: each for tick, each in known.items() if tick < END})
+    tick = Interval(at(-1), END)
+    with pytest.raises(CheckFailed, match="null_active_job_count"):
+        gated(ledger, TRUCKS, tick, {END: known[END]}, lambda: "run")
+    assert gated(ledger, TRUCKS, tick, {END: {"refused": 100, "objects": 1}}, lambda: "run") == {"refused": 1}
+    assert ledger.stopped_ticks(TRUCKS.name, END) == set()
+
+
+def test_an_acceptance_given_while_a_gate_judged_is_kept(tmp_path: Path) -> None:
+    ledger = QualityLedger(Ops(f"sqlite:///{tmp_path}/ops.db"))
+    known = quarters(1, 1, 1, 100)
+    ledger.record_counts(TRUCKS, {tick: each for tick, each in known.items() if tick < END})
+    tick, inside = Interval(at(-1), END), {END: known[END]}
+    with pytest.raises(CheckFailed):
+        gated(ledger, TRUCKS, tick, inside, lambda: "run")
+    stops = ledger.findings(run_id="run")
+
+    def meanwhile() -> str:
+        ledger.accept(stops, "ada", "agreed", END, timedelta(0))
+        return "another"
+
+    assert gated(ledger, TRUCKS, tick, inside, meanwhile) == {"null_active_job_count": 1}
+    assert [(each.stops, each.run_id) for each in ledger.findings()] == [(False, "run")]
+
+
+def test_before_a_feed_flows_its_heartbeats_say_nothing_of_its_volume() -> None:
+    source = source_named("dispatch_events")
+    assert judged(source.checks, {ROWS: 300}, [{OBJECTS: 12}] * 5) == []
+    flowing = [{ROWS: 300, OBJECTS: 12}] * 4
+    assert [each.check.name for each in judged(source.checks, {ROWS: 5_000, OBJECTS: 12}, flowing)] == [
+        "volume"
+    ]
 
 
 def test_what_was_stopped_and_not_accepted_is_no_past(tmp_path: Path) -> None:

@@ -52,3 +52,10 @@ def test_fewer_sources_are_declared_only_of_those_that_are_read(step) -> None:
 def test_lifecycle_goes_on_where_nothing_landed() -> None:
     """What landed stamped ahead comes true in a later tick, in which there may be no new event."""
     assert not step_named("silver.lifecycle").rests
+
+
+def test_a_record_known_again_beyond_the_horizon_is_another_row_of_its_table() -> None:
+    """Or one chunk over both copies would break the key that each tick by itself keeps."""
+    deduplicated = [step.tables[0] for step in STEPS if step.identity is not None]
+    assert len(deduplicated) == 4
+    assert all("known_at" in table.key for table in deduplicated)

@@ -5,8 +5,8 @@ from validation.contract import Check, Severity, Table
 
 DISPATCH_EVENTS = Table(
     name="silver.dispatch_events",
-    grain="One row per event: the first known wins, resends and conflicts are counted in the run.",
-    key=("event_id", "event_timestamp"),
+    grain="One row per event: the first known within the horizon wins; resends and conflicts are counted.",
+    key=("event_id", "event_timestamp", "known_at"),
     columns=pick(
         "event_id",
         "event_timestamp",
@@ -55,7 +55,7 @@ DISPATCH_EVENTS = Table(
 DISPATCH_EVENTS_PRECISE = Table(
     name="silver.dispatch_events_precise",
     grain="One row per event of silver.dispatch_events that carries identifiers or a location.",
-    key=("event_id", "event_timestamp"),
+    key=("event_id", "event_timestamp", "known_at"),
     columns=pick(
         "event_id", "event_timestamp", "event_type", "job_id", "known_at", "known_date", "sealed_payload"
     ),

@@ -6,7 +6,7 @@ from validation.contract import Between, Table
 GPS_PINGS = Table(
     name="silver.gps_pings",
     grain="One row per fix: the first known wins.",
-    key=("event_id", "event_timestamp"),
+    key=("event_id", "event_timestamp", "known_at"),
     columns=pick(
         "driver_id",
         "event_timestamp",

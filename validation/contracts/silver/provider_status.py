@@ -6,7 +6,7 @@ from validation.contract import Check, Severity, Table
 PROVIDER_STATUS = Table(
     name="silver.provider_status",
     grain="One row per status update: the first known wins.",
-    key=("event_id", "event_timestamp"),
+    key=("event_id", "event_timestamp", "known_at"),
     columns=pick(
         "event_id",
         "event_timestamp",

@@ -6,7 +6,7 @@ from validation.contract import Between, Table
 SERVICE_OUTCOMES = Table(
     name="silver.service_outcomes",
     grain="One row per claim version; the current one has the greatest source_updated_at known.",
-    key=("claim_id", "source_updated_at"),
+    key=("claim_id", "source_updated_at", "known_at"),
     columns=pick(
         "claim_id",
         "source_updated_at",
