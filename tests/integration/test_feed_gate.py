@@ -165,7 +165,12 @@ def test_what_is_refused_is_quarantined_whole_until_it_lands_again(home: Home) -
     assert (bronze.status, silver.status) == ("published", "published")
     assert home.rows("silver.dispatch_events") == (DAYS + 1) * REQUESTS
     settings = home.runner.settings
-    waiting = quarantine.waiting(settings, source_named(SOURCE))
+    waiting = quarantine.waiting(settings, source_named(SOURCE), is_sealed_wanted=True)
+    asked_for = quarantine.reviewed(settings, source_named(SOURCE), waiting, GATED.end)
+    assert (len(asked_for.passing_lines), list(asked_for.staying)) == (REQUESTS, [])
+    among_others = [replace(waiting[0], reason=Reason.AHEAD), *waiting[1:]]
+    review = quarantine.reviewed(settings, source_named(SOURCE), among_others, GATED.end)
+    assert (len(review.passing_lines), len(review.staying)) == (1, REQUESTS - 1)
     assert {(each.key, each.reason) for each in waiting} == {(bad, Reason.TURNED_AWAY)}
     assert len(waiting) == REQUESTS
     assert home.answer("list --stopping") == "Nothing was found.\n"
