@@ -15,14 +15,12 @@ import orjson
 import pytest
 
 from ingestion.rows import read_object
-from lakehouse.landing_ledger import LedgerEntry
-from lakehouse.object_store import LandedObject, parse_key
 from lakehouse.ops import Ops
 from lakehouse.quality_ledger import QualityLedger
-from lakehouse.vault import Vault, VaultHandle, make_platform_key
 from roadside.feed_gate import findings, gated
 from simulation.city import SimulationConfig, simulate
-from validation.clocks import TICK, Interval, tick_end
+from support.counted_feeds import Feeds, feeds_in
+from validation.clocks import TICK, Interval
 from validation.errors import CheckFailed
 from validation.feed_checks import OBJECTS, ROWS, Counts, added, judged
 from validation.source import Source
@@ -44,37 +42,8 @@ class Damage:
 
 
 @dataclass(frozen=True)
-class Feeds:
-    """A city's landed objects, counted."""
-
-    root: Path
-    vault: Vault
-
-    def entries(self, source: Source, span: Interval) -> list[LedgerEntry]:
-        """Of the objects that became known in the span."""
-        hours = sorted({f"{at:%Y/%m/%d/%H}" for at in span.widened(timedelta(hours=1)).ticks()})
-        keys = [
-            str(path.relative_to(self.root))
-            for hour in hours
-            for path in (self.root / "landing" / source.name / hour).glob("*")
-        ]
-        found = [(key, parse_key(key)) for key in sorted(keys)]
-        return [
-            LedgerEntry(source.name, key, landed.landed_at, tick_end(landed.landed_at), 0, False)
-            for key, landed in found
-            if isinstance(landed, LandedObject) and span.holds(tick_end(landed.landed_at))
-        ]
-
-    def counted(self, source: Source, span: Interval, root: Path | None = None) -> dict[datetime, Counts]:
-        """By tick, what the checks count in the objects of the span."""
-        ticks: dict[datetime, Counter[str]] = {}
-        for entry in self.entries(source, span):
-            *batches, summary = read_object(source, entry, (root or self.root).as_uri(), self.vault)
-            lines = summary.column("line_count")[0].as_py()
-            assert lines == sum(batch.num_rows for batch in batches), "landed = bronze + quarantined"
-            counts = orjson.loads(summary.column("object_counts")[0].as_py())
-            ticks.setdefault(entry.known_at, Counter()).update(counts)
-        return dict(ticks)
+class ChangedFeeds(Feeds):
+    """Feeds whose objects a fault may rewrite elsewhere."""
 
     def changed(self, source: Source, fault: Fault | Damage, root: Path) -> dict[datetime, Counts]:
         """The counts of the span whose objects say what the fault makes of them."""
@@ -116,7 +85,7 @@ def _with_fault(source: Source, payload: bytes, fault: Fault) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def feeds(tmp_path_factory: pytest.TempPathFactory) -> Feeds:
+def feeds(tmp_path_factory: pytest.TempPathFactory) -> ChangedFeeds:
     root = tmp_path_factory.mktemp("feeds")
     simulate(
         SimulationConfig(
@@ -124,13 +93,11 @@ def feeds(tmp_path_factory: pytest.TempPathFactory) -> Feeds:
         ),
         root,
     )
-    make_platform_key(root / "platform.key")
-    handle = VaultHandle(f"sqlite:///{root / 'vault.db'}", str(root / "platform.key"))
-    return Feeds(root, Vault(handle.url, root / "platform.key"))
+    return ChangedFeeds(**vars(feeds_in(root)))
 
 
 @pytest.fixture(scope="module")
-def past(feeds: Feeds) -> dict[str, dict[datetime, Counts]]:
+def past(feeds: ChangedFeeds) -> dict[str, dict[datetime, Counts]]:
     """The same span of the days before, by source."""
     return {
         source.name: {
@@ -149,7 +116,7 @@ def alarms(source: Source, known: dict[datetime, Counts]) -> set[tuple[str, str]
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda each: each.name)
 def test_an_hour_without_a_fault_alarms_nobody(
-    feeds: Feeds, past: dict[str, dict[datetime, Counts]], source: Source
+    feeds: ChangedFeeds, past: dict[str, dict[datetime, Counts]], source: Source
 ) -> None:
     now = feeds.counted(source, span_of(source))
     assert added(list(now.values()))[ROWS] > 0
@@ -268,7 +235,7 @@ FAULTS: dict[str, tuple[str, Fault | Damage, str]] = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_caught_by_the_check_named_for_it(
-    feeds: Feeds, past: dict[str, dict[datetime, Counts]], tmp_path: Path, name: str
+    feeds: ChangedFeeds, past: dict[str, dict[datetime, Counts]], tmp_path: Path, name: str
 ) -> None:
     source_name, fault, expected = FAULTS[name]
     source = source_named(source_name)
@@ -291,7 +258,7 @@ HARMLESS: dict[str, tuple[str, Fault]] = {
 
 @pytest.mark.parametrize("name", HARMLESS)
 def test_what_changes_nothing_alarms_nobody(
-    feeds: Feeds, past: dict[str, dict[datetime, Counts]], tmp_path: Path, name: str
+    feeds: ChangedFeeds, past: dict[str, dict[datetime, Counts]], tmp_path: Path, name: str
 ) -> None:
     source_name, change = HARMLESS[name]
     source = source_named(source_name)
@@ -320,7 +287,7 @@ def test_last_week_s_fault_hides_nothing_and_alarms_nobody_later() -> None:
 
 
 def test_a_whole_that_checks_share_is_counted_once(
-    feeds: Feeds, past: dict[str, dict[datetime, Counts]]
+    feeds: ChangedFeeds, past: dict[str, dict[datetime, Counts]]
 ) -> None:
     for source in SOURCES:
         batches = [
