@@ -115,7 +115,8 @@ class CatalogReader:
         if found is None or found.current_snapshot() is None:
             return {}
         parts = found.inspect.partitions().select(["partition", "record_count"]).to_pylist()
-        return {each["partition"][table.partition]: each["record_count"] for each in sorted(parts, key=_day)}
+        rows = {each["partition"][table.partition]: each["record_count"] for each in parts}
+        return dict(sorted(rows.items()))
 
     def snapshot(self, table: Table) -> SnapshotRows:
         """All published rows as they stand now, to be read bit by bit; later commits do not show.
@@ -168,10 +169,6 @@ def _newest(table: IcebergTable, manifests: Iterable[ManifestFile]) -> list[Mani
     reaching = [(_last_day(each), each) for each in manifests]
     newest = max((day for day, _ in reaching if day is not None), default=None)
     return [each for day, each in reaching if day == newest]
-
-
-def _day(part: Mapping[str, Any]) -> str:
-    return str(part["partition"])
 
 
 def _last_day(manifest: ManifestFile) -> int | None:

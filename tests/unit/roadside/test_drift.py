@@ -108,3 +108,10 @@ def test_too_few_days_or_none_compare_nothing(settings: Settings) -> None:
     assert {each.why_not for each in drift(written(settings, 4, more=2), ZONES)} == {
         "fewer than three days like it"
     }
+
+
+def test_a_younger_view_is_compared_with_the_days_before(settings: Settings) -> None:
+    found = by_feature(drift(written(settings, 12, more=2), ZONES))
+    moved = found["requests_60m_count"]
+    assert moved.days_before == tuple(FIRST + n * DAY for n in range(10))
+    assert moved.is_drifted
