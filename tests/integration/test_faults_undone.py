@@ -33,7 +33,7 @@ from validation.contracts import table_named
 from validation.source import Source
 from validation.sources import SOURCES, source_named
 
-pytestmark = [pytest.mark.slow(minutes=3), pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow(minutes=2), pytest.mark.timeout(1200)]
 
 VIEWS = ("driver_state_15m", "zone_demand_15m", "zone_traffic_15m")
 _MIDDLE = (
@@ -203,7 +203,10 @@ def clean(spark: SparkSession, spark_settings: Settings, tmp_path_factory: pytes
         return Clean(made.corrected(), {name: made.rows(name) for name in SILVER})
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize(
+    "name",
+    ["latitude renamed", *(pytest.param(name, marks=pytest.mark.long) for name in list(FAULTS)[1:])],
+)
 def test_a_fault_hurts_one_source_and_is_undone_when_its_lines_land_again(
     clean: Clean,
     spark: SparkSession,
