@@ -249,27 +249,6 @@ class LandingLedger:
                 outcomes.setdefault(row.source, []).append(_outcome(row))
         return [_reconciled(source, found) for source, found in sorted(outcomes.items())]
 
-    def bronze_rows_by_tick(self, source: str, interval: Interval) -> dict[datetime, int] | None:
-        """Rows of bronze by the tick they are known at, of ticks that had an object.
-
-        None while an object of the interval has no outcome: of a ledger that was rebuilt nobody knows.
-        """
-        rows = landing_outcomes.c.bronze_rows
-        query = select(landing_objects.c.known_at, func.sum(rows), func.count() - func.count(rows))
-        query = query.join_from(
-            landing_objects,
-            landing_outcomes,
-            landing_outcomes.c.object_key == landing_objects.c.object_key,
-            isouter=True,
-        ).where(landing_objects.c.source == source)
-        with self._ops.read() as connection:
-            found = connection.execute(
-                _in_interval(query, interval).group_by(landing_objects.c.known_at)
-            ).all()
-        if any(missing for _, _, missing in found):
-            return None
-        return {known_at: int(count) for known_at, count, _ in found}
-
     def rebuild(self, entries: Iterable[tuple[str, datetime]]) -> int:
         """How many entries were added from (source_object, known_at) pairs of bronze and quarantine.
 

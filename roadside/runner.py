@@ -449,9 +449,8 @@ class Runner:
         return self.lakehouse.stage(table, interval, order.frame, run_id, self.runs.running(table.name))
 
     def _judged(self, order: _Order, staged: Staged) -> dict[str, int]:
-        quality = QualityLedger(self.ops)
         return table_gated(
-            quality, self.ledger, self.runs, order.table, order.interval, order.version, staged, order.copies
+            self.ops, self.runs, order.table, order.interval, order.version, staged, order.copies
         )
 
     def _spark_failure(self, step: Step, interval: Interval, error: Exception) -> RoadsideError:

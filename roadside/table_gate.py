@@ -10,7 +10,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.branches import Staged
-from lakehouse.landing_ledger import LandingLedger
+from lakehouse.landed_counts import landed_by_tick
+from lakehouse.ops import Ops
 from lakehouse.quality_ledger import QualityLedger
 from lakehouse.run_ledger import RunLedger
 from roadside.feed_gate import gated
@@ -35,8 +36,7 @@ def copies_of(step: Step, inputs: Mapping[str, DataFrame], interval: Interval) -
 
 
 def table_gated(
-    quality: QualityLedger,
-    landing: LandingLedger,
+    ops: Ops,
     runs: RunLedger,
     table: Table,
     interval: Interval,
@@ -46,7 +46,7 @@ def table_gated(
 ) -> dict[str, int]:
     """Reconcile and judge a staged interval, keep its counts and findings; warnings by check.
 
-    Where an object has no outcome, as in a ledger that was rebuilt, `not_reconciled` says so.
+    Where objects have no outcome, as in a ledger that was rebuilt, `not_reconciled` says how many.
 
     Raises:
         CheckFailed: bronze rows are neither in silver nor copies; or a check that may stop a run alarms.
@@ -57,13 +57,15 @@ def table_gated(
     counts: Mapping[datetime, Counts] = staged.counted
     told: dict[str, int] = {}
     if copies is not None:
-        landed = landing.bronze_rows_by_tick(table.short_name, interval)
-        if landed is None:
-            told = {"not_reconciled": 1}
+        ticks = landed_by_tick(ops, [table.short_name], interval)
+        unread = sum(each.unread for each in ticks)
+        if unread:
+            told = {"not_reconciled": unread}
         else:
+            landed = {each.known_at: each.bronze_rows for each in ticks}
             counts = _reconciled(table, interval, counts, landed, copies)
     stopped = partial(runs.failed, table.name, interval, version, CheckFailed.__name__)
-    return told | gated(quality, watch, interval, counts, stopped)
+    return told | gated(QualityLedger(ops), watch, interval, counts, stopped)
 
 
 def _reconciled(

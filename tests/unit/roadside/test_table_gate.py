@@ -10,7 +10,6 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lakehouse.branches import Staged
-from lakehouse.landing_ledger import LandingLedger
 from lakehouse.ops import Ops
 from lakehouse.quality_ledger import QualityLedger
 from lakehouse.run_ledger import RunLedger
@@ -58,9 +57,7 @@ def test_trucks_that_fall_silent_together_are_told_at_the_tick(
         interval = Interval(start, start + timedelta(hours=1))
         frame = frame_of(spark, MARKETS, hour(start, silent))
         staged = lakehouse.stage(MARKETS, interval, frame, f"run{day}")
-        warnings = table_gated(
-            quality, LandingLedger(ops), RunLedger(ops, lambda: start), MARKETS, interval, "v", staged, None
-        )
+        warnings = table_gated(ops, RunLedger(ops, lambda: start), MARKETS, interval, "v", staged, None)
         lakehouse.publish(staged)
         return staged, warnings
 
