@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -95,6 +95,18 @@ class Releases:
             .order_by(releases.c.published_at.desc(), releases.c.tick.desc(), releases.c.revision.desc())
         )
         return self._first(query, published_by)
+
+    def published(self, kinds: Collection[ReleaseKind], published_by: datetime) -> list[Release]:
+        """The releases of these kinds that were out at the moment, in order of publication."""
+        query = (
+            select(releases)
+            .where(
+                releases.c.kind.in_([kind.value for kind in kinds]), releases.c.published_at <= published_by
+            )
+            .order_by(releases.c.published_at, releases.c.tick, releases.c.revision)
+        )
+        with self._ops.read() as connection:
+            return [_release(row) for row in connection.execute(query)]
 
     def newest_ticks(self) -> dict[str, datetime]:
         """Of each table that was ever released, the newest tick of its releases."""

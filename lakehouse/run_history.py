@@ -172,3 +172,46 @@ def measured(ops: Ops, table: str) -> Measured | None:
         for row in (long or rows)[:_RUNS_MEASURED]
     ]
     return Measured(median(rates), len(rates)) if rates else None
+
+
+@dataclass(frozen=True)
+class TickMeasured:
+    """How long a table's runs over one tick took: the median of `runs` of them.
+
+    Attributes:
+        interval: known time that each of them was over: a tick; or longer, where none was over one.
+    """
+
+    seconds: float
+    runs: int
+    interval: timedelta
+
+
+def measured_ticks(ops: Ops, table: str, *, with_cut: bool) -> TickMeasured | None:
+    """What the table's last runs over a tick took; where none was, the shortest that there were.
+
+    Those of a longer interval took no less than one tick takes. `with_cut` looks at runs that hold a
+    business-day cut only, as a daily table's do.
+    """
+    query = (
+        select(runs.c.interval_start, runs.c.interval_end, runs.c.started_at, runs.c.finished_at)
+        .where(
+            runs.c.table_name == table,
+            runs.c.status.in_((RunStatus.PUBLISHED.value, RunStatus.SUPERSEDED.value)),
+            runs.c.finished_at.is_not(None),
+        )
+        .order_by(runs.c.started_at.desc())
+        .limit(_RUNS_LOOKED_AT)
+    )
+    with ops.read() as connection:
+        rows = connection.execute(query).all()
+    timed = [
+        (row.interval_end - row.interval_start, row.finished_at - row.started_at)
+        for row in rows
+        if not with_cut or Interval(row.interval_start, row.interval_end).cuts()
+    ]
+    shortest = min((span for span, _ in timed), default=None)
+    if shortest is None:
+        return None
+    took = [each.total_seconds() for span, each in timed if span == shortest][:_RUNS_MEASURED]
+    return TickMeasured(median(took), len(took), shortest)

@@ -23,6 +23,7 @@ from roadside.commands import (
     landing,
     online,
     plan,
+    promise,
     publish,
     quality,
     quarantine,
@@ -51,6 +52,7 @@ _QUALITY = typer.Typer(
     no_args_is_help=True,
     help="Checks of data: what alarmed or drifted; accept or refuse it on record; a page of it all.",
 )
+_PROMISE = typer.Typer()
 _CONTRACTS = typer.Typer(no_args_is_help=True, help="Contracts of sources: infer what a feed became.")
 _QUARANTINE = typer.Typer(no_args_is_help=True, help="Refused lines: list, show, replay, settle.")
 _ENV = typer.Typer(no_args_is_help=True, help="Settings and what is installed.")
@@ -231,6 +233,21 @@ app.command(
         "roadside freshness --at now --layer source --layer bronze --no-online",
     ),
 )(freshness.freshness)
+_PROMISE.callback(
+    invoke_without_command=True,
+    epilog=_examples(
+        "roadside promise", "roadside promise --at now --json", "roadside promise --date 2026-03-11"
+    ),
+)(promise.promise)
+_PROMISE.command(
+    "check",
+    epilog=_examples(
+        "roadside promise check",
+        "roadside promise check --date 2026-03-10 --json",
+        "roadside promise check --at 2026-03-10T10:00Z --dataset eta_v1 --no-publication",
+    ),
+)(promise.check)
+app.add_typer(_PROMISE, name="promise", rich_help_panel=_MIND)
 app.command(
     "skew",
     rich_help_panel=_MIND,

@@ -12,7 +12,7 @@ from lakehouse.ops import Ops, runs
 from lakehouse.run_ledger import RunStatus
 from training_datasets.feature_service import ServiceDefinition, ViewUsed
 from training_datasets.spec import DatasetSpec
-from validation.clocks import TICK, Interval, daily_available_at
+from validation.clocks import TICK, Interval, business_date_et, daily_available_at
 from validation.contracts.silver.arrival_evidence import ARRIVAL_EVIDENCE
 from validation.errors import NotReady
 
@@ -72,6 +72,14 @@ def why_not_mature(ops: Ops, spec: DatasetSpec, service: ServiceDefinition, day:
         if gap is not None:
             return f"{view.table.name} was not made for {gap}."
     return None
+
+
+def newest_closed_day(spec: DatasetSpec, cut: datetime) -> date:
+    """The newest business day whose labels are closed at the cut: due at 06:00 ET of the cut's day."""
+    day = business_date_et(cut)
+    while spec.close(day) > cut:
+        day -= timedelta(days=1)
+    return day
 
 
 def coverage(ops: Ops, table: str) -> list[Interval]:

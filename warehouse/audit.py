@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from validation.clocks import require_utc
 from validation.errors import Defect
@@ -45,6 +45,15 @@ class Publication:
     columns_digest: str
 
 
+@dataclass(frozen=True)
+class Issued:
+    """One publication of a table, as a row of the audit: what it was called, and when it stood."""
+
+    release: str
+    snapshot_id: int | None
+    published_at: datetime
+
+
 class Audit:
     """The publications of one database."""
 
@@ -76,6 +85,18 @@ class Audit:
         number, digest, rows, release, snapshot_id, columns = found[0]
         snapshot_id = None if snapshot_id is None else int(snapshot_id)
         return Publication(int(number), digest, int(rows), release, snapshot_id, columns)
+
+    def issued(self, place: Place) -> list[Issued]:
+        """Every publication of the table, the first one first. The tables must be there."""
+        found = self._session.run(
+            f'SELECT "RELEASE", "SNAPSHOT_ID", "PUBLISHED_AT" FROM {self._publications} '
+            'WHERE "TABLE_NAME" = %s ORDER BY "PUBLICATION_NUMBER"',
+            [table_name(place)],
+        )
+        return [
+            Issued(release, None if snapshot_id is None else int(snapshot_id), at.astimezone(UTC))
+            for release, snapshot_id, at in found
+        ]
 
     def prepare(self, place: Place) -> None:
         """Make the row that publishers of the table wait for."""

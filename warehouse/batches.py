@@ -56,19 +56,28 @@ class Batch:
     snapshot_id: int | None = None
 
 
+def may_leave(table: Table) -> bool:
+    """Whether the table names and places no person, and may be published."""
+    return not table.is_restricted and not _kept_back(table)
+
+
 def require_may_leave(table: Table) -> None:
     """Refuse a table that names or places persons.
 
     Raises:
         PermissionRefused: it is restricted, or has columns that are never published.
     """
-    kept = [column.name for column in table.columns if column.sensitivity not in _MAY_LEAVE]
-    if table.is_restricted or kept:
+    kept = _kept_back(table)
+    if not may_leave(table):
         why = f"it has {', '.join(kept)}" if kept else "its rows lead to persons"
         raise PermissionRefused(
             f"{table.name} is restricted and never leaves the platform: {why}.",
             "Publish what is made of it; the datasets hold its open features.",
         )
+
+
+def _kept_back(table: Table) -> list[str]:
+    return [column.name for column in table.columns if column.sensitivity not in _MAY_LEAVE]
 
 
 def batch_of(

@@ -1,0 +1,353 @@
+"""`roadside promise`: whether today's data will be, and `roadside promise check` were, out at 06:00 ET."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from roadside.commands.online import require_ledger
+from roadside.installation import settings_here
+from roadside.rendering import counted, moment, notice, print_json, print_table, say
+from validation.clocks import EASTERN, TICK_DELAY, parse_day, parse_moment
+from validation.errors import UnknownName, UserError
+
+if TYPE_CHECKING:
+    from lakehouse.settings import Settings
+    from roadside.promise_check import Asked, Kept, PromiseKept
+    from roadside.promise_forecast import Forecast
+
+NOW = "now"
+_MINUTE = timedelta(minutes=1)
+CANNOT_TELL = 6
+
+Day = Annotated[
+    str | None,
+    typer.Option(
+        "--date",
+        metavar="DAY",
+        help="The day of the 06:00 ET. Default: that of --at; where ROADSIDE_ONLINE_CLOCK is data and no "
+        "--at is given, that of the newest closed tick.",
+    ),
+]
+Views = Annotated[list[str] | None, typer.Option("--view", help="One daily view; repeatable. Default: all.")]
+Datasets = Annotated[
+    list[str] | None, typer.Option("--dataset", help="One dataset; repeatable. Default: all.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def promise(
+    context: typer.Context,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MOMENT",
+            help="From when on work goes on, or `now`. Default: now where ROADSIDE_ONLINE_CLOCK is wall, as "
+            "in production; else the moment at which the newest closed tick is due.",
+        ),
+    ] = None,
+    day: Day = None,
+    view: Views = None,
+    dataset: Datasets = None,
+    as_json: AsJson = False,
+) -> None:
+    """When today's features and datasets will be ready, by what runs took, and the slack to 06:00 ET.
+
+    The ticks still missing through the 03:00 ET cut are made one after the other, each no sooner than it
+    ends; in a tick, ROADSIDE_STEPS_AT_ONCE steps at a time. A dataset follows the daily release as long
+    after it as on other nights. Not counted: the start of a process, and what waits for a scheduler.
+
+    Exit codes: 0 what remains fits; 1 it does not; 6 cannot tell, for something that remains was never
+    measured.
+    """
+    if context.invoked_subcommand is not None:
+        if at or day or view or dataset or as_json:
+            raise UserError(
+                f"Options stand after {context.invoked_subcommand}.",
+                f"Write roadside promise {context.invoked_subcommand} --at MOMENT, say.",
+            )
+        return
+    asked = _asked(view or [], dataset or [])
+    settings = settings_here()
+    require_ledger(settings)
+    wanted, seen_at = _day_and_moment(settings, day, at, by_data=True)
+    from roadside.promise_forecast import forecast
+
+    found = forecast(settings, wanted, seen_at, asked)
+    if as_json:
+        print_json(forecast_shaped(found))
+    else:
+        print_forecast(found)
+    raise typer.Exit(CANNOT_TELL if found.fits is None else 0 if found.fits else 1)
+
+
+def check(
+    day: Day = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MOMENT",
+            help="As of which moment: what came out later does not count. Default: now.",
+        ),
+    ] = None,
+    view: Views = None,
+    dataset: Datasets = None,
+    no_publication: Annotated[
+        bool,
+        typer.Option("--no-publication", help="Do not ask Snowflake and S3, though the settings name them."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Whether the 06:00 ET promise of a day was kept; needs no scheduler, no Spark, no Java.
+
+    Promised are the daily views of the 03:00 ET cut, the newest day of each dataset whose labels are closed,
+    and both at what the settings publish to. Judged by when they came out, never by when a job ran.
+
+    Exit codes for a monitor: 0 kept, or not due yet; 1 something is missing at 06:00 ET or came out after
+    it; 6 cannot tell, for the ledgers, Snowflake or S3 do not answer. What could be read is printed before
+    such an error, which says nothing of the rest.
+    """
+    asked = _asked(view or [], dataset or [])
+    settings = settings_here()
+    require_ledger(settings)
+    wanted, seen_at = _day_and_moment(settings, day, at, by_data=False)
+    from roadside.promise_check import promise_kept
+
+    found = promise_kept(settings, wanted, seen_at, asked, published=not no_publication)
+    if as_json:
+        print_json(check_shaped(found))
+    else:
+        print_check(found)
+    for problem in found.cannot_tell[1:]:
+        notice(f"error: {problem.what}", "bold red")
+    if found.cannot_tell:
+        raise found.cannot_tell[0]
+    raise typer.Exit(1 if found.broken else CANNOT_TELL if found.unknown else 0)
+
+
+def _asked(views: list[str], datasets: list[str]) -> Asked:
+    from roadside.promise_check import DAILY_VIEWS, Asked
+    from training_datasets.specs import spec_named
+
+    known = [table.short_name for table in DAILY_VIEWS]
+    for name in views:
+        if name not in known:
+            raise UnknownName("daily view", name, known)
+    return Asked(tuple(views), tuple(spec_named(name).name for name in datasets))
+
+
+def _day_and_moment(
+    settings: Settings, day: str | None, at: str | None, *, by_data: bool
+) -> tuple[date, datetime]:
+    """The day asked for and the moment; in a home whose clock is its data's, the data say the day.
+
+    And the moment too, where `by_data`.
+    """
+    now = datetime.now(UTC)
+    seen_at = now if at in (None, NOW) else parse_moment(str(at), "--at")
+    reference = seen_at
+    if at is None and settings.online_clock == "data":
+        from lakehouse.ops import Ops
+        from roadside.hop_readings import newest_closed
+
+        closed = newest_closed(Ops(settings.ops_url))
+        reference = now if closed is None else closed + TICK_DELAY
+        seen_at = reference if by_data else now
+    wanted = reference.astimezone(EASTERN).date() if day is None else parse_day(day, "--date")
+    return wanted, seen_at
+
+
+def check_shaped(found: PromiseKept) -> dict[str, Any]:
+    """The JSON form: durations in seconds."""
+    return {
+        "day": found.day,
+        "at": found.at,
+        "promised_at": found.promised_at,
+        "is_due": found.is_due,
+        "is_broken": bool(found.broken),
+        "broken": [_name(each) for each in found.broken],
+        "cannot_tell": [each.what for each in found.cannot_tell],
+        "things": found.things,
+    }
+
+
+def print_check(found: PromiseKept) -> None:
+    """One sentence; then a line per promised thing, and what to type."""
+    say(check_sentence(found), "bold red" if found.broken else "bold")
+    print_table(
+        ("what", "due", "promised at", "published at", "state", "readers have", "because"),
+        [
+            (
+                _name(each),
+                each.due,
+                each.promised_at,
+                each.published_at,
+                _state(each),
+                _readers_have(each),
+                None if each.because is None else each.because.why,
+            )
+            for each in found.things
+        ],
+    )
+    if any(_is_after_the_fact(each) for each in found.things):
+        say("What came out more than a day late was made after the fact: history, or a replay.")
+    steps = [each.because.next_step for each in found.broken if each.because]
+    for step in dict.fromkeys(steps):
+        say(f"  next: {step}")
+
+
+def check_sentence(found: PromiseKept) -> str:
+    """What became of the promise, in one sentence."""
+    out = [each for each in found.things if each.published_at is not None]
+    promise = f"The promise of 06:00 ET on {found.day} ({moment(found.promised_at)})"
+    counts = f"{len(out)} of {len(found.things)} are out at {moment(found.at)}"
+    if found.broken:
+        return f"{promise} is broken: {', '.join(_kinds_of_broken(found))}; {counts}."
+    lacking = ", ".join(_name(each) for each in found.things if each.state == "not due yet")
+    waits = f"; not there yet: {lacking}" if lacking else ""
+    if not found.is_due:
+        return f"{promise} is due in {_span(found.promised_at - found.at)}: {counts}{waits}."
+    if found.unknown or found.cannot_tell:
+        return f"{promise} is kept as far as can be told: {counts}{waits}."
+    return f"{promise} is kept: {counts}{'; not due: ' + lacking if lacking else ''}."
+
+
+def _kinds_of_broken(found: PromiseKept) -> Iterator[str]:
+    for state in ("missing", "late"):
+        names = [_name(each) for each in found.broken if each.state == state]
+        if names:
+            yield f"{len(names)} {state} ({', '.join(names)})"
+
+
+def _name(thing: Kept) -> str:
+    """As a sentence has it: features.area_hour_1d, eta_v1, eta_v1 to snowflake."""
+    if thing.kind == "view":
+        return f"features.{thing.name}"
+    return thing.name if thing.kind == "dataset" else f"{thing.name} to {thing.kind}"
+
+
+def _state(thing: Kept) -> str:
+    return thing.state if thing.late_by is None else f"{thing.state} {_span(thing.late_by)}"
+
+
+def _readers_have(thing: Kept) -> str | None:
+    good = thing.readers_have
+    if good is None:
+        return "nothing" if thing.is_broken and thing.published_at is None else None
+    what = moment(good.what) if isinstance(good.what, datetime) else str(good.what)
+    return f"{what}, {good.release_id}"
+
+
+def _is_after_the_fact(thing: Kept) -> bool:
+    from roadside.quality_report.publication_strip import AFTER_THE_FACT
+
+    return thing.late_by is not None and thing.late_by > AFTER_THE_FACT
+
+
+def forecast_shaped(found: Forecast) -> dict[str, Any]:
+    """The JSON form: durations in seconds."""
+    return {
+        "day": found.day,
+        "at": found.at,
+        "promised_at": found.promised_at,
+        "fits": found.fits,
+        "ready_at": found.ready_at,
+        "slack": found.slack,
+        "missing_ticks": found.missing,
+        "cut_begins_at": found.cut_begins_at,
+        "steps_at_once": found.at_once,
+        "critical_path": found.path,
+        "not_measured": found.not_measured,
+        "measured_over_longer": found.of_longer,
+        "held": found.held,
+        "things": found.things,
+    }
+
+
+def print_forecast(found: Forecast) -> None:
+    """One sentence; then what is expected when, the critical path, and what nobody measured."""
+    say(forecast_sentence(found), "bold" if found.fits else "bold red")
+    print_table(
+        ("what", "due", "ready at", "is", "slack min", "by"),
+        [
+            (
+                f"features.{each.name}" if each.kind == "view" else each.name,
+                each.due,
+                each.ready_at,
+                "out" if each.is_out else "expected" if each.ready_at else "unknown",
+                None if each.is_out or not each.ready_at else _minutes(found.promised_at - each.ready_at),
+                each.by,
+            )
+            for each in found.things
+        ],
+        numbers=["slack min"],
+    )
+    if found.path:
+        _print_path(found)
+    for why in found.held:
+        say(f"Not today: {why}.")
+    if found.of_longer:
+        say(f"Measured over longer intervals only, which take no less: {', '.join(found.of_longer)}.")
+    if found.not_measured:
+        say(f"Not measured: {', '.join(found.not_measured)}.")
+
+
+def forecast_sentence(found: Forecast) -> str:
+    """Whether it fits, in one sentence."""
+    promise = f"06:00 ET on {found.day} ({moment(found.promised_at)})"
+    if found.is_empty:
+        return f"At {moment(found.at)} nobody can tell of {promise}: nothing has been ingested yet."
+    if all(each.is_out for each in found.things):
+        return f"At {moment(found.at)} all that is promised for {promise} is out."
+    if found.held:
+        return f"At {moment(found.at)} the promise of {promise} cannot be kept: {'; '.join(found.held)}."
+    ready, slack = found.ready_at, found.slack
+    if ready is None or slack is None:
+        return f"At {moment(found.at)} nobody can tell of {promise}: what remains was never measured."
+    of = "What can be told of what" if found.not_measured else "All that"
+    left = f"{_span(slack)} before" if slack >= timedelta(0) else f"{_span(-slack)} after"
+    return f"{of} is promised for {promise} is expected at {moment(ready)}, {left} the promise."
+
+
+def _print_path(found: Forecast) -> None:
+    wait = found.cut_begins_at - found.at
+    say(
+        f"The critical path of the tick of the cut, {found.at_once} steps at once; "
+        f"{counted(found.missing, 'tick')} to be made through it, its own from {moment(found.cut_begins_at)} ({_span(wait)} from now):"
+    )
+    print_table(
+        ("step", "begins min", "takes min", "waits for"),
+        [
+            (
+                each.step,
+                round(each.begin / 60, 2),
+                round(each.seconds / 60, 2),
+                each.after and f"{each.after}{', for its place' if each.for_a_place else ''}",
+            )
+            for each in found.path
+        ],
+        numbers=["begins min", "takes min"],
+    )
+
+
+def _minutes(span: timedelta) -> float:
+    return round(span / _MINUTE, 1)
+
+
+def _span(span: timedelta) -> str:
+    """As a person says it: 12 min, 3 h 05 min, 4 days.
+
+    >>> [_span(timedelta(minutes=each)) for each in (0.2, 12, 185, 5_800)]
+    ['under 1 min', '12 min', '3 h 05 min', '4 days']
+    """
+    minutes = span // _MINUTE
+    if minutes < 1:
+        return "under 1 min"
+    if minutes < 60:
+        return f"{minutes} min"
+    if span < timedelta(days=2):
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{span // timedelta(days=1)} days"
