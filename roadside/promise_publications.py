@@ -155,8 +155,7 @@ def reached(
     ticks = [
         each.tick
         for each in mine
-        if each.release_id == release
-        or (snapshot_id is not None and each.tables[table.name] == snapshot_id)
+        if each.release_id == release or (snapshot_id is not None and each.tables[table.name] == snapshot_id)
     ]
     return max(ticks, default=None)
 
@@ -188,9 +187,7 @@ def from_manifest(
     if thing.kind == VIEW:
         snapshot = manifest["snapshot_id"]
         release = str(manifest["release"])
-        through = reached(
-            thing, table, release, snapshot if isinstance(snapshot, int) else None, releases
-        )
+        through = reached(thing, table, release, snapshot if isinstance(snapshot, int) else None, releases)
     else:
         days = manifest["days"]
         assert isinstance(days, dict)
@@ -198,4 +195,6 @@ def from_manifest(
         release = str(through)
     if through is None:
         return []
-    return [Shipped(through, release, since, hides_earlier=_reaches(through, thing.due) and through != thing.due)]
+    return [
+        Shipped(through, release, since, hides_earlier=_reaches(through, thing.due) and through != thing.due)
+    ]

@@ -316,7 +316,8 @@ def _print_path(found: Forecast) -> None:
     wait = found.cut_begins_at - found.at
     say(
         f"The critical path of the tick of the cut, {found.at_once} steps at once; "
-        f"{counted(found.missing, 'tick')} to be made through it, its own from {moment(found.cut_begins_at)} ({_span(wait)} from now):"
+        f"{counted(found.missing, 'tick')} to be made through it, its own from "
+        f"{moment(found.cut_begins_at)} in {_span(wait)}:"
     )
     print_table(
         ("step", "begins min", "takes min", "waits for"),

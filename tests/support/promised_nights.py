@@ -22,7 +22,7 @@ MADE = [table.name for table in TABLES if table.layer != "training"]
 VIEWS = [table.short_name for table in DAILY_VIEWS]
 DATASETS = [spec.name for spec in SPECS]
 NEWEST_DAY = {"eta_v1": 2, "eta_v2": 2, "matching_acceptance_v1": 1, "matching_ranking_v1": 2}
-"""By dataset, how many days before the promise its newest mature day is (DOMAIN, maturity)."""
+"""By dataset, how many days before the promise its newest mature day is."""
 
 
 def minutes(count: float) -> timedelta:
@@ -46,15 +46,15 @@ class Nights:
         status: str = "published",
         begun: datetime | None = None,
     ) -> None:
-        """Runs of the tables over the interval, in one transaction; each began at the end and took so long."""
+        """Runs of the tables over the interval; each began at its end, unless said otherwise."""
         began = begun or end
         with self.ops.write() as connection:
             made = connection.execute(select(func.count()).select_from(runs)).scalar_one()
             values = {
                 "interval_start": start, "interval_end": end, "rows": 1, "status": status,
-                "code_version": "code", "started_at": began, "finished_at": began + timedelta(seconds=seconds),
-                "counts": {}, "host": "here", "pid": 1, "process_started": "then",
-                "error_kind": "CheckFailed" if status == "failed" else None,
+                "code_version": "code", "started_at": began,
+                "finished_at": began + timedelta(seconds=seconds), "counts": {}, "host": "here", "pid": 1,
+                "process_started": "then", "error_kind": "CheckFailed" if status == "failed" else None,
             }  # fmt: skip
             rowed = [{"run_id": f"{made + n}", "table_name": name} | values for n, name in enumerate(names)]
             connection.execute(insert(runs), rowed)

@@ -1,4 +1,4 @@
-"""Six o'clock, every night of the year: what the ledgers say of the promise, and what readers have instead."""
+"""Six o'clock, every night of the year: what the ledgers say, and what readers have meanwhile."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from lakehouse.object_store import LandedObject
 from lakehouse.landing_ledger import LandingLedger
+from lakehouse.object_store import LandedObject
+from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.settings import Settings
 from support.promised_nights import DATASETS, MADE, VIEWS, Nights, minutes, states, utc
 from training_datasets.specs import spec_named
@@ -132,8 +133,6 @@ def test_a_later_revision_takes_nothing_from_what_was_in_time(night: Nights) -> 
     night.release_night(DAY, SIX - minutes(40))
     night.release_views(DAY, SIX - minutes(40))
     tables = {"features.area_hour_1d": 7}
-    from lakehouse.releases import ReleaseKind, Releases
-
     Releases(night.ops, lambda: SIX + minutes(90)).publish(ReleaseKind.DAILY, CUT, SIX, tables)
     assert night.kept(DAY, SIX + minutes(120)).broken == ()
 
@@ -176,9 +175,7 @@ def test_nothing_is_due_that_needs_days_before_the_home_s_first(nights: Nights) 
     assert found["matching_acceptance_v1"] == "missing", "of the 10th, which is whole"
 
 
-def test_the_command_ends_with_one_at_six_and_names_what_to_type(
-    run: Callable, night: Nights
-) -> None:
+def test_the_command_ends_with_one_at_six_and_names_what_to_type(run: Callable, night: Nights) -> None:
     night.release_views(DAY, utc("2026-03-11 09:05"))
     words = ("promise", "check", "--date", "2026-03-11")
     early = run(*words, "--at", "2026-03-11T09:59Z")
@@ -217,7 +214,7 @@ def test_without_a_moment_a_home_of_history_is_asked_for_the_day_of_its_data(
     run: Callable, night: Nights
 ) -> None:
     night.close("dispatch_events", utc("2026-03-11 18:00"))
-    night.release_night(DAY, utc("2026-07-01 00:00"))
+    night.release_night(DAY, utc("2026-03-14 00:00"))
     answer = run("promise", "check")
     assert answer.code == 1
     assert "of 06:00 ET on 2026-03-11" in answer.out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -83,7 +84,7 @@ def nights(settings: Settings) -> Nights:
 
 @pytest.fixture
 def night(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> Nights:
-    """Made through 06:30 UTC: 6 s a table and tick, 60 s a daily one; datasets 20 and 30 min after release."""
+    """Made through 06:30 UTC, 6 s a table and tick, 60 s a daily one; datasets 20 and 30 min after that."""
     monkeypatch.setenv("ROADSIDE_STEPS_AT_ONCE", "99")
     nights.make(*MADE, start=utc("2026-02-01 00:00"), end=utc("2026-03-11 06:15"), seconds=3600)
     nights.make(*DAILY, start=utc("2026-03-10 06:45"), end=utc("2026-03-10 07:00"), seconds=60)
@@ -98,8 +99,7 @@ def night(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> Nights:
 
 
 def foretold(nights: Nights, at: datetime) -> Forecast:
-    settings = nights.settings.__class__(**{**vars(nights.settings), "steps_at_once": 99})
-    return forecast(settings, DAY, at)
+    return forecast(replace(nights.settings, steps_at_once=99), DAY, at)
 
 
 def ready(found: Forecast) -> dict[str, datetime | None]:
@@ -206,7 +206,7 @@ def test_the_command_names_the_path_and_ends_by_whether_it_fits(run: Callable, n
     assert told["critical_path"][-1]["step"] == "features.provider_performance_1d"
 
 
-def test_nothing_measured_cannot_be_told(run: Callable, nights: Nights) -> None:
+def test_datasets_that_were_never_released_cannot_be_told(run: Callable, nights: Nights) -> None:
     nights.make(*MADE, start=utc("2026-02-01 00:00"), end=utc("2026-03-11 06:30"), status="published")
     answer = run("promise", "--at", "2026-03-11T06:40Z")
     assert answer.code == 6
