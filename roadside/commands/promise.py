@@ -175,23 +175,18 @@ def check_shaped(found: PromiseKept) -> dict[str, Any]:
 
 
 def print_check(found: PromiseKept) -> None:
-    """One sentence; then a line per promised thing, and what to type."""
+    """One sentence; a line per promised thing; what readers have of those that are not out; what to type."""
     say(check_sentence(found), "bold red" if found.broken else "bold")
     print_table(
-        ("what", "due", "promised at", "published at", "state", "readers have", "because"),
-        [
-            (
-                _name(each),
-                each.due,
-                each.promised_at,
-                each.published_at,
-                _state(each),
-                _readers_have(each),
-                None if each.because is None else each.because.why,
-            )
-            for each in found.things
-        ],
+        ("what", "due", "promised at", "published at", "state"),
+        [(_name(each), each.due, each.promised_at, each.published_at, _state(each)) for each in found.things],
     )
+    lacking = [each for each in found.things if each.because is not None]
+    if lacking:
+        print_table(
+            ("not there", "readers have", "because"),
+            [(_name(each), _readers_have(each), each.because and each.because.why) for each in lacking],
+        )
     if any(_is_after_the_fact(each) for each in found.things):
         say("What came out more than a day late was made after the fact: history, or a replay.")
     steps = [each.because.next_step for each in found.broken if each.because]
@@ -236,7 +231,7 @@ def _state(thing: Kept) -> str:
 def _readers_have(thing: Kept) -> str | None:
     good = thing.readers_have
     if good is None:
-        return "nothing" if thing.is_broken and thing.published_at is None else None
+        return "nothing" if thing.is_broken else None
     what = moment(good.what) if isinstance(good.what, datetime) else str(good.what)
     return f"{what}, {good.release_id}"
 
@@ -335,7 +330,7 @@ def _print_path(found: Forecast) -> None:
 
 
 def _minutes(span: timedelta) -> float:
-    return round(span / _MINUTE, 1)
+    return round(span / _MINUTE, 1) + 0.0  # none is no -0
 
 
 def _span(span: timedelta) -> str:
