@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from statistics import median
+from typing import TYPE_CHECKING
 
-from roadside.graph import Step
 from validation.clocks import Interval
+
+if TYPE_CHECKING:
+    from roadside.graph import Step
 
 NEIGHBOURS = 7
 """Days that an estimate is made of: each weekday once."""

@@ -51,5 +51,5 @@ def test_without_a_neighbour_the_size_is_unknown() -> None:
 
 
 def test_only_the_seven_nearest_days_count() -> None:
-    there = {day(n): Volume(1000 if n < 4 else 10, 0) for n in range(11)}
+    there = {day(n): Volume(1000 if n < 6 else 10, 0) for n in range(11)}
     assert DailyVolumes(there, [days(11, 12)]).of(days(11, 12)).rows == 10
