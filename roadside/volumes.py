@@ -7,7 +7,7 @@ the day to how much landed on those.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from statistics import median
@@ -61,12 +61,12 @@ class DailyVolumes:
     Attributes:
         there: what the partitions hold.
         lacking: known time that was never made; merged, in order.
-        landed: bytes that landed by day, of the sources that the table comes from.
+        landed: bytes by day that landed of the sources it comes from; None of what landed itself.
     """
 
     there: Mapping[date, Volume]
     lacking: Sequence[Interval] = ()
-    landed: Mapping[date, float] = field(default_factory=dict)
+    landed: Mapping[date, float] | None = None
 
     def of(self, interval: Interval) -> Volume:
         """What the interval holds or will hold; of a day in part, the same part of its rows."""
@@ -88,13 +88,12 @@ class DailyVolumes:
         return self._days[day]
 
     def _likely(self, day: date) -> Volume:
-        landed = self.landed.get(day)
-        if self.landed and not landed:
+        if self.landed is not None and not self.landed.get(day):
             return Volume()  # nothing landed, and nothing comes of it
         whole = [
             each
             for each in self.there
-            if each not in self._lacking_share and (each in self.landed or not self.landed)
+            if each not in self._lacking_share and (self.landed is None or each in self.landed)
         ]
         near = sorted(whole, key=lambda each: (abs(each - day), each))[:NEIGHBOURS]
         if not near:
@@ -103,8 +102,9 @@ class DailyVolumes:
             median(self.there[each].rows for each in near),
             median(self.there[each].bytes for each in near),
         )
-        usual = median(self.landed.get(each, 0.0) for each in near)
-        scale = landed / usual if landed and usual else 1.0
+        scale = 1.0
+        if self.landed is not None and (usual := median(self.landed[each] for each in near)):
+            scale = self.landed[day] / usual
         return Volume(rows * scale, size * scale, rows * scale)
 
     @cached_property
