@@ -48,6 +48,14 @@ class TableState:
 
 
 @dataclass(frozen=True)
+class DaySize:
+    """What one partition holds: rows, and bytes of its data files."""
+
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class SnapshotRows:
     """The rows of one state of a table; `read` gives them file by file, each time anew."""
 
@@ -111,12 +119,21 @@ class CatalogReader:
 
     def rows_by_day(self, table: Table) -> dict[date, int]:
         """Published rows by partition, in order; nothing of a table never created. No data file is read."""
+        return {day: size.rows for day, size in self.sizes_by_day(table).items()}
+
+    def sizes_by_day(self, table: Table) -> dict[date, DaySize]:
+        """The same with the bytes of the data files, as the manifests say."""
         found = self._load(table)
         if found is None or found.current_snapshot() is None:
             return {}
-        parts = found.inspect.partitions().select(["partition", "record_count"]).to_pylist()
-        rows = {each["partition"][table.partition]: each["record_count"] for each in parts}
-        return dict(sorted(rows.items()))
+        told = ["partition", "record_count", "total_data_file_size_in_bytes"]
+        sizes = {
+            each["partition"][table.partition]: DaySize(
+                each["record_count"], each["total_data_file_size_in_bytes"]
+            )
+            for each in found.inspect.partitions().select(told).to_pylist()
+        }
+        return dict(sorted(sizes.items()))
 
     def snapshot(self, table: Table) -> SnapshotRows:
         """All published rows as they stand now, to be read bit by bit; later commits do not show.

@@ -1,9 +1,9 @@
 """The operational database: what landed, what ran, what was published, who publishes now.
 
-The ledgers over it are `landing_ledger`, `quarantine_ledger`, `quality_ledger`, `run_ledger`, `leases`,
-`releases`, `table_notes` and `access_log`.
+The ledgers over it are `landing_ledger`, `quarantine_ledger`, `quality_ledger`, `run_ledger`,
+`step_timings`, `leases`, `releases`, `table_notes` and `access_log`.
 Lost, it can be rebuilt from bronze (`LandingLedger.rebuild`) and from snapshots' properties; what checks of
-feeds counted, found and what was accepted or refused is not: their past begins anew.
+feeds counted, found and what was accepted or refused is not, nor how long steps took: their past begins anew.
 """
 
 from __future__ import annotations
@@ -142,6 +142,17 @@ runs = Table(
     Column("process_started", String(128), nullable=False),
     Index("runs_by_interval", "table_name", "status", "interval_start", "interval_end"),
     Index("runs_by_status", "status"),
+)
+
+step_timings = Table(
+    "step_timings",
+    metadata,
+    Column("step", String(128), primary_key=True),
+    Column("finished_at", UtcTime, primary_key=True),
+    Column("interval_start", UtcTime, nullable=False),
+    Column("interval_end", UtcTime, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("cores", Integer, nullable=False),
 )
 
 leases = Table(

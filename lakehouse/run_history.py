@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from lakehouse.ops import Ops, runs
 from lakehouse.run_ledger import RunStatus
@@ -115,6 +115,11 @@ def gaps(wanted: Sequence[Interval], covered: Sequence[Interval]) -> list[Interv
     return missing
 
 
+def shared(some: Sequence[Interval], others: Sequence[Interval]) -> list[Interval]:
+    """The known time that lies in both; both merged and in order."""
+    return gaps(some, gaps(some, others))
+
+
 @dataclass(frozen=True)
 class Measured:
     """How long runs of a table took: seconds for an hour of known time, the median of `runs` of them."""
@@ -137,12 +142,19 @@ def codes_by_table(ops: Ops) -> dict[str, set[str]]:
     return found
 
 
+def made_by_code(ops: Ops, table: str, code_version: str) -> list[Interval]:
+    """Known time of a table whose standing runs had this version of the code; merged, in order."""
+    return _made_where(ops, table, runs.c.code_version == code_version)
+
+
 def made_by_other_code(ops: Ops, table: str, code_version: str) -> list[Interval]:
     """Known time of a table whose standing runs had another version of the code; merged, in order."""
+    return _made_where(ops, table, runs.c.code_version != code_version)
+
+
+def _made_where(ops: Ops, table: str, is_wanted: ColumnElement[bool]) -> list[Interval]:
     query = select(runs.c.interval_start, runs.c.interval_end).where(
-        runs.c.table_name == table,
-        runs.c.status == RunStatus.PUBLISHED.value,
-        runs.c.code_version != code_version,
+        runs.c.table_name == table, runs.c.status == RunStatus.PUBLISHED.value, is_wanted
     )
     with ops.read() as connection:
         rows = connection.execute(query).all()

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from roadside.commands import (
+    backfill,
     contracts,
     datasets,
     demo,
@@ -128,6 +129,15 @@ app.command(
         "roadside build --start 2026-03-01 --end 2026-03-08 --table features.zone_demand_15m --force",
     ),
 )(road.build)
+app.command(
+    "backfill",
+    rich_help_panel=_ROAD,
+    epilog=_examples(
+        "roadside backfill --from 2026-03-01 --to 2026-04-01 --deadline 36h",
+        "roadside backfill --from 2026-03-01 --to 2026-04-01 --view zone_demand_15m --keep-bronze --json",
+        "roadside backfill --from 2026-03-01 --to 2026-04-01 --chunk-days 7 --execute --stop-after 2h",
+    ),
+)(backfill.backfill)
 app.command(
     "materialize",
     rich_help_panel=_ROAD,

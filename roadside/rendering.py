@@ -93,6 +93,30 @@ def moment(value: datetime) -> str:
     return f"{value:%Y-%m-%dT%H:%M:%SZ}" if value.second else f"{value:%Y-%m-%dT%H:%MZ}"
 
 
+def duration(seconds: float) -> str:
+    """Seconds as a person reads them.
+
+    >>> duration(4.2), duration(865), duration(5 * 3600)
+    ('4 s', '14 min', '5.0 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def sized(count: float) -> str:
+    """Bytes as a person reads them.
+
+    >>> sized(512), sized(25_828_491), sized(4.2e12)
+    ('512 B', '26 MB', '4.2 TB')
+    """
+    units = ["B", "kB", "MB", "GB", "TB", "PB"]
+    while count >= 999.5 and len(units) > 1:
+        count /= 1000
+        units.pop(0)
+    return f"{count:.1f} {units[0]}" if count < 9.95 and units[0] != "B" else f"{count:.0f} {units[0]}"
+
+
 def counted(count: int, noun: str) -> str:
     """A count with its noun.
 

@@ -16,10 +16,13 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from ingestion.register import STRAGGLER_HORIZON
+from lakehouse.ops import Ops
 from lakehouse.settings import Settings
 from lakehouse.spark import spark_session
+from lakehouse.step_timings import StepTimings
 from roadside.installation import require_spark
-from roadside.runner import Progress, Runner
+from roadside.runner import Progress, Runner, wall_clock
+from roadside.timed_steps import timed
 from validation.errors import SettingError
 
 if TYPE_CHECKING:
@@ -49,8 +52,9 @@ def open_spark(settings: Settings) -> SparkSession:
 def open_runner(
     settings: Settings, progress: Progress | None = None, look_back: timedelta = STRAGGLER_HORIZON
 ) -> Runner:
-    """A runner over the settings' tables; `progress` hears of each step that ended."""
-    return Runner(settings, open_spark(settings), progress or _silent, look_back=look_back)
+    """A runner over the settings' tables; `progress` hears of each step that ended, and it is timed."""
+    heard = timed(StepTimings(Ops(settings.ops_url)), settings.spark_cores, wall_clock, progress or _silent)
+    return Runner(settings, open_spark(settings), heard, look_back=look_back)
 
 
 def _silent(_result: StepResult) -> None:

@@ -21,11 +21,12 @@ from lakehouse.run_history import Made, gaps, made_by_table, merged
 from lakehouse.run_ledger import Run, RunLedger, RunStatus
 from lakehouse.settings import Settings
 from roadside.holds import Hold, completeness_of, served_through, view_holds
-from roadside.landed_backlog import STRAGGLER_HORIZON, Backlog, backlog
+from roadside.landed_backlog import STRAGGLER_HORIZON, Backlog, backlog, has_landing
 from roadside.redis_standing import redis_problem
 from validation.clocks import TICK, Interval
 from validation.contract import Table
 from validation.contracts import BRONZE, FEATURES, SERVED, TABLES, table_named
+from validation.errors import InputMissing
 from validation.sources import SOURCES
 
 ONLINE = "online"
@@ -129,6 +130,19 @@ class Standing:
 def has_ops(settings: Settings) -> bool:
     """Whether the operational database exists."""
     return Ops(settings.ops_url).is_there()
+
+
+def require_home(settings: Settings) -> None:
+    """Refuse to work where nothing ever landed.
+
+    Raises:
+        InputMissing: there are neither landed objects nor an operational database.
+    """
+    if not has_landing(settings) and not has_ops(settings):
+        raise InputMissing(
+            f"Nothing has landed in {settings.home}: the folder is not there.",
+            "Land something (roadside simulate), or point ROADSIDE_HOME at a folder that holds landing/.",
+        )
 
 
 def standing(

@@ -9,17 +9,17 @@ from validation.clocks import Interval, parse_day, parse_moment, tick_start
 from validation.errors import UserError
 
 
-def interval_of(start: str, end: str) -> Interval:
+def interval_of(start: str, end: str, names: tuple[str, str] = ("--start", "--end")) -> Interval:
     """The interval [start, end) of known time; both on the 15-minute grid.
 
     Raises:
         UserError: a bound is no moment or off the grid, or end is not after start.
     """
-    first, last = parse_moment(start, "--start"), parse_moment(end, "--end")
+    first, last = parse_moment(start, names[0]), parse_moment(end, names[1])
     if last <= first:
         raise UserError(
-            f"--end {end} is not after --start {start}.",
-            "The interval is half-open: --end is the first moment that is not in it.",
+            f"{names[1]} {end} is not after {names[0]} {start}.",
+            f"The interval is half-open: {names[1]} is the first moment that is not in it.",
         )
     return Interval(first, last)
 
@@ -54,6 +54,22 @@ def tick_of(text: str, name: str) -> datetime:
             f"The tick that holds it starts {tick_start(moment):%Y-%m-%dT%H:%MZ}.",
         )
     return moment
+
+
+def length_of(text: str, name: str) -> timedelta:
+    """A length of time in minutes, hours or days.
+
+    >>> length_of("36h", "--deadline")
+    datetime.timedelta(days=1, seconds=43200)
+
+    Raises:
+        UserError: the text is none.
+    """
+    sizes = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+    number, unit = text[:-1], text[-1:]
+    if unit not in sizes or not number.isdigit() or not int(number):
+        raise UserError(f"{name} '{text}' is no span.", "Write 90m, 24h or 7d.")
+    return int(number) * sizes[unit]
 
 
 def chunks_of(interval: Interval, days: int | None) -> list[Interval]:

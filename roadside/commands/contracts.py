@@ -10,6 +10,7 @@ import typer
 
 from roadside.installation import PROJECT, settings_here
 from roadside.rendering import counted, moment, print_json, print_table, say
+from roadside.time_ranges import length_of
 from validation.clocks import parse_moment
 from validation.errors import InputMissing, UserError
 from validation.source import EARLIEST
@@ -102,15 +103,7 @@ def _newest(objects: list[LandedObject], source: str, root_uri: str, last: str) 
             f"Nothing of {source} has landed at {root_uri}.", "roadside simulate makes a city to try it on."
         )
     end = objects[-1].landed_at + timedelta(seconds=1)
-    return end - _length(last), end
-
-
-def _length(text: str) -> timedelta:
-    sizes = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": _DAY}
-    number, unit = text[:-1], text[-1:]
-    if unit not in sizes or not number.isdigit() or not int(number):
-        raise UserError(f"--last '{text}' is no span.", "Write 90m, 24h or 7d.")
-    return int(number) * sizes[unit]
+    return end - length_of(last, "--last"), end
 
 
 def _baseline(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from roadside.installation import PROJECT, settings_here
-from roadside.rendering import counted, moment, notice, print_json, print_table, say
+from roadside.rendering import counted, duration, moment, notice, print_json, print_table, say
 from validation.errors import CheckFailed
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _print_again(felt: Touched, again: Recomputing | None) -> None:
             numbers=["hours"],
         )
         say(
-            f"{_duration(again.predicted_seconds)} in all, one table after the other. The road has one "
+            f"{duration(again.predicted_seconds)} in all, one table after the other. The road has one "
             "version of its code: `roadside run` makes every table again, `roadside build --table NAME` one."
         )
     elif felt.tables:
@@ -207,15 +207,4 @@ def _print_again(felt: Touched, again: Recomputing | None) -> None:
 
 
 def _takes(each: Recomputed) -> str:
-    return "not measured" if each.predicted_seconds is None else _duration(each.predicted_seconds)
-
-
-def _duration(seconds: float) -> str:
-    """Seconds as a person reads them.
-
-    >>> _duration(4.2), _duration(865), _duration(5 * 3600)
-    ('4 s', '14 min', '5.0 h')
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return "not measured" if each.predicted_seconds is None else duration(each.predicted_seconds)

@@ -12,7 +12,6 @@ from roadside.installation import settings_here
 from roadside.rendering import notice, print_json, results, say
 from roadside.time_ranges import chunks_of, interval_of, tick_of, warn_of_future
 from validation.clocks import Interval
-from validation.errors import InputMissing
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -107,9 +106,10 @@ def tick(
     settings = settings_here()
     from lakehouse.ops import Ops
     from roadside.graph import STEPS
+    from roadside.standing import require_home
     from roadside.ticks import ticks_due
 
-    _require_home(settings)
+    require_home(settings)
     due = ticks_due(Ops(settings.ops_url), end)
     look_back = timedelta(hours=look_back_hours)
     if dry_run:
@@ -146,7 +146,9 @@ def _carry(
     if dry_run:
         _tell_plan(settings, chunks, steps, look_back, force=force, as_json=as_json)
         return
-    _require_home(settings)
+    from roadside.standing import require_home
+
+    require_home(settings)
     warn_of_future(interval.end)
     from roadside.spark_runner import open_runner
     from roadside.step_lines import tell_step
@@ -157,17 +159,6 @@ def _carry(
     else:
         done = runner.backfill(chunks, steps, force=force)
     raise typer.Exit(_told(done, as_json))
-
-
-def _require_home(settings: Settings) -> None:
-    from roadside.landed_backlog import has_landing
-    from roadside.standing import has_ops
-
-    if not has_landing(settings) and not has_ops(settings):
-        raise InputMissing(
-            f"Nothing has landed in {settings.home}: the folder is not there.",
-            "Land something (roadside simulate), or point ROADSIDE_HOME at a folder that holds landing/.",
-        )
 
 
 def _told(done: Sequence[StepResult], as_json: bool) -> int:

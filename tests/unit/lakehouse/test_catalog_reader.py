@@ -14,7 +14,7 @@ from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import DateType, NestedField, StringType, TimestamptzType
 
 from lakehouse import catalog_reader, spark
-from lakehouse.catalog_reader import CatalogReader, TableState
+from lakehouse.catalog_reader import CatalogReader, DaySize, TableState
 from lakehouse.settings import Settings, load_settings
 from validation.columns import pick
 from validation.contract import Table
@@ -133,3 +133,12 @@ def test_rows_are_counted_by_day_over_all_files(settings: Settings) -> None:
     append(settings, row("b", NOON, NOON))
     days = CatalogReader(settings).rows_by_day(TICKS)
     assert list(days.items()) == [(date(2026, 3, 10), 2), (date(2026, 3, 11), 1)]
+
+
+def test_the_bytes_of_a_day_are_those_of_its_files(settings: Settings, tmp_path: Path) -> None:
+    append(settings, row("c", NOON, NOON + timedelta(days=1)), row("a", NOON, NOON))
+    append(settings, row("b", NOON, NOON))
+    sizes = CatalogReader(settings).sizes_by_day(TICKS)
+    files = list(tmp_path.rglob("known_date=2026-03-10/*.parquet"))
+    assert len(files) == 2
+    assert sizes[date(2026, 3, 10)] == DaySize(2, sum(file.stat().st_size for file in files))

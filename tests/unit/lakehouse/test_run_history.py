@@ -16,6 +16,7 @@ from lakehouse.run_history import (
     measured,
     merged,
     reach_by_table,
+    shared,
 )
 from lakehouse.run_ledger import RunLedger
 from validation.clocks import Interval
@@ -36,6 +37,15 @@ def test_gaps_are_what_nothing_covers() -> None:
     assert gaps([hours(1, 9)], [hours(0, 2), hours(4, 5), hours(8, 12)]) == [hours(2, 4), hours(5, 8)]
     assert gaps([hours(1, 2), hours(5, 6)], []) == [hours(1, 2), hours(5, 6)]
     assert gaps([hours(1, 2)], [hours(0, 3)]) == []
+
+
+def test_what_two_share_lies_in_both() -> None:
+    assert shared([hours(1, 4), hours(6, 9)], [hours(0, 2), hours(3, 7)]) == [
+        hours(1, 2),
+        hours(3, 4),
+        hours(6, 7),
+    ]
+    assert shared([hours(1, 2)], [hours(2, 3)]) == []
 
 
 def test_superseded_and_failed_runs_make_nothing(tmp_path: Path) -> None:

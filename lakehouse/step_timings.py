@@ -1,0 +1,118 @@
+"""How long each step of the road took, from its start to its end: what the next plan is fitted to.
+
+The run ledger says when a table's run began and ended, which leaves out what a step does before it writes
+(bronze parses what landed, features compare with what is published).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert, select
+
+from lakehouse.ops import Ops, runs, step_timings
+from lakehouse.run_ledger import RunStatus
+from validation.clocks import Interval
+
+RECENT = 200
+"""Runs looked at."""
+
+
+@dataclass(frozen=True)
+class StepTiming:
+    """One run of a step over an interval: wall seconds, on so many cores, beside whatever ran with it."""
+
+    step: str
+    interval: Interval
+    seconds: float
+    cores: int
+    finished_at: datetime
+
+
+class StepTimings:
+    """The measured runs of every step; the newest count."""
+
+    def __init__(self, ops: Ops) -> None:
+        self._ops = ops
+
+    def record(self, timing: StepTiming) -> None:
+        """Kept beside the earlier ones."""
+        row = {
+            "step": timing.step,
+            "finished_at": timing.finished_at,
+            "interval_start": timing.interval.start,
+            "interval_end": timing.interval.end,
+            "seconds": timing.seconds,
+            "cores": timing.cores,
+        }
+        with self._ops.write() as connection:
+            connection.execute(insert(step_timings).values(row))
+
+    def recent(self, step: str, limit: int = RECENT) -> list[StepTiming]:
+        """The step's last runs, newest first."""
+        query = (
+            select(step_timings)
+            .where(step_timings.c.step == step)
+            .order_by(step_timings.c.finished_at.desc())
+            .limit(limit)
+        )
+        with self._ops.read() as connection:
+            return [
+                StepTiming(
+                    row.step,
+                    Interval(row.interval_start, row.interval_end),
+                    row.seconds,
+                    row.cores,
+                    row.finished_at,
+                )
+                for row in connection.execute(query)
+            ]
+
+
+def timings_of_runs(
+    ops: Ops, step: str, tables: Sequence[str], cores: int, limit: int = RECENT
+) -> list[StepTiming]:
+    """The same by the run ledger, newest first: from the first of the step's tables begun to the last ended.
+
+    For steps not timed as a whole. The ledger does not say on how many cores: `cores` is taken for granted.
+    """
+    query = (
+        select(
+            runs.c.table_name,
+            runs.c.interval_start,
+            runs.c.interval_end,
+            runs.c.started_at,
+            runs.c.finished_at,
+        )
+        .where(
+            runs.c.table_name.in_(list(tables)),
+            runs.c.status.in_((RunStatus.PUBLISHED.value, RunStatus.SUPERSEDED.value)),
+            runs.c.finished_at.is_not(None),
+        )
+        .order_by(runs.c.started_at.desc())
+        .limit(limit * len(tables))
+    )
+    with ops.read() as connection:
+        rows = connection.execute(query).all()
+    # The nth newest run of an interval of each table is of the nth newest run of the step.
+    spans: dict[tuple[Interval, int], list[tuple[datetime, datetime]]] = {}
+    seen: dict[tuple[str, Interval], int] = {}
+    for row in rows:
+        interval = Interval(row.interval_start, row.interval_end)
+        nth = seen.get((row.table_name, interval), 0)
+        seen[row.table_name, interval] = nth + 1
+        spans.setdefault((interval, nth), []).append((row.started_at, row.finished_at))
+    timings = [
+        StepTiming(
+            step,
+            interval,
+            (max(end for _, end in of) - min(start for start, _ in of)) / timedelta(seconds=1),
+            cores,
+            max(end for _, end in of),
+        )
+        for (interval, _), of in spans.items()
+        if len(of) == len(tables)
+    ]
+    return sorted(timings, key=lambda each: each.finished_at, reverse=True)[:limit]

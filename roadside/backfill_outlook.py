@@ -1,0 +1,122 @@
+"""The plan of a backfill of a home: its ledgers, manifests and landed objects read, nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from tempfile import TemporaryDirectory
+
+from lakehouse.ops import Ops
+from lakehouse.settings import Settings
+from lakehouse.step_timings import StepTiming, StepTimings, timings_of_runs
+from roadside.backfill_plan import BackfillPlan, planned
+from roadside.durations import FEWEST_FITTED, Took, Work, law, spread
+from roadside.graph import STEPS, Step
+from roadside.home_volumes import volumes_of
+from roadside.prices import Prices
+from roadside.standing import has_ops
+from roadside.unmade import LookedBackTo, looked_back_to, unmade
+from roadside.volumes import VolumeOf, inputs_of, total
+from validation.clocks import Interval
+
+RUNS_FITTED = 24
+"""The newest runs of a step: older ones ran other code over other data."""
+_ONE_DAY = timedelta(days=1)
+_NEIGHBOURHOOD = timedelta(days=14)
+
+
+def outlook(
+    settings: Settings,
+    steps: Sequence[Step],
+    span: Interval,
+    prices: Prices,
+    *,
+    chunk_days: int | None = None,
+    deadline: timedelta | None = None,
+) -> tuple[BackfillPlan, LookedBackTo]:
+    """What a backfill of the steps over the span would do here, predicted from what runs took here.
+
+    Beside it what it reads of the time before. Writes nothing: where nothing ever ran, an empty ledger is
+    asked that is thrown away.
+
+    Raises:
+        Unreachable: a ledger, the catalog or the landed objects cannot be read.
+    """
+    if not has_ops(settings):
+        with TemporaryDirectory() as folder:
+            empty = replace(settings, ops_url=f"sqlite:///{folder}/ops.db")
+            return _outlook(empty, steps, span, prices, chunk_days, deadline)
+    return _outlook(settings, steps, span, prices, chunk_days, deadline)
+
+
+def _outlook(
+    settings: Settings,
+    steps: Sequence[Step],
+    span: Interval,
+    prices: Prices,
+    chunk_days: int | None,
+    deadline: timedelta | None,
+) -> tuple[BackfillPlan, LookedBackTo]:
+    timings = {step.name: timings_of(settings, step) for step in steps}
+    volume = volumes_of(settings, _within(span, timings))
+    took = {step.name: [_took(step, each, volume) for each in timings[step.name]] for step in steps}
+    found = unmade(settings, steps, span)
+    plan = planned(
+        span,
+        found,
+        volume,
+        {name: law(runs) for name, runs in took.items()},
+        spread(took),
+        cores=settings.spark_cores,
+        at_once=settings.steps_at_once,
+        prices=prices,
+        chunk_days=chunk_days,
+        deadline=deadline,
+    )
+    return plan, looked_back_to(settings, found, span)
+
+
+def timings_of(settings: Settings, step: Step) -> list[StepTiming]:
+    """The step's runs that its law is fitted to: as timed, or as the run ledger has them while few were."""
+    ops = Ops(settings.ops_url)
+    timed = StepTimings(ops).recent(step.name)
+    if len(timed) < FEWEST_FITTED:
+        timed += timings_of_runs(ops, step.name, step.writes, settings.spark_cores)
+    return telling(timed)
+
+
+def telling(timings: Sequence[StepTiming]) -> list[StepTiming]:
+    """Those that tell something of a backfill: of a day or more; where they are few, as many shorter ones.
+
+    A tick takes nearly as long however little it holds.
+    """
+    first = {each.interval: each for each in reversed(timings)}  # the newest of each interval
+    newest = [each for each in timings if first[each.interval] is each]
+    long = [each for each in newest if each.interval.end - each.interval.start >= _ONE_DAY][:RUNS_FITTED]
+    if len(long) >= FEWEST_FITTED:
+        return long
+    short = [each for each in newest if each not in long]
+    return long + short[: len(long) or RUNS_FITTED]
+
+
+def _within(span: Interval, timings: Mapping[str, Sequence[StepTiming]]) -> Interval:
+    """Known time that a plan may ask about: the span, the runs it is fitted to, look-backs and neighbours."""
+    furthest = max((back for step in STEPS for back in step.reads.values()), default=timedelta(0))
+    measured = [each.interval for of in timings.values() for each in of]
+    whole = Interval(
+        min([span.start, *(each.start for each in measured)]),
+        max([span.end, *(each.end for each in measured)]),
+    )
+    return Interval(whole.widened(furthest + _NEIGHBOURHOOD).start, whole.end + _NEIGHBOURHOOD)
+
+
+def _took(step: Step, timing: StepTiming, volume: VolumeOf) -> Took:
+    """What it read, by what its inputs hold now."""
+    inputs = inputs_of(step)
+    work = Work(
+        total(volume(name, timing.interval.widened(back)) for name, back in inputs.items()).rows,
+        total(volume(name, timing.interval) for name in inputs).rows,
+    )
+    is_like_a_chunk = timing.interval.end - timing.interval.start >= _ONE_DAY
+    return Took(work, timing.cores, timing.seconds, str(timing.interval) if is_like_a_chunk else "")

@@ -1,0 +1,275 @@
+"""A backfill planned: its chunks, what each run reads, how long it takes, what it costs, whether it fits.
+
+Pure: what is to be made, the volumes and the laws are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import groupby
+
+from lakehouse.run_history import shared
+from roadside.durations import Law, Spread, Work, side_by_side
+from roadside.graph import Step, step_named
+from roadside.prices import Prices
+from roadside.time_ranges import chunks_of
+from roadside.unmade import Unmade, Why
+from roadside.volumes import Volume, VolumeOf, inputs_of, total
+from validation.clocks import Interval
+
+CHUNK_DAYS = (1, 2, 4, 7, 14, 28)
+"""Sizes of a chunk that are tried: a greater one reads its look-backs less often."""
+LONGEST_CHUNK = timedelta(hours=2)
+"""What a kill or a failure loses at most, as far as the choice of size goes."""
+UNMEASURED_DAYS = 7
+"""The size where nothing is measured."""
+START_SECONDS = 10.0
+"""A Spark session starts in 8 to 13 s, once."""
+MOST_CORES = 1024
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One step over one interval.
+
+    Attributes:
+        reads: its inputs with their look-backs; `within`: those of the interval itself.
+        writes: what its tables will hold of the interval.
+    """
+
+    step: Step
+    interval: Interval
+    reads: Volume
+    within: Volume
+    writes: Volume
+    law: Law | None
+
+    def seconds(self, cores: float) -> float | None:
+        """How long it takes on so many cores; None if no run of the step was measured."""
+        return None if self.law is None else self.law.seconds(Work(self.reads.rows, self.within.rows), cores)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some days of the span and the runs over them, in the order of the road."""
+
+    interval: Interval
+    runs: tuple[PlannedRun, ...]
+
+    def seconds(self, cores: float, at_once: int) -> float:
+        """How long it takes; what was never measured counts as nothing."""
+        return sum(
+            side_by_side(
+                [run.step.name for run in runs],
+                _reads,
+                {run.step.name: run.seconds(cores) or 0.0 for run in runs},
+                at_once,
+            )
+            for _, of in groupby(self.runs, key=lambda run: run.interval)
+            for runs in [list(of)]
+        )
+
+
+def _reads(step: str) -> Sequence[str]:
+    return [step_named(name).name for name in step_named(step).reads]
+
+
+@dataclass(frozen=True)
+class BackfillPlan:
+    """What a backfill of a span would do.
+
+    Attributes:
+        chunk_days: whole days of a chunk.
+        spread: between which multiples of the prediction the actual time is likely to lie.
+        cores, at_once: what the prediction is made for.
+        deadline: None if none was given.
+    """
+
+    span: Interval
+    unmade: tuple[Unmade, ...]
+    chunks: tuple[Chunk, ...]
+    chunk_days: int
+    spread: Spread
+    cores: int
+    at_once: int
+    prices: Prices
+    deadline: timedelta | None = None
+
+    @property
+    def runs(self) -> list[PlannedRun]:
+        """Every run, chunk by chunk."""
+        return [run for chunk in self.chunks for run in chunk.runs]
+
+    @property
+    def unmeasured(self) -> list[str]:
+        """Steps to run that no run was measured of, or whose inputs are of unknown size."""
+        unknown = [run.step.name for run in self.runs if run.law is None or not run.reads.is_known]
+        return list(dict.fromkeys(unknown))
+
+    def seconds(self, cores: float | None = None) -> float:
+        """All chunks one after the other, with the start of Spark; on the plan's cores, or on others."""
+        return _seconds(self.chunks, cores or self.cores, self.at_once)
+
+    @property
+    def likely_seconds(self) -> tuple[float, float]:
+        """Between which times eight of ten such backfills end."""
+        return self.seconds() * self.spread.low, self.seconds() * self.spread.high
+
+    @property
+    def cores_needed(self) -> int | None:
+        """The fewest cores on which the longest of the likely times meets the deadline.
+
+        None if no number of them does: what a run takes whatever it holds is then too long, and a chunk of
+        more days may help.
+        """
+        if self.deadline is None or self._least_cores_over(MOST_CORES):
+            return None
+        low, high = 0, MOST_CORES
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._least_cores_over(middle) else (low, middle)
+        return high
+
+    def _least_cores_over(self, cores: int) -> bool:
+        assert self.deadline is not None
+        return self.seconds(cores) * self.spread.high > self.deadline.total_seconds()
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether the longest likely time meets the deadline on the plan's cores.
+
+        None without a deadline. What cannot be predicted does not fit.
+        """
+        if self.deadline is None:
+            return None
+        return not self.unmeasured and not self._least_cores_over(self.cores)
+
+    def dollars(self, cores: int | None = None) -> float:
+        """The predicted time at the price of those cores."""
+        return self.prices.dollars(self.seconds(cores), cores or self.cores)
+
+    @property
+    def reads(self) -> Volume:
+        """Everything that is read, look-backs as often as they are."""
+        return total(run.reads for run in self.runs)
+
+    @property
+    def written_bytes(self) -> float:
+        """What is written anew; the files it replaces stay until their snapshots expire."""
+        return sum(run.writes.bytes for run in self.runs)
+
+    @property
+    def staged_bytes(self) -> float:
+        """The largest chunk on its branches: a run that is killed leaves them beside what it stages anew."""
+        return max((sum(run.writes.bytes for run in chunk.runs) for chunk in self.chunks), default=0.0)
+
+    @property
+    def peak_disk_bytes(self) -> float:
+        """What the disk must have free: what is written, and the largest chunk once more.
+
+        Spark's shuffle and spill files are not counted.
+        """
+        return self.written_bytes + self.staged_bytes
+
+
+def _seconds(chunks: Sequence[Chunk], cores: float, at_once: int) -> float:
+    if not chunks:
+        return 0.0
+    return START_SECONDS + sum(chunk.seconds(cores, at_once) for chunk in chunks)
+
+
+def planned(
+    span: Interval,
+    found: Sequence[Unmade],
+    volume: VolumeOf,
+    laws: Mapping[str, Law | None],
+    spread: Spread,
+    *,
+    cores: int,
+    at_once: int,
+    prices: Prices,
+    chunk_days: int | None = None,
+    deadline: timedelta | None = None,
+) -> BackfillPlan:
+    """The plan; with chunks of the size that is predicted to take least, unless a size is given."""
+    days = chunk_days or _best_days(span, found, volume, laws, cores, at_once)
+    return BackfillPlan(
+        span,
+        tuple(found),
+        chunked(span, found, volume, laws, days),
+        days,
+        spread,
+        cores,
+        at_once,
+        prices,
+        deadline,
+    )
+
+
+def chunked(
+    span: Interval, found: Sequence[Unmade], volume: VolumeOf, laws: Mapping[str, Law | None], days: int
+) -> tuple[Chunk, ...]:
+    """The span's chunks that have something to make, in order of time: each looks back to those before."""
+    chunks = []
+    for interval in chunks_of(span, days):
+        runs = [_run(step, part, volume, laws.get(step.name)) for step, part in to_run(found, interval)]
+        if runs:
+            chunks.append(Chunk(interval, tuple(runs)))
+    return tuple(chunks)
+
+
+def to_run(found: Sequence[Unmade], chunk: Interval) -> list[tuple[Step, Interval]]:
+    """The steps with something to make in the chunk, each over one interval, in the order of the road.
+
+    From the first start to the last end, what lies between included: one run that covers two holes is
+    cheaper than two, and what it makes again stays as it is.
+    """
+    runs = []
+    for each in found:
+        parts = [part for part in shared(each.intervals, [chunk]) if each.step.due(part)]
+        if parts:
+            runs.append((each.step, Interval(parts[0].start, parts[-1].end)))
+    return runs
+
+
+def _run(step: Step, interval: Interval, volume: VolumeOf, law: Law | None) -> PlannedRun:
+    inputs = inputs_of(step)
+    return PlannedRun(
+        step,
+        interval,
+        total(volume(name, interval.widened(back)) for name, back in inputs.items()),
+        total(volume(name, interval) for name in inputs),
+        total(volume(name, interval) for name in step.writes),
+        law,
+    )
+
+
+def _best_days(
+    span: Interval,
+    found: Sequence[Unmade],
+    volume: VolumeOf,
+    laws: Mapping[str, Law | None],
+    cores: int,
+    at_once: int,
+) -> int:
+    """The size that is predicted to take least, among those whose chunks take no longer than two hours."""
+    if all(laws.get(each.step.name) is None for each in found):
+        return UNMEASURED_DAYS
+    tried = {days: chunked(span, found, volume, laws, days) for days in CHUNK_DAYS}
+    longest = LONGEST_CHUNK.total_seconds()
+    short = [
+        days
+        for days, chunks in tried.items()
+        if all(chunk.seconds(cores, at_once) <= longest for chunk in chunks)
+    ]
+    return min(short or CHUNK_DAYS[:1], key=lambda days: _seconds(tried[days], cores, at_once))
+
+
+def hours_by_reason(found: Unmade) -> dict[Why, float]:
+    """Hours of known time to make, by the reason."""
+    return {
+        why: sum((each.end - each.start) / timedelta(hours=1) for each in part)
+        for why, part in found.parts.items()
+    }

@@ -1,0 +1,191 @@
+"""How long a step takes, fitted to how long its runs took: fixed seconds, and seconds a row.
+
+Pure. Robust, for runs are few and some were disturbed: the slope is the median of the slopes of all pairs
+of runs (Theil and Sen: Sen 1968, Journal of the American Statistical Association 63:1379), the fixed part
+the median of what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import combinations
+from math import inf, log
+from statistics import median
+
+FEWEST_FITTED = 4
+"""Runs that a line is fitted to; of fewer only the median rate is taken."""
+FEWEST_LEFT_OUT = 3
+"""Ratios of predicted to actual that a spread is taken from."""
+LEAST_SPREAD = 1.5
+"""How much more the greatest run has to hold than the least, or the line's slope means nothing."""
+UNKNOWN_SPREAD = (0.5, 2.0)
+"""Taken where nothing says how well the past was predicted."""
+_NEARLY_NONE = 1e-9
+_ONE_BLINK = 0.01  # seconds below which times are alike
+
+
+class Rows(StrEnum):
+    """Which rows the seconds follow."""
+
+    READ = "rows read, look-backs included"
+    WITHIN = "rows read of the interval itself"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run reads: rows of its inputs with their look-backs, and those of the interval itself."""
+
+    rows_read: float
+    rows_within: float
+
+    def rows(self, of: Rows) -> float:
+        """Those the seconds follow."""
+        return self.rows_read if of is Rows.READ else self.rows_within
+
+
+@dataclass(frozen=True)
+class Took:
+    """One run: what it read, on how many cores, in how many seconds.
+
+    Runs of one `group` ran together; how well one without a group is predicted is not counted.
+    """
+
+    work: Work
+    cores: int
+    seconds: float
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Law:
+    """seconds = fixed + rows x core seconds a row / cores. `is_fitted` is false of a mere median rate."""
+
+    fixed_seconds: float
+    core_seconds_a_row: float
+    of: Rows
+    runs: int
+    is_fitted: bool
+
+    def seconds(self, work: Work, cores: float) -> float:
+        """How long a run takes on so many cores; what does not depend on rows takes no less on more."""
+        return self.fixed_seconds + self.core_seconds_a_row * work.rows(self.of) / cores
+
+
+def law(runs: Sequence[Took]) -> Law | None:
+    """The law of a step's runs, newest first or in any order; None without a run.
+
+    Of the two counts of rows the one is taken that would have predicted the step's own runs better, each
+    from the others.
+    """
+    if not runs:
+        return None
+    return min((_law(runs, of) for of in Rows), key=lambda each: _error(runs, each.of))
+
+
+def _law(runs: Sequence[Took], of: Rows) -> Law:
+    loads = [run.work.rows(of) / run.cores for run in runs]
+    seconds = [run.seconds for run in runs]
+    rises = [
+        (seconds[m] - seconds[n]) / (loads[m] - loads[n])
+        for n, m in combinations(range(len(runs)), 2)
+        if abs(loads[m] - loads[n]) > _NEARLY_NONE
+    ]
+    if len(runs) < FEWEST_FITTED or not rises or max(loads) < LEAST_SPREAD * min(loads):
+        return _median_rate(loads, seconds, of)
+    rise = max(median(rises), 0.0)
+    fixed = median(took - rise * load for took, load in zip(seconds, loads, strict=True))
+    if fixed < 0:
+        return _median_rate(loads, seconds, of, is_fitted=True)
+    return Law(fixed, rise, of, len(runs), is_fitted=True)
+
+
+def _median_rate(
+    loads: Sequence[float], seconds: Sequence[float], of: Rows, *, is_fitted: bool = False
+) -> Law:
+    """No fixed part, save that of runs without a row."""
+    rates = [took / load for took, load in zip(seconds, loads, strict=True) if load > _NEARLY_NONE]
+    if not rates:
+        return Law(median(seconds), 0.0, of, len(seconds), is_fitted)
+    return Law(0.0, median(rates), of, len(seconds), is_fitted)
+
+
+def _error(runs: Sequence[Took], of: Rows) -> float:
+    """The median error of the step's runs, each predicted from the others; endless with fewer than two."""
+    if len(runs) < 2:
+        return inf
+    told = _from_the_others(runs, of)
+    return median(
+        abs(log(max(run.seconds, _ONE_BLINK) / max(guess, _ONE_BLINK)))
+        for run, guess in zip(runs, told, strict=True)
+    )
+
+
+def _from_the_others(runs: Sequence[Took], of: Rows) -> list[float]:
+    """What the law of the other runs says that each took."""
+    return [_law([*runs[:n], *runs[n + 1 :]], of).seconds(run.work, run.cores) for n, run in enumerate(runs)]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Between which multiples of a prediction eight of ten actual times lay.
+
+    Attributes:
+        runs: how many past runs of the road that is taken from; 0 where it is a guess.
+    """
+
+    low: float
+    high: float
+    runs: int
+
+
+def spread(runs_by_step: Mapping[str, Sequence[Took]]) -> Spread:
+    """How far actual times were from what the others of the ledger's runs predict for them.
+
+    By groups: the steps that ran together are predicted together, as the plan does, so that what one step
+    takes longer another may make up for. The 10th and the 90th percentile of actual to predicted.
+    """
+    actual: dict[str, float] = {}
+    predicted: dict[str, float] = {}
+    for runs in runs_by_step.values():
+        chosen = law(runs)
+        if chosen is None or len(runs) < 2:
+            continue
+        for run, told in zip(runs, _from_the_others(runs, chosen.of), strict=True):
+            if not run.group:
+                continue
+            actual[run.group] = actual.get(run.group, 0.0) + run.seconds
+            predicted[run.group] = predicted.get(run.group, 0.0) + told
+    ratios = sorted(actual[group] / told for group, told in predicted.items() if told > 0)
+    if len(ratios) < FEWEST_LEFT_OUT:
+        return Spread(*UNKNOWN_SPREAD, runs=0)
+    return Spread(quantile(ratios, 0.1), quantile(ratios, 0.9), len(ratios))
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The quantile of sorted values, between neighbours by their distance.
+
+    >>> quantile([1.0, 2.0, 3.0, 4.0, 5.0], 0.9)
+    4.6
+    """
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
+def side_by_side(
+    steps: Sequence[str], reads: Callable[[str], Sequence[str]], seconds: Mapping[str, float], at_once: int
+) -> float:
+    """When the last of the steps ends, run as the runner does: begun in the order of the road.
+
+    So many run at once; one that waits for what it reads keeps its place meanwhile.
+    """
+    free = [0.0] * at_once
+    ended: dict[str, float] = {}
+    for step in steps:
+        place = min(range(at_once), key=lambda n: free[n])
+        ready = max([free[place], *(ended[name] for name in reads(step) if name in ended)])
+        ended[step] = free[place] = ready + seconds[step]
+    return max(ended.values(), default=0.0)

@@ -1,0 +1,54 @@
+"""How long steps took, by what was timed and by the run ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lakehouse.ops import Ops
+from lakehouse.run_ledger import RunLedger
+from lakehouse.step_timings import StepTiming, StepTimings, timings_of_runs
+from validation.clocks import Interval
+
+DAY = datetime(2026, 3, 10, tzinfo=UTC)
+
+
+def days(start: int, end: int) -> Interval:
+    return Interval(DAY + timedelta(days=start), DAY + timedelta(days=end))
+
+
+def at(second: float) -> datetime:
+    return DAY + timedelta(days=30, seconds=second)
+
+
+@pytest.fixture
+def ops(tmp_path: Path) -> Ops:
+    return Ops(f"sqlite:///{tmp_path / 'ops.db'}")
+
+
+def test_the_newest_timings_of_a_step_are_given_first(ops: Ops) -> None:
+    timings = StepTimings(ops)
+    told = [StepTiming("silver.jobs", days(n, n + 1), 10.5 + n, 2, at(n)) for n in range(3)]
+    for each in [*told, StepTiming("silver.offers", days(0, 1), 1, 2, at(9))]:
+        timings.record(each)
+    assert timings.recent("silver.jobs", limit=2) == [told[2], told[1]]
+
+
+def run(ops: Ops, table: str, interval: Interval, began: float, ended: float) -> None:
+    moments = iter([at(began), at(ended)])
+    runs = RunLedger(ops, lambda: next(moments))
+    runs.finish(runs.begin(table, interval, "code").run_id, snapshot_id=1, rows=0)
+
+
+def test_a_step_s_run_lasts_from_its_first_table_begun_to_its_last_ended(ops: Ops) -> None:
+    run(ops, "a", days(0, 1), 0, 7)
+    run(ops, "b", days(0, 1), 7, 12)
+    run(ops, "a", days(0, 1), 100, 103)  # made again
+    run(ops, "b", days(0, 1), 103, 104)
+    run(ops, "a", days(1, 2), 200, 209)  # b was not reached
+    assert timings_of_runs(ops, "s", ("a", "b"), cores=2) == [
+        StepTiming("s", days(0, 1), 4, 2, at(104)),
+        StepTiming("s", days(0, 1), 12, 2, at(12)),
+    ]

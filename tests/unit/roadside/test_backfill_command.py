@@ -1,0 +1,145 @@
+"""`roadside backfill`, over a ledger written by hand: no Spark, no rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lakehouse.ops import Ops
+from lakehouse.run_ledger import RunLedger
+from lakehouse.settings import Settings
+from lakehouse.step_timings import StepTiming, StepTimings
+from roadside.backfill_outlook import telling
+from roadside.graph import Step
+from roadside.runner import step_version
+from roadside.unmade import upstream
+from validation.clocks import Interval
+
+DAY = datetime(2026, 3, 10, tzinfo=UTC)
+VIEW = "zone_demand_15m"
+STEPS = upstream([VIEW])
+"""Five, each of which reads the one before."""
+TWO_DAYS = ("backfill", "--from", "2026-03-10", "--to", "2026-03-12", "--view", VIEW)
+
+
+def days(start: float, end: float) -> Interval:
+    return Interval(DAY + timedelta(days=start), DAY + timedelta(days=end))
+
+
+def made(settings: Settings, steps: tuple[Step, ...], interval: Interval, version: str = "") -> None:
+    runs = RunLedger(Ops(settings.ops_url), lambda: DAY)
+    for step in steps:
+        for name in step.writes:
+            begun = runs.begin(name, interval, version or step_version(step, settings))
+            runs.finish(begun.run_id, snapshot_id=1, rows=0)
+
+
+@pytest.fixture
+def stale(settings: Settings) -> Settings:
+    """Two days made by other code, and of each step four runs of a day that took 60 s."""
+    settings.home.mkdir(parents=True)
+    made(settings, STEPS, days(0, 2), "older")
+    timings = StepTimings(Ops(settings.ops_url))
+    for n in range(4):
+        for step in STEPS:
+            finished = DAY + timedelta(days=60 + n)
+            timings.record(StepTiming(step.name, days(n - 9, n - 8), 60, settings.spark_cores, finished))
+    return settings
+
+
+def told(answer: object) -> dict[str, object]:
+    found: dict[str, object] = json.loads(answer.out)  # type: ignore[attr-defined]
+    return found
+
+
+def test_the_plan_tells_what_is_stale_and_what_making_it_takes(stale: Settings, run: Callable) -> None:
+    answer = run(*TWO_DAYS, "--chunk-days", "1", "--json")
+    assert answer.code == 0, answer.err
+    plan = told(answer)
+    assert [(each["step"], each["why"], each["hours"]) for each in plan["unmade"]] == [  # type: ignore[attr-defined]
+        (step.name, "other code made it", 48.0) for step in STEPS
+    ]
+    assert plan["predicted_seconds"] == 10 + 2 * 5 * 60, "the start, and five steps in a row of two chunks"
+    assert (plan["likely_seconds"], plan["past_runs_predicted"]) == ([610, 610], 4)
+    assert plan["dollars"] == pytest.approx(610 / 3600 * 2 * 0.075738, abs=1e-4)
+    assert (plan["fits_deadline"], plan["unmeasured"]) == (None, [])
+
+
+def test_fewer_chunks_take_less_where_a_run_takes_the_same_whatever_it_holds(
+    stale: Settings, run: Callable
+) -> None:
+    assert told(run(*TWO_DAYS, "--json"))["predicted_seconds"] == 10 + 5 * 60
+
+
+@pytest.mark.parametrize(("deadline", "code", "fits"), [("11m", 0, True), ("10m", 1, False)])
+def test_a_plan_beyond_its_deadline_exits_1(
+    stale: Settings, run: Callable, deadline: str, code: int, fits: bool
+) -> None:
+    answer = run(*TWO_DAYS, "--chunk-days", "1", "--deadline", deadline, "--json")
+    assert (answer.code, told(answer)["fits_deadline"]) == (code, fits)
+    assert told(answer)["cores_needed"] == (1 if fits else None), "no step's time hangs on its rows"
+
+
+def test_a_plan_is_told_to_a_person(stale: Settings, run: Callable) -> None:
+    answer = run(*TWO_DAYS, "--chunk-days", "1", "--deadline", "11m")
+    assert "other code made it" in answer.out
+    assert "Takes about 10 min on 2 cores, 3 steps at once" in answer.out
+    assert "Fits 11 min, which takes 1 core" in answer.out
+
+
+def test_what_never_ran_is_never_said_to_fit(home: Path, run: Callable) -> None:
+    (home / "landing").mkdir(parents=True)
+    answer = run(*TWO_DAYS, "--deadline", "99d", "--json")
+    assert (answer.code, told(answer)["fits_deadline"]) == (1, False)
+    assert told(answer)["unmeasured"] == [step.name for step in STEPS]
+    assert not (home / "ops.db").exists(), "a plan writes nothing"
+
+
+def test_bronze_may_stay_as_it_is(stale: Settings, run: Callable) -> None:
+    plan = told(run(*TWO_DAYS, "--keep-bronze", "--json"))
+    assert [each["step"] for each in plan["unmade"]] == [step.name for step in STEPS[1:]]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("more", [(), ("--execute",)])
+def test_where_all_stands_there_is_nothing_to_do(
+    settings: Settings, run: Callable, more: tuple[str, ...]
+) -> None:
+    settings.home.mkdir(parents=True)
+    made(settings, STEPS, days(0, 2))
+    answer = run(*TWO_DAYS, *more)
+    assert answer.code == 0
+    assert "Nothing of [2026-03-10T00:00Z, 2026-03-12T00:00Z) is to be made" in answer.out
+
+
+def test_the_hole_that_a_backfill_looks_back_to_is_told(stale: Settings, run: Callable) -> None:
+    made(stale, STEPS, days(-9, -5), "older")
+    answer = run(*TWO_DAYS)
+    assert "tiles.dispatch_15m was never made over [2026-03-05T00:00Z, 2026-03-10T00:00Z)" in answer.err
+    assert "made by other code before 2026-03-10T00:00Z" in answer.err
+
+
+def test_a_limit_needs_something_to_stop(home: Path, run: Callable) -> None:
+    answer = run(*TWO_DAYS, "--stop-after", "2h")
+    assert (answer.code, "Add --execute." in answer.err) == (2, True)
+
+
+def test_a_range_that_ends_before_it_begins_is_told_by_its_own_names(home: Path, run: Callable) -> None:
+    answer = run("backfill", "--from", "2026-03-12", "--to", "2026-03-10")
+    assert (answer.code, "--to 2026-03-10 is not after --from 2026-03-12" in answer.err) == (2, True)
+
+
+def timing(start: float, end: float, finished: int) -> StepTiming:
+    return StepTiming("silver.jobs", days(start, end), 1, 2, DAY + timedelta(seconds=finished))
+
+
+def test_runs_of_a_day_tell_of_a_backfill_and_where_they_are_few_as_many_ticks() -> None:
+    ticks = [timing(0.25 * n, 0.25 * n + 0.25, 100 - n) for n in range(20)]
+    whole = [timing(n, n + 1, 50 - n) for n in range(4)]
+    assert telling([*ticks, *whole]) == whole
+    assert telling([*ticks, *whole[:2]]) == [*whole[:2], *ticks[:2]]
+    assert telling(ticks) == ticks
+    assert telling([whole[0], timing(0, 1, 1)]) == [whole[0]], "the same interval again tells nothing new"

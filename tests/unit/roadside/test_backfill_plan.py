@@ -1,0 +1,116 @@
+"""A plan's chunks, time, cores, dollars and disk, from numbers that a person can follow."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from roadside.backfill_plan import BackfillPlan, planned, to_run
+from roadside.durations import Law, Rows, Spread
+from roadside.graph import step_named
+from roadside.prices import Prices
+from roadside.unmade import Unmade, Why
+from roadside.volumes import Volume
+from validation.clocks import Interval
+
+DAY = datetime(2026, 3, 10, tzinfo=UTC)
+PINGS, FIXES = step_named("silver.gps_pings"), step_named("tiles.driver_fixes_15m")
+PRICES = Prices(0.05, 0.005, 4.0, "a list", date(2026, 3, 1))
+EXACT = Spread(1.0, 1.0, 9)
+A_ROW = Law(5.0, 0.001, Rows.WITHIN, 9, is_fitted=True)
+NO_FIXED = Law(0.0, 0.001, Rows.WITHIN, 9, is_fitted=True)
+
+
+def days(start: float, end: float) -> Interval:
+    return Interval(DAY + timedelta(days=start), DAY + timedelta(days=end))
+
+
+def volume(_name: str, interval: Interval) -> Volume:
+    """A million rows and 40 MB a day, of every table."""
+    share = (interval.end - interval.start) / timedelta(days=1)
+    return Volume(1e6 * share, 40e6 * share)
+
+
+def never(step_name: str, *parts: Interval) -> Unmade:
+    return Unmade(step_named(step_name), {Why.NEVER: parts})
+
+
+def plan(law: Law | None = A_ROW, chunk_days: int | None = 2, **more: object) -> BackfillPlan:
+    """Four days of pings and of the fixes made of them."""
+    found = [never(PINGS.name, days(0, 4)), never(FIXES.name, days(0, 4))]
+    laws = {PINGS.name: law, FIXES.name: law}
+    given = {"cores": 2, "at_once": 3, "prices": PRICES, "spread": EXACT} | more
+    return planned(days(0, 4), found, volume, laws, chunk_days=chunk_days, **given)  # type: ignore[arg-type]
+
+
+def test_time_is_that_of_the_chunks_one_after_the_other() -> None:
+    """A chunk of two days holds 2 M rows: 5 s and 1,000 s on two cores, of pings and then of fixes."""
+    told = plan()
+    assert [str(chunk.interval) for chunk in told.chunks] == [str(days(0, 2)), str(days(2, 4))]
+    assert told.seconds() == 10 + 2 * (1005 + 1005)
+    assert told.likely_seconds == (4030, 4030)
+
+
+def test_look_backs_are_read_again_by_every_chunk() -> None:
+    back = PINGS.reads["bronze.gps_pings"] / timedelta(days=1) + FIXES.reads[PINGS.name] / timedelta(days=1)
+    assert plan(chunk_days=4).reads.rows == pytest.approx(8e6 + back * 1e6, rel=1e-3)
+    assert plan(chunk_days=1).reads.rows == pytest.approx(8e6 + 4 * back * 1e6, rel=1e-2)
+
+
+def test_the_chunk_that_takes_least_and_no_longer_than_two_hours_is_taken() -> None:
+    """The fixed 5 s ask for few chunks; 28 days are tried too, and are the whole span."""
+    assert plan(chunk_days=None).chunk_days == 4
+    slow = Law(5.0, 0.01, Rows.WITHIN, 9, is_fitted=True)  # two steps, 5,000 s a day each on two cores
+    assert plan(slow, chunk_days=None).chunk_days == 1
+
+
+def test_where_nothing_is_measured_chunks_are_of_a_week() -> None:
+    told = plan(None, chunk_days=None)
+    assert told.chunk_days == 7
+    assert told.unmeasured == [PINGS.name, FIXES.name]
+
+
+def test_cores_needed_meet_the_deadline_with_the_longest_likely_time() -> None:
+    """4 chunks x 2 x 1,000 core seconds... 8 M rows, 8,000 core seconds; 1.5 times (10 + 8,000 / n) s."""
+    told = plan(NO_FIXED, deadline=timedelta(seconds=1500), spread=Spread(0.8, 1.5, 9))
+    assert told.cores_needed == 9, "9 cores: 1.5 x 899 s = 1,348 s; 8 cores: 1.5 x 1,010 s = 1,515 s"
+    assert told.fits is False
+    assert plan(NO_FIXED, deadline=timedelta(seconds=6100), spread=Spread(0.8, 1.5, 9)).fits is True
+
+
+def test_no_number_of_cores_makes_up_for_what_runs_take_whatever_they_hold() -> None:
+    """10 s of Spark's start and 4 runs of 5 s, one behind the other."""
+    assert plan(deadline=timedelta(seconds=29)).cores_needed is None
+    assert plan(deadline=timedelta(seconds=60)).cores_needed == 267
+
+
+def test_what_was_never_measured_does_not_fit() -> None:
+    assert plan(None, deadline=timedelta(days=9)).fits is False
+
+
+def test_without_a_deadline_nothing_has_to_fit() -> None:
+    told = plan()
+    assert (told.fits, told.cores_needed) == (None, None)
+
+
+def test_dollars_are_of_the_cores_that_are_held() -> None:
+    assert plan().dollars() == pytest.approx(4030 / 3600 * 2 * 0.07)
+    assert plan(NO_FIXED).dollars(8) == pytest.approx(1010 / 3600 * 8 * 0.07)
+
+
+def test_the_disk_holds_what_is_written_and_the_largest_chunk_once_more() -> None:
+    told = plan(chunk_days=3)
+    assert told.written_bytes == 8 * 40e6
+    assert told.peak_disk_bytes == 8 * 40e6 + 6 * 40e6
+
+
+def test_a_chunk_makes_what_is_missing_of_it_in_one_run_a_step() -> None:
+    found = [
+        never(PINGS.name, days(0, 1), days(1.5, 2)),
+        never(FIXES.name, days(3, 4)),
+        never("tiles.dispatch_1d", days(0.5, 0.75)),
+    ]
+    assert to_run(found, days(0, 2)) == [(PINGS, days(0, 2))]
+    assert to_run(found, days(2, 3)) == []
+    assert to_run(found, days(3, 9)) == [(FIXES, days(3, 4))]

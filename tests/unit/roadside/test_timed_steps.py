@@ -1,0 +1,29 @@
+"""What a runner publishes is timed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from lakehouse.ops import Ops
+from lakehouse.settings import Settings
+from lakehouse.step_timings import StepTiming, StepTimings
+from roadside.runner import StepResult
+from roadside.timed_steps import timed
+from validation.clocks import Interval
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+TICK = Interval(NOON, NOON + timedelta(minutes=15))
+
+
+def test_a_step_that_published_is_timed_and_one_that_did_not_is_only_told(settings: Settings) -> None:
+    settings.home.mkdir(parents=True)
+    timings, told = StepTimings(Ops(settings.ops_url)), []
+    heard = timed(timings, 2, lambda: NOON, told.append)
+    results = [
+        StepResult("silver.jobs", TICK, status, seconds=7.5)
+        for status in ("published", "skipped", "failed", "blocked", "not due")
+    ]
+    for each in results:
+        heard(each)
+    assert told == results
+    assert timings.recent("silver.jobs") == [StepTiming("silver.jobs", TICK, 7.5, 2, NOON)]
