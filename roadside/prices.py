@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import date
 from math import isfinite
 from pathlib import Path
@@ -53,7 +53,8 @@ def prices(overrides: Sequence[str] = (), place: Path = PLACE) -> Prices:
     given = dict(_override(each) for each in overrides)
     if not given:
         return found
-    return replace(found, **given, source=f"{found.source}; {', '.join(sorted(given))} as given")
+    source = f"{found.source}; {', '.join(sorted(given))} as given"
+    return Prices(**(vars(found) | given | {"source": source}))
 
 
 def _override(text: str) -> tuple[str, float]:
