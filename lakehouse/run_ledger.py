@@ -38,7 +38,7 @@ class RunStatus(StrEnum):
 
 
 _IS_RUNNING = (RunStatus.RUNNING.value, RunStatus.OUTDATED.value)
-_WAS_PUBLISHED = (RunStatus.PUBLISHED.value, RunStatus.SUPERSEDED.value)
+WAS_PUBLISHED = (RunStatus.PUBLISHED.value, RunStatus.SUPERSEDED.value)
 
 
 @dataclass(frozen=True)
@@ -162,11 +162,11 @@ class RunLedger:
         )
         with self._ops.read() as connection:
             row = connection.execute(query).first()
-        return None if row is None else _run(row)
+        return None if row is None else run_of(row)
 
     def never_made(self, table: str, interval: Interval) -> list[Interval]:
         """The parts of the interval over which no run was ever published, of whatever code; in order."""
-        was_made = and_(runs.c.table_name == table, _overlaps(interval), runs.c.status.in_(_WAS_PUBLISHED))
+        was_made = and_(runs.c.table_name == table, _overlaps(interval), runs.c.status.in_(WAS_PUBLISHED))
         reached = func.max(runs.c.interval_end).over(order_by=runs.c.interval_start, rows=(None, -1))
         made = (
             select(runs.c.interval_start.label("start"), reached.label("reached")).where(was_made).subquery()
@@ -186,7 +186,7 @@ class RunLedger:
         """The same, behind the first run of the table that was ever published: what was passed over."""
         firsts = [  # a query a status: each is one step in the index
             select(func.min(runs.c.interval_start)).where(runs.c.table_name == table, runs.c.status == status)
-            for status in _WAS_PUBLISHED
+            for status in WAS_PUBLISHED
         ]
         with self._ops.read() as connection:
             found = [connection.execute(first).scalar_one() for first in firsts]
@@ -200,7 +200,7 @@ class RunLedger:
 
         The run named `before` asks, and is not counted.
         """
-        wrote_none = and_(runs.c.status.in_(_WAS_PUBLISHED), runs.c.rows == 0)
+        wrote_none = and_(runs.c.status.in_(WAS_PUBLISHED), runs.c.rows == 0)
         return self._any(table, _overlaps(interval), runs.c.run_id != before, ~wrote_none)
 
     def running(self, table: str) -> set[str]:
@@ -219,7 +219,7 @@ class RunLedger:
         query = select(runs).where(runs.c.table_name == table)
         with self._ops.read() as connection:
             row = connection.execute(query.order_by(runs.c.started_at.desc(), runs.c.run_id).limit(1)).first()
-        return None if row is None else _run(row)
+        return None if row is None else run_of(row)
 
     def failures(self, until: datetime) -> list[Run]:
         """The runs that failed over known time before that moment, by table, interval and when they began."""
@@ -229,7 +229,7 @@ class RunLedger:
             .order_by(runs.c.table_name, runs.c.interval_start, runs.c.started_at, runs.c.run_id)
         )
         with self._ops.read() as connection:
-            return [_run(row) for row in connection.execute(query)]
+            return [run_of(row) for row in connection.execute(query)]
 
     def supersede(self, table: str, interval: Interval) -> int:
         """How many published runs no longer stand, because what they read was replaced.
@@ -254,7 +254,7 @@ def _overlaps(interval: Interval) -> ColumnElement[bool]:
 def _fail_the_dead(connection: Connection, now: datetime) -> None:
     running = select(runs).where(runs.c.status.in_(_IS_RUNNING))
     for row in connection.execute(running).all():
-        run = _run(row)
+        run = run_of(row)
         if is_dead(run.process):
             _fail(connection, run.run_id, "ProcessDied", now)
         elif not is_local(run.process) and now - run.started_at > ABANDONED_AFTER:
@@ -282,7 +282,7 @@ def _by_id(connection: Connection, run_id: str) -> Run:
     row = connection.execute(select(runs).where(runs.c.run_id == run_id).with_for_update()).first()
     if row is None:
         raise Defect(f"There is no run '{run_id}' in the run ledger.")
-    return _run(row)
+    return run_of(row)
 
 
 def _require_running(run: Run) -> None:
@@ -308,7 +308,8 @@ def _row(run: Run) -> dict[str, Any]:
     }
 
 
-def _run(row: Any) -> Run:
+def run_of(row: Any) -> Run:
+    """The run that a row of the table `runs` holds."""
     return Run(
         run_id=row.run_id,
         table=row.table_name,

@@ -15,8 +15,9 @@ from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from roadside.holds import completeness_of, served_through
 from roadside.online_state import complete, markers
+from roadside.run_names import ONLINE
 from roadside.runner import road_version
-from roadside.standing import ONLINE, features_through, is_daily
+from roadside.standing import features_through, is_daily
 from validation.clocks import TICK_DELAY, Interval, tick_start
 from validation.contracts import FEATURES, SERVED, table_named
 from validation.errors import NotReady, UnknownName, Unreachable
