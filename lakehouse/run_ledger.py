@@ -64,12 +64,21 @@ class Run:
         return self.status.value in _IS_RUNNING
 
 
+Heard = Callable[[Run], None]
+"""Is told of each run that began or ended, once the ledger has it; must not raise."""
+
+
+def unheard(_run: Run) -> None:
+    """Tell nobody."""
+
+
 class RunLedger:
     """The runs of every table. `now` gives the wall clock, used for a run's times only."""
 
-    def __init__(self, ops: Ops, now: Callable[[], datetime]) -> None:
+    def __init__(self, ops: Ops, now: Callable[[], datetime], heard: Heard = unheard) -> None:
         self._ops = ops
         self._now = now
+        self._heard = heard
 
     def begin(
         self, table: str, interval: Interval, code_version: str, *, as_of: datetime | None = None
@@ -96,8 +105,10 @@ class RunLedger:
             process=this_process(),
         )
         with self._ops.write() as connection:
-            _fail_the_dead(connection, now)
+            dead = _fail_the_dead(connection, now)
             connection.execute(insert(runs).values(_row(run)))
+        for each in (*dead, run):
+            self._heard(each)
         return run
 
     def finish(
@@ -126,7 +137,9 @@ class RunLedger:
                 "counts": dict(counts or {}),
             }
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(ended))
-            return _by_id(connection, run_id)
+            done = _by_id(connection, run_id)
+        self._heard(done)
+        return done
 
     def fail(self, run_id: str, error_kind: str) -> Run:
         """The run, failed with an error of that class; its message, which may name data, is not kept.
@@ -140,7 +153,9 @@ class RunLedger:
                 return run
             _require_running(run)
             _fail(connection, run_id, error_kind, self._now())
-            return _by_id(connection, run_id)
+            done = _by_id(connection, run_id)
+        self._heard(done)
+        return done
 
     def failed(self, table: str, interval: Interval, code_version: str, error_kind: str) -> str:
         """The id of a run that came to nothing before it wrote a row."""
@@ -251,14 +266,16 @@ def _overlaps(interval: Interval) -> ColumnElement[bool]:
     return and_(runs.c.interval_start < interval.end, runs.c.interval_end > interval.start)
 
 
-def _fail_the_dead(connection: Connection, now: datetime) -> None:
+def _fail_the_dead(connection: Connection, now: datetime) -> list[Run]:
     running = select(runs).where(runs.c.status.in_(_IS_RUNNING))
+    dead = []
     for row in connection.execute(running).all():
         run = run_of(row)
-        if is_dead(run.process):
-            _fail(connection, run.run_id, "ProcessDied", now)
-        elif not is_local(run.process) and now - run.started_at > ABANDONED_AFTER:
-            _fail(connection, run.run_id, "Abandoned", now)
+        is_abandoned = not is_local(run.process) and now - run.started_at > ABANDONED_AFTER
+        if is_dead(run.process) or is_abandoned:
+            _fail(connection, run.run_id, "Abandoned" if is_abandoned else "ProcessDied", now)
+            dead.append(_by_id(connection, run.run_id))
+    return dead
 
 
 def _fail(connection: Connection, run_id: str, error_kind: str, now: datetime) -> None:

@@ -1,10 +1,4 @@
-"""What is known of one run: what it read and wrote, how it ended, who carries it, how it is made again.
-
-The ledger keeps when a run began, not which snapshots it opened. What an input held is therefore what the
-newest run of that table had published by then; where another was published while the run was at work, it
-cannot be told which of the two was read, and the account says so. (A step opens its inputs before the runs
-of its tables begin, a feature view by as long as it compares: what was published in between is not seen.)
-"""
+"""What is known of one run: what it read and wrote, how it ended, who carries it, how it is made again."""
 
 from __future__ import annotations
 
@@ -20,36 +14,17 @@ from lakehouse.processes import is_dead
 from lakehouse.quality_ledger import QualityLedger
 from lakehouse.releases import Release, Releases
 from lakehouse.run_ledger import Run, RunStatus
-from lakehouse.run_search import last_published, published_between, replaced_by
+from lakehouse.run_search import last_published, replaced_by
 from lakehouse.settings import Settings
-from roadside.graph import STEPS, Step
+from roadside.graph import Step
+from roadside.run_inputs import InputRead, inputs_read, step_of
 from roadside.run_names import ONLINE
 from roadside.runner import road_version, step_version
-from validation.clocks import Interval, business_date_et
+from validation.clocks import business_date_et
 from validation.contracts import TABLES
 
-_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 _LOGGED_WITHIN = timedelta(minutes=1)
 """How long after a run failed the log of its step is written at most."""
-
-
-@dataclass(frozen=True)
-class InputRead:
-    """A table that the run read, over known time, and what it held as far as the ledger can tell.
-
-    Attributes:
-        run_id: the newest run that had published the table when the run began; None if none had.
-        snapshot_id: the snapshot which that run left.
-        published_meanwhile: runs that published the table while the run was at work; with any, which
-            snapshot was read cannot be told.
-    """
-
-    table: str
-    start: datetime
-    end: datetime
-    run_id: str | None
-    snapshot_id: int | None
-    published_meanwhile: int
 
 
 @dataclass(frozen=True)
@@ -88,7 +63,7 @@ class RunAccount:
         step: the step of the road that writes the table; None of datasets and of what is written online.
         process_is_gone: it is running by the ledger, and its process on this host is no more.
         is_todays_code: whether it had the code that a run would have now; None where that is unknown.
-        read: tables by the graph of today; of datasets and online views as `inputs_of` tells.
+        read: the tables that it read.
         landed: of a source's run.
         is_unchanged: it left the snapshot that was there; its rows were there already, or it had none.
         added: what its snapshot added; None if it made none, or the snapshot is kept no more.
@@ -116,7 +91,7 @@ class RunAccount:
 def account_of(settings: Settings, run: Run) -> RunAccount:
     """All that is known of the run. Reads ledgers and the catalog's metadata; no Spark, no data file."""
     ops = Ops(settings.ops_url)
-    step = next((each for each in STEPS if run.table in each.writes), None)
+    step = step_of(run)
     before = last_published(ops, run.table, run.finished_at) if run.finished_at is not None else None
     is_unchanged = (
         run.snapshot_id is not None and before is not None and before.snapshot_id == run.snapshot_id
@@ -128,7 +103,7 @@ def account_of(settings: Settings, run: Run) -> RunAccount:
         step=None if step is None else step.name,
         process_is_gone=run.is_running and is_dead(run.process),
         is_todays_code=_is_todays_code(settings, run, step),
-        read=tuple(_read(ops, run, table, interval) for table, interval in inputs_of(run, step)),
+        read=inputs_read(settings, run),
         landed=_landed(ops, run, step),
         is_unchanged=is_unchanged,
         added=None if is_unchanged else _added(settings, run),
@@ -137,31 +112,6 @@ def account_of(settings: Settings, run: Run) -> RunAccount:
         release=_carried(ops, run) if is_done else None,
         log=_log(settings, run, step),
         again=_again(run, step, is_done=run.status is RunStatus.PUBLISHED or later is not None),
-    )
-
-
-def inputs_of(run: Run, step: Step | None) -> Iterator[tuple[str, Interval]]:
-    """The tables that a run reads and their known time: a step's by the graph, a view's online its features.
-
-    Of a dataset none: how far it looks back is in the manifest of each day, not declared.
-    """
-    if step is not None:
-        for name, look_back in step.reads.items():
-            yield name, run.interval.widened(look_back)
-    elif run.table.startswith(f"{ONLINE}."):
-        yield f"features.{_view(run)}", run.interval
-
-
-def _read(ops: Ops, run: Run, table: str, interval: Interval) -> InputRead:
-    last = last_published(ops, table, run.started_at)
-    meanwhile = published_between(ops, table, run.started_at, run.finished_at or _END_OF_TIME)
-    return InputRead(
-        table,
-        interval.start,
-        interval.end,
-        None if last is None else last.run_id,
-        None if last is None else last.snapshot_id,
-        meanwhile,
     )
 
 

@@ -18,13 +18,15 @@ from lakehouse.quality_ledger import KeptFinding, QualityLedger
 from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.run_ledger import Run, RunLedger
 from lakehouse.settings import Settings
-from roadside.run_account import Carried, InputRead, LandedInput, account_of
+from roadside.run_account import Carried, LandedInput, account_of
+from roadside.run_inputs import InputRead
 from roadside.runner import road_version
 from validation.clocks import Interval
 
 WALL = datetime(2026, 11, 1, 9, tzinfo=UTC)
 DAY = Interval(datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 11, tzinfo=UTC))
 TICK = Interval(datetime(2026, 3, 10, 17, tzinfo=UTC), datetime(2026, 3, 10, 17, 15, tzinfo=UTC))
+BUSINESS_DAY = Interval(datetime(2026, 3, 10, 7, tzinfo=UTC), datetime(2026, 3, 11, 7, tzinfo=UTC))
 
 
 class Home:
@@ -196,6 +198,21 @@ def test_a_view_online_reads_its_features_and_a_source_its_landed_objects(platfo
     assert account_of(platform.settings, online).landed is None
 
 
+def test_a_dataset_read_what_the_manifest_of_its_run_names(platform: Home) -> None:
+    made = platform.publish("training.eta_v1", BUSINESS_DAY, began=0, ended=1)
+    other = platform.publish("training.eta_v1", BUSINESS_DAY, began=2, ended=3)
+    manifests = platform.settings.datasets_dir / "eta_v1" / "_manifests"
+    manifests.mkdir(parents=True)
+    evidence = {"run_id": made.run_id, "input_snapshot_ids": {"silver.jobs": 5, "silver.assignments": 4}}
+    told = {"release_number": 1, "inputs": {}, "content": {}, "evidence": evidence}
+    (manifests / "2026-03-10.json").write_text(json.dumps(told))
+    assert account_of(platform.settings, made).read == (
+        InputRead("silver.assignments", None, None, None, 4, 0),
+        InputRead("silver.jobs", None, None, None, 5, 0),
+    )
+    assert account_of(platform.settings, other).read == ()
+
+
 def test_a_run_that_left_the_snapshot_that_was_there_wrote_nothing_new(platform: Home, run: Callable) -> None:
     first = platform.publish("silver.jobs", TICK, began=0, ended=1, snapshot=7)
     same = platform.publish("silver.jobs", TICK, began=2, ended=3, snapshot=7)
@@ -265,9 +282,6 @@ def test_whether_the_code_is_todays_is_told(platform: Home) -> None:
     assert account_of(platform.settings, new).is_todays_code is True
     other = platform.publish("training.eta_v1", DAY, began=4, ended=5)
     assert account_of(platform.settings, other).is_todays_code is None
-
-
-BUSINESS_DAY = Interval(datetime(2026, 3, 10, 7, tzinfo=UTC), datetime(2026, 3, 11, 7, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
