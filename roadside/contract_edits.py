@@ -12,7 +12,7 @@ from difflib import unified_diff
 from functools import partial
 from pathlib import Path
 
-from ingestion.findings import Alias, Edit, NewField, NewWord
+from ingestion.inference.findings import Alias, Edit, NewField, NewWord
 from validation.contract import Type
 from validation.errors import Defect
 from validation.source import Source, Treatment

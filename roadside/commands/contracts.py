@@ -16,8 +16,8 @@ from validation.source import EARLIEST
 from validation.sources import source_named
 
 if TYPE_CHECKING:
-    from ingestion.findings import Finding
-    from ingestion.landed_forms import Profile
+    from ingestion.inference.findings import Finding
+    from ingestion.inference.landed_forms import Profile
     from lakehouse.object_store import LandedObject
     from validation.source import Source
 
@@ -50,8 +50,8 @@ def infer(
 
     Only reads; nothing is written. Exits 1 if something drifted.
     """
-    from ingestion.drift import drift
-    from ingestion.landed_forms import landed_objects, profiled
+    from ingestion.inference.drift import drift
+    from ingestion.inference.landed_forms import landed_objects, profiled
     from roadside.contract_edits import diff_of, edited_files
 
     of_source = source_named(source)
@@ -121,7 +121,7 @@ def _baseline(
     Speeds and the mix of events follow the hour, so the hours right before a short range are not like it;
     they are taken only if nothing landed then.
     """
-    from ingestion.landed_forms import landed_objects
+    from ingestion.inference.landed_forms import landed_objects
 
     start, end = span
     days = -(-(end - start) // _DAY)
@@ -217,7 +217,7 @@ def _print(
 
 
 def _since(finding: Finding) -> str:
-    from ingestion.findings import Drift
+    from ingestion.inference.findings import Drift
 
     about = "about " if finding.drift is Drift.UNIT else ""
     return f"{about}{moment(finding.since)}{' or before' if finding.is_maybe_older else ''}"

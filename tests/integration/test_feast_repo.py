@@ -263,7 +263,7 @@ def test_the_command_line_tells_status_tick_and_freshness(
     assert (written["live"], written["coverage"]) == (1, 1.0)
     assert (never["through"], never["state"]) == (None, "missing")
     assert main(["freshness", *asked[:4], "--at", "2026-03-10T19:20Z"]) == 1
-    assert "  - online.provider_activity_15m." in capsys.readouterr().out
+    assert "  - bronze.dispatch_events, and so online.provider_activity_15m." in capsys.readouterr().out
 
 
 def test_moments_come_back_in_utc(platform: Platform) -> None:

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from ingestion.drift import drift
-from ingestion.findings import Alias, Drift, Finding, NewField, NewWord
-from ingestion.landed_forms import Profile, landed_objects, profiled
+from ingestion.inference.drift import drift
+from ingestion.inference.findings import Alias, Drift, Finding, NewField, NewWord
+from ingestion.inference.landed_forms import Profile, landed_objects, profiled
 from roadside.contract_edits import diff_of, edited_files
 from roadside.installation import PROJECT
 from simulation.city import SimulationConfig, simulate

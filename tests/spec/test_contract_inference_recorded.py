@@ -13,9 +13,9 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion.drift import drift
-from ingestion.findings import Drift, Finding, NewWord
-from ingestion.landed_forms import landed_objects, profiled
+from ingestion.inference.drift import drift
+from ingestion.inference.findings import Drift, Finding, NewWord
+from ingestion.inference.landed_forms import landed_objects, profiled
 from simulation.landing import object_key
 from simulation.recorded.canberra import CHANGES_FILE, replay_canberra
 from simulation.recorded.sffd_calls import slug

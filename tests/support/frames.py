@@ -71,7 +71,7 @@ def known_in(frame: DataFrame, interval: Interval, look_back: timedelta) -> Data
 def _filled(table: Table, row: Mapping[str, Any], number: int) -> tuple[Any, ...]:
     unknown = set(row) - set(table.column_names)
     assert not unknown, f"{table.name} has no columns {sorted(unknown)}"
-    known_at = row["known_at"]
+    known_at = row[table.clock]
     derived = {"known_date": known_date(known_at), "landed_at": known_at - timedelta(minutes=1)}
     derived["source_line"] = number
     return tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ingestion.landed_forms import Form, Group, Match, Profile
+from ingestion.inference.landed_forms import Form, Group, Match, Profile
 from validation.source import Field, Source
 
 _ENOUGH = 20

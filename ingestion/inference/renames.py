@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingestion.known_paths import has, is_lacking, kind_of, kinds_of, new_paths, usual_kinds
-from ingestion.landed_forms import ACCEPTED, OTHER_NAME, Form, Profile, form_of
-from ingestion.likeness import alike, moment_of, names_alike
+from ingestion.inference.known_paths import has, is_lacking, kind_of, kinds_of, new_paths, usual_kinds
+from ingestion.inference.landed_forms import ACCEPTED, OTHER_NAME, Form, Profile, form_of
+from ingestion.inference.likeness import alike, moment_of, names_alike
 from ingestion.records import landed_type
 from validation.source import Field
 

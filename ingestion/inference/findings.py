@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from ingestion.new_fields import NewField
+from ingestion.inference.new_fields import NewField
 
 
 class Drift(Enum):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ingestion.bursts import ENOUGH_NATS, Burst, gain_run
-from ingestion.landed_forms import NUMBERS, Group, Profile, form_of
-from ingestion.likeness import densities, distance, log_density
+from ingestion.inference.bursts import ENOUGH_NATS, Burst, gain_run
+from ingestion.inference.landed_forms import NUMBERS, Group, Profile, form_of
+from ingestion.inference.likeness import densities, distance, log_density
 from ingestion.records import landed_type
 from validation.columns import COLUMNS
 from validation.contract import Type

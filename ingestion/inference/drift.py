@@ -13,9 +13,9 @@ from statistics import median
 
 import numpy as np
 
-from ingestion.bursts import ENOUGH_NATS, Burst, burst
-from ingestion.findings import Alias, Drift, Edit, Finding, NewWord
-from ingestion.known_paths import (
+from ingestion.inference.bursts import ENOUGH_NATS, Burst, burst
+from ingestion.inference.findings import Alias, Drift, Edit, Finding, NewWord
+from ingestion.inference.known_paths import (
     anything,
     by_value,
     containers_of,
@@ -26,12 +26,12 @@ from ingestion.known_paths import (
     new_paths,
     usual_kinds,
 )
-from ingestion.landed_forms import ACCEPTED, NUMBERS, TEXTS, Form, Group, Match, Profile
-from ingestion.likeness import mask
-from ingestion.new_fields import described, proposed
+from ingestion.inference.landed_forms import ACCEPTED, NUMBERS, TEXTS, Form, Group, Match, Profile
+from ingestion.inference.likeness import mask
+from ingestion.inference.new_fields import described, proposed
+from ingestion.inference.renames import Renamed, renames
+from ingestion.inference.unit_changes import unit_changes
 from ingestion.records import landed_type
-from ingestion.renames import Renamed, renames
-from ingestion.unit_changes import unit_changes
 from validation.contract import Type
 from validation.source import Field
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from ingestion.landed_forms import NUMBERS, OTHER_NAME, TEXTS, Form, Profile
+from ingestion.inference.landed_forms import NUMBERS, OTHER_NAME, TEXTS, Form, Profile
 from validation.columns import COLUMNS
 from validation.contract import Sensitivity, Type
 from validation.source import Treatment
