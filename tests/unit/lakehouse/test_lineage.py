@@ -23,7 +23,9 @@ from validation.contract import Table
 
 WALL = datetime(2026, 11, 1, 9, tzinfo=UTC)
 TICK = Interval(datetime(2026, 3, 10, 17, tzinfo=UTC), datetime(2026, 3, 10, 17, 15, tzinfo=UTC))
-OFFERS = Table("silver.offers", "One row per offer.", ("offer_id",), pick("offer_id", "known_at"))
+OFFERS = Table(
+    "silver.offers", "One row per offer.", ("offer_id",), pick("offer_id", "known_at", "known_date")
+)
 
 
 class Server:
@@ -141,6 +143,7 @@ def test_an_event_names_what_is_read_and_written_with_known_snapshots(tmp_path: 
     assert [(each["name"], each["type"]) for each in fields] == [
         ("offer_id", "string"),
         ("known_at", "timestamp"),
+        ("known_date", "date"),
     ]
     assert "columnLineage" not in output["facets"], "nobody declares which column is made of which"
     (begun,) = start["outputs"]

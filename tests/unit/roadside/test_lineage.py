@@ -66,7 +66,7 @@ def test_a_step_reads_its_tables_with_the_snapshots_they_had(telling: Telling) -
     ]
     assert [named(each) for each in event["outputs"]] == [(lake, "tiles.dispatch_15m", "3")]
     columns = [each["name"] for each in event["outputs"][0]["facets"]["schema"]["fields"]]
-    assert columns[-2:] == ["known_at", "known_date"]
+    assert columns[-2:] == ["known_date", "amount"]
 
 
 def test_what_was_published_meanwhile_leaves_the_snapshot_out(telling: Telling) -> None:
