@@ -146,6 +146,7 @@ class Database:
                 self._metadata.create_all(connection)  # a table more is no other version
             if found == self._schema_version:
                 self._add_columns(connection, there)
+                self._add_indexes(connection, there)
         if found != self._schema_version:
             raise SettingError(
                 f"The database {masked(self.url)} has schema version {found}; "
@@ -164,9 +165,16 @@ class Database:
             for column in added:
                 kind = column.type.compile(connection.dialect)
                 connection.execute(text(f'ALTER TABLE "{table.name}" ADD COLUMN "{column.name}" {kind}'))
-            if added:
+
+    def _add_indexes(self, connection: Connection, there: set[str]) -> None:
+        """Make the indexes that a table has gained since."""
+        inspector = inspect(connection)
+        for table in self._metadata.sorted_tables:
+            if table.name in there:
+                known = {each["name"] for each in inspector.get_indexes(table.name)}
                 for index in table.indexes:
-                    index.create(connection, checkfirst=True)
+                    if index.name not in known:
+                        index.create(connection)
 
     def _explained(self, error: DBAPIError) -> Exception:
         if "database is locked" in str(error.orig):

@@ -71,6 +71,14 @@ def landed_by_tick(ops: Ops, sources: Sequence[str], interval: Interval) -> list
         ]
 
 
+def landed_size(ops: Ops, source: str, interval: Interval) -> tuple[int, int]:
+    """How many objects of the source are known in the interval, and their bytes as they landed."""
+    query = select(func.count(), func.coalesce(func.sum(_L.size_bytes), 0)).where(_of([source], interval))
+    with ops.read() as connection:
+        objects, size = connection.execute(query).one()
+    return int(objects), int(size)
+
+
 def refusing_objects(ops: Ops, sources: Sequence[str], interval: Interval) -> Iterator[RefusingObject]:
     """The interval's objects with refused lines, by source, tick and key."""
     query = (

@@ -141,7 +141,11 @@ runs = Table(
     Column("pid", Integer, nullable=False),
     Column("process_started", String(128), nullable=False),
     Index("runs_by_interval", "table_name", "status", "interval_start", "interval_end"),
-    Index("runs_by_status", "status"),
+    Index("runs_by_beginning", "started_at"),
+    Index("runs_by_known_time", "interval_start", "interval_end"),
+    Index("runs_by_status_and_beginning", "status", "started_at"),
+    Index("runs_by_table_and_beginning", "table_name", "started_at"),
+    Index("runs_by_table_and_ending", "table_name", "finished_at"),
 )
 
 step_timings = Table(

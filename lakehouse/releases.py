@@ -108,6 +108,16 @@ class Releases:
         with self._ops.read() as connection:
             return [_release(row) for row in connection.execute(query)]
 
+    def first_after(self, table: str, moment: datetime) -> Release | None:
+        """The release that first published the table at that moment or later; None if none has yet."""
+        query = (
+            select(releases)
+            .join(release_tables, release_tables.c.release_id == releases.c.release_id)
+            .where(release_tables.c.table_name == table, releases.c.published_at >= moment)
+            .order_by(releases.c.published_at, releases.c.tick, releases.c.revision)
+        )
+        return self._first(query, None)
+
     def newest_ticks(self) -> dict[str, datetime]:
         """Of each table that was ever released, the newest tick of its releases."""
         query = (

@@ -38,7 +38,7 @@ class RunStatus(StrEnum):
 
 
 _IS_RUNNING = (RunStatus.RUNNING.value, RunStatus.OUTDATED.value)
-_WAS_PUBLISHED = (RunStatus.PUBLISHED.value, RunStatus.SUPERSEDED.value)
+WAS_PUBLISHED = (RunStatus.PUBLISHED.value, RunStatus.SUPERSEDED.value)
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,21 @@ class Run:
         return self.status.value in _IS_RUNNING
 
 
+Heard = Callable[[Run], None]
+"""Is told of each run that began or ended, once the ledger has it; must not raise."""
+
+
+def unheard(_run: Run) -> None:
+    """Tell nobody."""
+
+
 class RunLedger:
     """The runs of every table. `now` gives the wall clock, used for a run's times only."""
 
-    def __init__(self, ops: Ops, now: Callable[[], datetime]) -> None:
+    def __init__(self, ops: Ops, now: Callable[[], datetime], heard: Heard = unheard) -> None:
         self._ops = ops
         self._now = now
+        self._heard = heard
 
     def begin(
         self, table: str, interval: Interval, code_version: str, *, as_of: datetime | None = None
@@ -96,8 +105,10 @@ class RunLedger:
             process=this_process(),
         )
         with self._ops.write() as connection:
-            _fail_the_dead(connection, now)
+            dead = _fail_the_dead(connection, now)
             connection.execute(insert(runs).values(_row(run)))
+        for each in (*dead, run):
+            self._heard(each)
         return run
 
     def finish(
@@ -126,7 +137,9 @@ class RunLedger:
                 "counts": dict(counts or {}),
             }
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(ended))
-            return _by_id(connection, run_id)
+            done = _by_id(connection, run_id)
+        self._heard(done)
+        return done
 
     def fail(self, run_id: str, error_kind: str) -> Run:
         """The run, failed with an error of that class; its message, which may name data, is not kept.
@@ -140,7 +153,9 @@ class RunLedger:
                 return run
             _require_running(run)
             _fail(connection, run_id, error_kind, self._now())
-            return _by_id(connection, run_id)
+            done = _by_id(connection, run_id)
+        self._heard(done)
+        return done
 
     def failed(self, table: str, interval: Interval, code_version: str, error_kind: str) -> str:
         """The id of a run that came to nothing before it wrote a row."""
@@ -162,11 +177,11 @@ class RunLedger:
         )
         with self._ops.read() as connection:
             row = connection.execute(query).first()
-        return None if row is None else _run(row)
+        return None if row is None else run_of(row)
 
     def never_made(self, table: str, interval: Interval) -> list[Interval]:
         """The parts of the interval over which no run was ever published, of whatever code; in order."""
-        was_made = and_(runs.c.table_name == table, _overlaps(interval), runs.c.status.in_(_WAS_PUBLISHED))
+        was_made = and_(runs.c.table_name == table, _overlaps(interval), runs.c.status.in_(WAS_PUBLISHED))
         reached = func.max(runs.c.interval_end).over(order_by=runs.c.interval_start, rows=(None, -1))
         made = (
             select(runs.c.interval_start.label("start"), reached.label("reached")).where(was_made).subquery()
@@ -186,7 +201,7 @@ class RunLedger:
         """The same, behind the first run of the table that was ever published: what was passed over."""
         firsts = [  # a query a status: each is one step in the index
             select(func.min(runs.c.interval_start)).where(runs.c.table_name == table, runs.c.status == status)
-            for status in _WAS_PUBLISHED
+            for status in WAS_PUBLISHED
         ]
         with self._ops.read() as connection:
             found = [connection.execute(first).scalar_one() for first in firsts]
@@ -200,7 +215,7 @@ class RunLedger:
 
         The run named `before` asks, and is not counted.
         """
-        wrote_none = and_(runs.c.status.in_(_WAS_PUBLISHED), runs.c.rows == 0)
+        wrote_none = and_(runs.c.status.in_(WAS_PUBLISHED), runs.c.rows == 0)
         return self._any(table, _overlaps(interval), runs.c.run_id != before, ~wrote_none)
 
     def running(self, table: str) -> set[str]:
@@ -219,7 +234,7 @@ class RunLedger:
         query = select(runs).where(runs.c.table_name == table)
         with self._ops.read() as connection:
             row = connection.execute(query.order_by(runs.c.started_at.desc(), runs.c.run_id).limit(1)).first()
-        return None if row is None else _run(row)
+        return None if row is None else run_of(row)
 
     def failures(self, until: datetime) -> list[Run]:
         """The runs that failed over known time before that moment, by table, interval and when they began."""
@@ -229,7 +244,7 @@ class RunLedger:
             .order_by(runs.c.table_name, runs.c.interval_start, runs.c.started_at, runs.c.run_id)
         )
         with self._ops.read() as connection:
-            return [_run(row) for row in connection.execute(query)]
+            return [run_of(row) for row in connection.execute(query)]
 
     def supersede(self, table: str, interval: Interval) -> int:
         """How many published runs no longer stand, because what they read was replaced.
@@ -251,14 +266,16 @@ def _overlaps(interval: Interval) -> ColumnElement[bool]:
     return and_(runs.c.interval_start < interval.end, runs.c.interval_end > interval.start)
 
 
-def _fail_the_dead(connection: Connection, now: datetime) -> None:
+def _fail_the_dead(connection: Connection, now: datetime) -> list[Run]:
     running = select(runs).where(runs.c.status.in_(_IS_RUNNING))
+    dead = []
     for row in connection.execute(running).all():
-        run = _run(row)
-        if is_dead(run.process):
-            _fail(connection, run.run_id, "ProcessDied", now)
-        elif not is_local(run.process) and now - run.started_at > ABANDONED_AFTER:
-            _fail(connection, run.run_id, "Abandoned", now)
+        run = run_of(row)
+        is_abandoned = not is_local(run.process) and now - run.started_at > ABANDONED_AFTER
+        if is_dead(run.process) or is_abandoned:
+            _fail(connection, run.run_id, "Abandoned" if is_abandoned else "ProcessDied", now)
+            dead.append(_by_id(connection, run.run_id))
+    return dead
 
 
 def _fail(connection: Connection, run_id: str, error_kind: str, now: datetime) -> None:
@@ -282,7 +299,7 @@ def _by_id(connection: Connection, run_id: str) -> Run:
     row = connection.execute(select(runs).where(runs.c.run_id == run_id).with_for_update()).first()
     if row is None:
         raise Defect(f"There is no run '{run_id}' in the run ledger.")
-    return _run(row)
+    return run_of(row)
 
 
 def _require_running(run: Run) -> None:
@@ -308,7 +325,8 @@ def _row(run: Run) -> dict[str, Any]:
     }
 
 
-def _run(row: Any) -> Run:
+def run_of(row: Any) -> Run:
+    """The run that a row of the table `runs` holds."""
     return Run(
         run_id=row.run_id,
         table=row.table_name,

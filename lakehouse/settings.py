@@ -149,11 +149,9 @@ VARIABLES: tuple[Variable, ...] = (
         "each source's own (5)",
     ),
     Variable(
-        "ROADSIDE_PRINCIPAL",
-        "name",
-        "Who acts, for runs and the access log.",
-        "the operating system's user",
+        "ROADSIDE_PRINCIPAL", "name", "Who acts, for runs and the access log.", "the operating system's user"
     ),
+    Variable("ROADSIDE_LINEAGE", "file | http(s):// URL", "Where OpenLineage is told of runs.", "nowhere"),
     Variable("ROADSIDE_AWS_REGION", "region", "Region of S3 and Glue.", "us-east-1"),
     Variable(
         "ROADSIDE_S3_ENDPOINT", "http(s):// URL", "Another S3 endpoint, addressed by path.", "AWS's own"
@@ -193,6 +191,7 @@ class Settings:
     steps_at_once: int
     heartbeat_minutes: str
     principal: str
+    lineage: str | None
     aws_region: str
     s3_endpoint: str | None
     glue_endpoint: str | None
@@ -347,6 +346,7 @@ class _Reader:
             steps_at_once=self.count("ROADSIDE_STEPS_AT_ONCE", 3),
             heartbeat_minutes=self.heartbeat_minutes(),
             principal=self.given.get("ROADSIDE_PRINCIPAL") or _user(),
+            lineage=self.lineage(),
             aws_region=region,
             s3_endpoint=s3_endpoint,
             glue_endpoint=self.endpoint("ROADSIDE_GLUE_ENDPOINT"),
@@ -444,6 +444,11 @@ class _Reader:
             self.complain(name, "a URL such as http://127.0.0.1:5000")
             return None
         return value
+
+    def lineage(self) -> str | None:
+        name = "ROADSIDE_LINEAGE"
+        is_file = name in self.given and "://" not in self.given[name]
+        return str(self.path(name, PROJECT)) if is_file else self.endpoint(name)
 
     def redis(self) -> str | None:
         value = self.given.get("ROADSIDE_REDIS")

@@ -29,6 +29,7 @@ from roadside.commands import (
     quality,
     quarantine,
     road,
+    runs,
     skew,
     standing,
     upkeep,
@@ -56,6 +57,7 @@ _QUALITY = typer.Typer(
 _PROMISE = typer.Typer()
 _CONTRACTS = typer.Typer(no_args_is_help=True, help="Contracts of sources: infer what a feed became.")
 _QUARANTINE = typer.Typer(no_args_is_help=True, help="Refused lines: list, show, replay, settle.")
+_RUNS = typer.Typer(help="What ran over which interval, with which code, and how it ended: list, show.")
 _ENV = typer.Typer(no_args_is_help=True, help="Settings and what is installed.")
 _REDIS = typer.Typer(no_args_is_help=True, help="The private Redis of the embedded platform.")
 
@@ -233,6 +235,19 @@ app.command(
     rich_help_panel=_MIND,
     epilog=_examples("roadside status", "roadside status --at now --json"),
 )(standing.status)
+_RUNS.callback(
+    invoke_without_command=True,
+    epilog=_examples(
+        "roadside runs --status failed",
+        "roadside runs --table silver.offers --start 2026-03-10 --end 2026-03-11",
+        "roadside runs --since 2026-03-12T05:00Z --limit 200 --json",
+        "roadside runs show 3f9a0c12d4e5",
+    ),
+)(runs.list_runs)
+_RUNS.command(
+    "show", epilog=_examples("roadside runs show 3f9a0c12d4e5", "roadside runs show 3f9a0c12d4e5 --json")
+)(runs.show)
+app.add_typer(_RUNS, name="runs", rich_help_panel=_MIND)
 app.command(
     "freshness",
     rich_help_panel=_MIND,

@@ -39,6 +39,7 @@ from lakehouse.vault import handle_of
 from roadside.feed_gate import by_tick, gated
 from roadside.graph import STEPS, Edge, Step, downstream, sources_read
 from roadside.holds import completeness_of
+from roadside.lineage import lineage_of
 from roadside.locations import location_opener
 from roadside.look_backs import require_look_back
 from roadside.table_gate import Copies, copies_of, table_gated
@@ -155,7 +156,7 @@ class Runner:
         self.lakehouse = Lakehouse(spark)
         self.ops = Ops(settings.ops_url)
         self.ledger = LandingLedger(self.ops)
-        self.runs = RunLedger(self.ops, now)
+        self.runs = RunLedger(self.ops, now, lineage_of(settings))
         self.releases = Releases(self.ops, now)
         self.notes = TableNotes(self.ops, now)
         self._completeness = completeness_of(settings, self.ops)

@@ -23,14 +23,12 @@ from lakehouse.settings import Settings
 from roadside.holds import Hold, completeness_of, served_through, view_holds
 from roadside.landed_backlog import STRAGGLER_HORIZON, Backlog, backlog, has_landing
 from roadside.redis_standing import redis_problem
+from roadside.run_names import ONLINE
 from validation.clocks import TICK, Interval
 from validation.contract import Table
 from validation.contracts import BRONZE, FEATURES, SERVED, TABLES, table_named
 from validation.errors import InputMissing
 from validation.sources import SOURCES
-
-ONLINE = "online"
-"""Layer under which the run ledger keeps materializations: online.<view>."""
 
 LOOK_BACK = timedelta(days=7)
 """How far behind the last closed tick landed objects are looked for, unless more is asked: further than a

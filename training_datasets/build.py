@@ -18,7 +18,7 @@ import pyarrow as pa
 from lakehouse.leases import Leases
 from lakehouse.ops import Ops
 from lakehouse.releases import ReleaseKind, Releases
-from lakehouse.run_ledger import RunLedger
+from lakehouse.run_ledger import Heard, RunLedger, unheard
 from lakehouse.settings import Settings
 from lakehouse.spark import frame_of_arrow
 from lakehouse.tables import Lakehouse, Published
@@ -111,6 +111,7 @@ def build(
     new_release: bool = False,
     days_at_once: int = DAYS_AT_ONCE,
     now: Callable[[], datetime] = _wall_clock,
+    heard: Heard = unheard,
 ) -> BuildResult:
     """The ET business days [start_day, end_day) of the dataset: table, files, manifests, releases.
 
@@ -118,7 +119,7 @@ def build(
     most `days_at_once` days back. `location_of` opens the places that on-demand features are worked out
     from; `held_of` tells what the manifest lists as held. Days built from the same inputs are skipped
     unless `force`; days computed again that differ are refused unless `new_release`. `now` stamps runs
-    and releases; no row holds it.
+    and releases; no row holds it. `heard` is told of the runs.
 
     Raises:
         UserError: the range is empty.
@@ -129,7 +130,7 @@ def build(
     if end_day <= start_day:
         raise UserError(f"The days [{start_day}, {end_day}) are none: the end must be after the start.")
     computing = Computing(settings, lakehouse, store, spec, location_of)
-    builder = _Builder(computing, now, held_of, new_release=new_release)
+    builder = _Builder(computing, now, held_of, new_release=new_release, heard=heard)
     days = [start_day + timedelta(days=n) for n in range((end_day - start_day).days)]
     require_mature(builder.ops, spec, computing.service, days)
     results: list[DayResult] = []
@@ -172,6 +173,7 @@ class _Builder:
     now: Callable[[], datetime]
     held_of: HeldOf
     new_release: bool = False
+    heard: Heard = unheard
 
     def __post_init__(self) -> None:
         settings = self.computing.settings
@@ -337,7 +339,7 @@ class _Builder:
         self, table: Table, interval: Interval, days: Sequence[date], rows: pa.Table, only: Mapping[str, str]
     ) -> tuple[Published, str]:
         self.lakehouse.create(table)
-        leases, runs = Leases(self.ops, self.now), RunLedger(self.ops, self.now)
+        leases, runs = Leases(self.ops, self.now), RunLedger(self.ops, self.now, self.heard)
         with leases.publishing(table.name) as lease:
             run = runs.begin(table.name, interval, dataset_version())
             try:

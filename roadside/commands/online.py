@@ -195,9 +195,9 @@ def require_ledger(settings: Settings) -> None:
     Raises:
         InputMissing: nothing was.
     """
-    from roadside.standing import has_ops
+    from lakehouse.ops import Ops
 
-    if not has_ops(settings):
+    if not Ops(settings.ops_url).is_there():
         raise InputMissing(
             f"Nothing was made in {settings.home} yet.", "Run `roadside run --start DAY --end DAY` first."
         )

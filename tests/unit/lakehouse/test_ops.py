@@ -52,6 +52,15 @@ def test_a_database_of_another_version_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_an_index_that_a_table_gained_since_is_made_on_opening(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ops.db"
+    with Ops(url).write() as connection:
+        connection.execute(text("DROP INDEX runs_by_beginning"))
+    with Ops(url).read() as connection:
+        found = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'index'")).scalars()
+        assert "runs_by_beginning" in set(found)
+
+
 FORK = """
 import os, sys
 from lakehouse.ops import Ops, closed_ticks

@@ -1,0 +1,59 @@
+"""What runs tell to OpenLineage: each run's tables, by the graph and the contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from lakehouse.lineage import Dataset, Lineage
+from lakehouse.run_ledger import Heard, Run, unheard
+from lakehouse.settings import Settings, masked
+from roadside.rendering import notice
+from roadside.run_inputs import inputs_read, step_of
+from roadside.run_names import ONLINE
+from validation.contracts import TABLES
+
+_PRIVATE_REDIS = "redis://private"
+
+
+def lineage_of(settings: Settings, more: Mapping[str, Sequence[str]] | None = None) -> Heard:
+    """What the ledger of runs calls when one begins or ends; nothing is told unless ROADSIDE_LINEAGE is set.
+
+    `more` names what tables read that the graph does not know: those of datasets.
+    """
+    if settings.lineage is None:
+        return unheard
+    reads = partial(_reads, settings, more or {})
+    return Lineage(settings.lineage, reads, partial(_written, settings), notice).heard
+
+
+def _reads(settings: Settings, more: Mapping[str, Sequence[str]], run: Run) -> list[Dataset]:
+    """What the run reads; a table's snapshot only where it is sure which one was read."""
+    step = step_of(run)
+    if step is not None and step.build is None:
+        return [Dataset(_place(settings.landing_uri), f"landing/{step.name.partition('.')[2]}")]
+    lake = _place(settings.warehouse_uri)
+    if run.table in more:
+        return [Dataset(lake, name) for name in more[run.table]]
+    return [
+        Dataset(lake, each.table, None if each.published_meanwhile else each.snapshot_id)
+        for each in inputs_read(settings, run)
+    ]
+
+
+def _written(settings: Settings, run: Run) -> Dataset:
+    layer, _, view = run.table.partition(".")
+    if layer == ONLINE:
+        redis = settings.redis
+        return Dataset(_PRIVATE_REDIS if redis is None else f"redis://{redis.partition(',')[0]}", view)
+    table = next((each for each in TABLES if each.name == run.table), None)
+    return Dataset(_place(settings.warehouse_uri), run.table, table=table)
+
+
+def _place(uri: str) -> str:
+    """A root without the options of whoever reads it.
+
+    >>> _place("s3://bucket/lake?region=us-east-1")
+    's3://bucket/lake'
+    """
+    return masked(uri.partition("?")[0].rstrip("/"))

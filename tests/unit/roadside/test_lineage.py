@@ -1,0 +1,117 @@
+"""What each kind of run is told to read and write, by the graph and the ledger."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakehouse.ops import Ops
+from lakehouse.run_ledger import RunLedger, unheard
+from lakehouse.settings import Settings, load_settings
+from roadside.lineage import lineage_of
+from validation.clocks import Interval
+from validation.errors import SettingError
+
+TICK = Interval(datetime(2026, 3, 10, 17, tzinfo=UTC), datetime(2026, 3, 10, 17, 15, tzinfo=UTC))
+
+
+class Telling:
+    """A platform that tells a file of its runs."""
+
+    def __init__(self, settings: Settings, path: Path) -> None:
+        self.path = path
+        self.wall = datetime(2026, 11, 1, 9, tzinfo=UTC)
+        self.settings = replace(
+            settings, lineage=str(path), warehouse_uri="s3://lake/tables?region=us-east-1"
+        )
+        heard = lineage_of(self.settings, {"training.eta_v1": ["silver.jobs", "features.zone_demand_15m"]})
+        self.runs = RunLedger(Ops(settings.ops_url), self.now, heard)
+
+    def now(self) -> datetime:
+        self.wall += timedelta(seconds=1)
+        return self.wall
+
+    def publish(self, table: str, snapshot: int | None = 7) -> dict[str, Any]:
+        """The event of the run's end."""
+        run = self.runs.begin(table, TICK, "c1")
+        self.runs.finish(run.run_id, snapshot_id=snapshot, rows=3)
+        return json.loads(self.path.read_text().splitlines()[-1])
+
+
+@pytest.fixture
+def telling(settings: Settings, tmp_path: Path) -> Telling:
+    return Telling(settings, tmp_path / "lineage.jsonl")
+
+
+def named(dataset: dict[str, Any]) -> tuple[str, str, str | None]:
+    version = dataset.get("facets", {}).get("version", {})
+    return dataset["namespace"], dataset["name"], version.get("datasetVersion")
+
+
+def test_a_step_reads_its_tables_with_the_snapshots_they_had(telling: Telling) -> None:
+    telling.publish("silver.offers", 1)
+    telling.publish("silver.jobs", 2)
+    event = telling.publish("tiles.dispatch_15m", 3)
+    lake = "s3://lake/tables"
+    assert [named(each) for each in event["inputs"]] == [
+        (lake, "silver.offers", "1"),
+        (lake, "silver.assignments", None),
+        (lake, "silver.jobs", "2"),
+        (lake, "silver.job_waits", None),
+    ]
+    assert [named(each) for each in event["outputs"]] == [(lake, "tiles.dispatch_15m", "3")]
+    columns = [each["name"] for each in event["outputs"][0]["facets"]["schema"]["fields"]]
+    assert columns[-2:] == ["known_date", "amount"]
+
+
+def test_what_was_published_meanwhile_leaves_the_snapshot_out(telling: Telling) -> None:
+    telling.publish("silver.dispatch_events", 1)
+    run = telling.runs.begin("silver.jobs", TICK, "c1")
+    telling.publish("silver.dispatch_events", 2)
+    telling.runs.finish(run.run_id, snapshot_id=3, rows=3)
+    end = json.loads(telling.path.read_text().splitlines()[-1])
+    assert [named(each) for each in end["inputs"]] == [("s3://lake/tables", "silver.dispatch_events", None)]
+
+
+def test_a_source_reads_what_landed_and_a_view_online_its_features(telling: Telling) -> None:
+    bronze = telling.publish("bronze.gps_pings")
+    assert [named(each) for each in bronze["inputs"]] == [
+        (telling.settings.landing_uri, "landing/gps_pings", None)
+    ]
+    telling.publish("features.zone_demand_15m", 5)
+    online = telling.publish("online.zone_demand_15m", None)
+    assert [named(each) for each in online["inputs"]] == [
+        ("s3://lake/tables", "features.zone_demand_15m", "5")
+    ]
+    assert [named(each) for each in online["outputs"]] == [("redis://private", "zone_demand_15m", None)]
+    away = replace(telling.settings, redis="cache:6379,ssl=true,password=hunter2")
+    RunLedger(Ops(away.ops_url), telling.now, lineage_of(away)).begin("online.zone_demand_15m", TICK, "c1")
+    assert "hunter2" not in telling.path.read_text()
+    assert '"redis://cache:6379"' in telling.path.read_text()
+
+
+def test_a_dataset_reads_what_its_build_says(telling: Telling) -> None:
+    event = telling.publish("training.eta_v1")
+    assert [name for _, name, _ in map(named, event["inputs"])] == ["silver.jobs", "features.zone_demand_15m"]
+
+
+def test_without_a_setting_nobody_is_told(settings: Settings) -> None:
+    assert settings.lineage is None
+    assert lineage_of(settings) is unheard
+
+
+def test_the_setting_is_a_file_or_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def lineage(value: str) -> str | None:
+        return load_settings({"ROADSIDE_HOME": str(tmp_path), "ROADSIDE_LINEAGE": value}).lineage
+
+    assert lineage("lineage.jsonl") == str(tmp_path / "lineage.jsonl")
+    assert lineage("https://marquez:5000") == "https://marquez:5000"
+    with pytest.raises(SettingError, match="ROADSIDE_LINEAGE is 'kafka://broker'"):
+        lineage("kafka://broker")
