@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 
@@ -161,11 +162,8 @@ def _made_where(ops: Ops, table: str, is_wanted: ColumnElement[bool]) -> list[In
     return merged(Interval(start, end) for start, end in rows)
 
 
-def measured(ops: Ops, table: str) -> Measured | None:
-    """What the table's last runs took; of a day or more where there are such, as a replay's are.
-
-    A tick costs nearly the same however little it holds, so ticks tell little of a replay.
-    """
+def _last_timed(ops: Ops, table: str) -> Sequence[Any]:
+    """Known time, beginning and end of the table's last published runs, newest first."""
     query = (
         select(runs.c.interval_start, runs.c.interval_end, runs.c.started_at, runs.c.finished_at)
         .where(
@@ -177,7 +175,15 @@ def measured(ops: Ops, table: str) -> Measured | None:
         .limit(_RUNS_LOOKED_AT)
     )
     with ops.read() as connection:
-        rows = connection.execute(query).all()
+        return connection.execute(query).all()
+
+
+def measured(ops: Ops, table: str) -> Measured | None:
+    """What the table's last runs took; of a day or more where there are such, as a replay's are.
+
+    A tick costs nearly the same however little it holds, so ticks tell little of a replay.
+    """
+    rows = _last_timed(ops, table)
     long = [row for row in rows if row.interval_end - row.interval_start >= _ONE_DAY]
     rates = [
         (row.finished_at - row.started_at) / (row.interval_end - row.interval_start) * 3600
@@ -205,18 +211,7 @@ def measured_ticks(ops: Ops, table: str, *, with_cut: bool) -> TickMeasured | No
     Those of a longer interval took no less than one tick takes. `with_cut` looks at runs that hold a
     business-day cut only, as a daily table's do.
     """
-    query = (
-        select(runs.c.interval_start, runs.c.interval_end, runs.c.started_at, runs.c.finished_at)
-        .where(
-            runs.c.table_name == table,
-            runs.c.status.in_((RunStatus.PUBLISHED.value, RunStatus.SUPERSEDED.value)),
-            runs.c.finished_at.is_not(None),
-        )
-        .order_by(runs.c.started_at.desc())
-        .limit(_RUNS_LOOKED_AT)
-    )
-    with ops.read() as connection:
-        rows = connection.execute(query).all()
+    rows = _last_timed(ops, table)
     timed = [
         (row.interval_end - row.interval_start, row.finished_at - row.started_at)
         for row in rows

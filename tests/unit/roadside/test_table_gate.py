@@ -45,7 +45,7 @@ def hour(start: datetime, silent: int | None) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("silent", "told"), [(3, {}), (20, {"drivers_silent_count_share": 1})])
-def test_trucks_that_fall_silent_together_are_told_at_the_tick(
+def test_trucks_that_fall_silent_together_are_told_within_the_hour(
     spark: SparkSession, lakehouse: Lakehouse, tmp_path: Path, silent: int, told: dict[str, int]
 ) -> None:
     ops = Ops(f"sqlite:///{tmp_path}/ops.db")
