@@ -17,6 +17,7 @@ BENCHMARKS = (
     "dataset_days",
     "replay_rate",
     "checks_cost",
+    "backfill_prediction",
     "pit_spark",
     "pit_duckdb",
     "materialize",

@@ -192,6 +192,11 @@ class LandingLedger:
         ]
         return sorted(entries, key=_by_tick)
 
+    def refused_runs(self) -> frozenset[str]:
+        """Ids of the runs that were stopped and whose objects a person turned away."""
+        with self._ops.read() as connection:
+            return frozenset(connection.execute(select(refused_objects.c.run_id)).scalars())
+
     def refuse(self, refusals: Sequence[Refusal]) -> None:
         """Turn objects away whole, from their next reading on; those refused before stay as they are.
 

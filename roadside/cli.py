@@ -345,6 +345,13 @@ _QUALITY.command(
     ),
 )(quality.drift_of_features)
 _QUALITY.command(
+    "references",
+    epilog=_examples(
+        "roadside quality references",
+        "roadside quality references --table silver.service_outcomes --day 2026-03-10 --json",
+    ),
+)(quality.references_of_rows)
+_QUALITY.command(
     "report",
     epilog=_examples(
         "roadside quality report --html quality.html",

@@ -27,7 +27,7 @@ from training_datasets.spec import DatasetSpec
 from training_datasets.specs import SPECS
 from transforms.features.spec import ViewSpec
 from transforms.features.sums import Carried, Sum
-from validation.contract import AmountShare, Column, OneOf, Rule, Severity, Table
+from validation.contract import AmountShare, Column, OneOf, Reference, Rule, Severity, Table
 from validation.contracts import FEATURES, SERVED, TABLES
 from validation.contracts.features.feature_table import entity_keys, feature_columns, time_to_live
 from validation.errors import Defect, PermissionRefused
@@ -161,7 +161,7 @@ def _table(table: Table) -> Plain:
         "columns": {
             column.name: _table_column(table, column) for column in table.columns if column.name not in own
         },
-        "checks": _by_name((*table.checks, *table.shares), _check),
+        "checks": _by_name((*table.checks, *table.shares, *table.references), _check),
     }
 
 
@@ -189,7 +189,10 @@ def _table_column(table: Table, column: Column) -> Plain:
     return _column(column) | {"is_required": column.name in table.not_null}
 
 
-def _check(rule: Rule | AmountShare) -> Plain:
+def _check(rule: Rule | AmountShare | Reference) -> Plain:
+    if isinstance(rule, Reference):
+        holds = f"{rule.column} in {rule.table} of {rule.days} days, as usual"
+        return {"holds": holds, "severity": Severity.WARN.value}
     if isinstance(rule, AmountShare):
         return {"holds": f"sum({rule.part}) of sum({rule.whole}), as usual", "severity": Severity.WARN.value}
     told: Plain = {"holds": rule.holds, "severity": rule.severity.value}

@@ -136,6 +136,23 @@ class AmountShare:
         return f"{self.part}_share"
 
 
+@dataclass(frozen=True)
+class Reference:
+    """The column names an entity that another table should have told of, at most so many days before.
+
+    Which share of those named on a day is unknown is held to the days before (`roadside.references`).
+    """
+
+    column: str
+    table: str
+    days: int
+
+    @property
+    def name(self) -> str:
+        """`unknown_<column>`: the count of entities named that are unknown."""
+        return f"unknown_{self.column}"
+
+
 Rule = Check | OneOf | Between
 """A row rule: what `lakehouse.tables` asks of Spark, and where it can be, pandera of a frame."""
 
@@ -158,6 +175,7 @@ class Table:
         clock: the column an interval of known time is replaced by.
         false_when_dead: booleans that a dead entity reads as false; all else it reads as null.
         shares: amounts that are held to their own past (`validation.table_checks`); they warn.
+        references: entities that other tables should know; they warn.
     """
 
     name: str
@@ -174,6 +192,7 @@ class Table:
     notes: str = ""
     false_when_dead: tuple[str, ...] = ()
     shares: tuple[AmountShare, ...] = ()
+    references: tuple[Reference, ...] = ()
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -181,6 +200,7 @@ class Table:
         ruled = {check.column for check in self.checks if not isinstance(check, Check)}
         summed = {name for share in self.shares for name in (share.part, share.whole)}
         named = {*self.key, *self.required, *self.order, *ruled, *summed, self.partition, self.clock}
+        named |= {reference.column for reference in self.references}
         unknown = named - set(names)
         if repeated or unknown:
             raise Defect(f"{self.name}: columns repeated {sorted(repeated)}, unknown {sorted(unknown)}.")

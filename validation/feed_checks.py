@@ -145,6 +145,14 @@ class RuleShare:
 
 
 @dataclass(frozen=True)
+class ReferenceShare(RuleShare):
+    """More of the entities that a table names than usual are ones that another table never told of."""
+
+    together: int = 1
+    what = "named are unknown"
+
+
+@dataclass(frozen=True)
 class SumShare:
     """What a column of a table adds up to is more of what another does than usual: silent drivers of all."""
 

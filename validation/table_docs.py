@@ -111,6 +111,13 @@ def _check_cells(table: Table) -> Iterable[tuple[str, str, str]]:
     for share in table.shares:
         usual = f"the sum of `{share.part}` is the share of that of `{share.whole}` that it usually is"
         yield (share.name, f"not of a row: {usual}", Severity.WARN)
+    for reference in table.references:
+        told = f"`{reference.table}` told of its `{reference.column}` by the end of its day, at most "
+        yield (
+            f"{reference.name}_share",
+            f"{told}{reference.days} days before; or no more than usual",
+            Severity.WARN,
+        )
 
 
 def _rule_text(rule: Rule) -> str:

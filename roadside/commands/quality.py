@@ -19,8 +19,11 @@ from validation.errors import UnknownName, UserError
 from validation.sources import SOURCES, source_named
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lakehouse.quality_ledger import KeptFinding, QualityLedger
     from lakehouse.settings import Settings
+    from validation.contract import Table
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -49,7 +52,7 @@ def list_findings(
     elif not found:
         say("Nothing was found.", "green")
     else:
-        _print(found)
+        _print(found, _refused(settings))
     if any(each.stops for each in found):
         raise typer.Exit(1)
 
@@ -216,6 +219,81 @@ def drift_of_features(
     )
 
 
+def references_of_rows(
+    table: Annotated[
+        list[str] | None, typer.Option(help="One table; repeatable. Default: all with references.")
+    ] = None,
+    day: Annotated[
+        str | None, typer.Option(help="A UTC day. Default: each table's newest whole one.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count the entities of a day that nobody told of (claims of unknown jobs), against the fourteen days
+    before, and keep what is strange: a warning, exit 0."""
+    from lakehouse.catalog_reader import CatalogReader
+    from roadside.references import day_of, references
+
+    settings = settings_here()
+    ledger, reader = _ledger(settings), CatalogReader(settings)
+    with_references = [each for each in TABLES if each.references]
+    tables = [_among(name, with_references) for name in table] if table else with_references
+    wanted = parse_day(day, "--day") if day else None
+    found = [each for one in tables for each in references(reader, one, wanted)]
+    for each in found:
+        ledger.record_findings(each.name, day_of(each.day), [each.finding] if each.finding else [])
+    if as_json:
+        print_json(
+            [
+                {
+                    "table": each.table.name,
+                    "column": each.reference.column,
+                    "in": each.reference.table,
+                    "day": each.day,
+                    "named": each.named,
+                    "unknown": each.unknown,
+                    "usual_share": each.usual,
+                    "days_before": each.days_before,
+                    "is_judged": each.is_judged,
+                    "finding": each.finding and each.finding.text,
+                }
+                for each in found
+            ]
+        )
+        return
+    if not found:
+        say("No table with references has rows of such a day.")
+        return
+    print_table(
+        ("table", "names", "of", "day", "named", "unknown", "share", "before", "days before", "is"),
+        [
+            (
+                each.table.name,
+                each.reference.column,
+                each.reference.table,
+                str(each.day),
+                each.named,
+                each.unknown,
+                f"{each.unknown / each.named:.1%}" if each.named else "-",
+                "-" if each.usual is None else f"{each.usual:.1%}",
+                each.days_before,
+                "strange" if each.finding else "usual" if each.is_judged else "too new",
+            )
+            for each in found
+        ],
+        numbers=["named", "unknown", "share", "before", "days before"],
+    )
+    for each in found:
+        if each.finding:
+            say(each.finding.text, "yellow")
+
+
+def _among(name: str, tables: Sequence[Table]) -> Table:
+    known = {each.name: each for each in tables}
+    if name not in known:
+        raise UnknownName("table with references", name, set(known))
+    return known[name]
+
+
 def report(
     start: Annotated[
         str | None, typer.Option(help="First moment, or day, of known time.", show_default="a day before")
@@ -277,6 +355,7 @@ def _watched(name: str) -> str:
     known = {source.name for source in SOURCES} | {
         table.name for table in TABLES if table.layer in ("silver", "features")
     }
+    known |= {f"{table.name}.{each.column}" for table in TABLES for each in table.references}
     if name not in known:
         raise UnknownName("source, silver table or view", name, known)
     return name
@@ -290,8 +369,16 @@ def _ledger(settings: Settings) -> QualityLedger:
     return QualityLedger(Ops(settings.ops_url))
 
 
-def _print(found: list[KeptFinding]) -> None:
-    """A row per source, check, group and run."""
+def _refused(settings: Settings) -> frozenset[str]:
+    """Runs whose objects were turned away."""
+    from lakehouse.landing_ledger import LandingLedger
+    from lakehouse.ops import Ops
+
+    return LandingLedger(Ops(settings.ops_url)).refused_runs()
+
+
+def _print(found: list[KeptFinding], refused: frozenset[str] = frozenset()) -> None:
+    """A row per source, check, group and run; what stops a run that was refused waits to be run again."""
 
     def alike(each: KeptFinding) -> tuple[str, str, str, str]:
         return each.source, each.check_name, each.group_name, each.run_id
@@ -303,6 +390,8 @@ def _print(found: list[KeptFinding]) -> None:
         state = "stops" if any(each.stops for each in ticks) else most.severity
         if state == "fail":
             state = "accepted"
+        if state == "stops" and run in refused:
+            state = "refused, run again"
         first, last = (moment(each.known_at) for each in (ticks[0], ticks[-1]))
         rows.append((source, check, group or "-", state, len(ticks), first, last, run or "-", most.text))
     print_table(

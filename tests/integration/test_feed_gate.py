@@ -127,6 +127,8 @@ def test_a_feed_that_breaks_with_its_past_stops_until_a_person_accepts_it(home: 
     assert "stops" in home.answer("list --stopping", code=1)
     assert "Say why" in home.answer(f"accept {run_id}", code=2)
     assert "No check stopped a run nobody" in home.answer("accept nobody --why x", code=2)
+    past = f"accept {run_id} --why x --until {GATED.start:%Y-%m-%d}"
+    assert "is not after what was found" in home.answer(past, code=2)
     home.answer(f"accept {run_id} --dry-run")
     assert home.run(GATED)[0].status == "failed"
 
@@ -159,7 +161,9 @@ def test_what_is_refused_is_quarantined_whole_until_it_lands_again(home: Home) -
     assert "no object of dispatch_events" in home.answer(
         f"refuse {run_id} --why x --object landing/x", code=2
     )
+    assert "refused" not in home.answer("list --stopping", code=1)
     assert home.answer(f"refuse {run_id} --why wrong --object {bad} --json")["objects"] == [bad]
+    assert "refused, run again" in home.answer("list --stopping", code=1)
 
     bronze, silver = home.run(GATED)
     assert (bronze.status, silver.status) == ("published", "published")

@@ -1,7 +1,7 @@
 """silver.assignments: the state of each accepted offer, as a changelog."""
 
 from validation.columns import pick
-from validation.contract import Check, OneOf, Severity, Table
+from validation.contract import Check, OneOf, Reference, Severity, Table
 
 ASSIGNMENTS = Table(
     name="silver.assignments",
@@ -57,4 +57,5 @@ ASSIGNMENTS = Table(
         ),
         Check("arrival_after_acceptance", "coalesce(arrived_at >= accepted_at, true)", Severity.WARN),
     ),
+    references=(Reference("provider_id", "silver.provider_status", days=35),),
 )

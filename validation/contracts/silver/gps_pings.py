@@ -1,7 +1,7 @@
 """silver.gps_pings: GPS fixes, once each, flagged and placed in a zone."""
 
 from validation.columns import pick
-from validation.contract import Between, Table
+from validation.contract import Between, Reference, Table
 
 GPS_PINGS = Table(
     name="silver.gps_pings",
@@ -35,4 +35,5 @@ GPS_PINGS = Table(
         Between("speed_kmh", 0),
     ),
     is_restricted=True,
+    references=(Reference("driver_id", "silver.provider_status", days=35),),
 )

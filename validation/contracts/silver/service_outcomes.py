@@ -1,7 +1,7 @@
 """silver.service_outcomes: every version of every claim."""
 
 from validation.columns import pick
-from validation.contract import Between, Table
+from validation.contract import Between, Reference, Table
 
 SERVICE_OUTCOMES = Table(
     name="silver.service_outcomes",
@@ -33,4 +33,5 @@ SERVICE_OUTCOMES = Table(
         Between("nps", 0, 10),
         Between("billed_cents", 0),
     ),
+    references=(Reference("job_id", "silver.jobs", days=120),),
 )

@@ -1,0 +1,122 @@
+"""backfill_prediction: how far the time that `roadside backfill` foretells is from the time it takes.
+
+A city of its own; some days are made first, day by day and in greater chunks, so that the ledger has runs
+to foretell from. Then three ranges, each greater than the one before and never made yet, are planned and
+carried out as a person does it: by the command, in a process of its own, Spark's start included.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from benchmarks.measured import own_lake, result
+from lakehouse.settings import Settings
+from simulation.city import SimulationConfig, simulate
+from validation.errors import CheckFailed
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+BOUND = 0.3
+"""Of the predicted time."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The city, the chunks of days that are made first, and the sizes in days of what is foretold."""
+
+    providers: int
+    jobs_per_day: int
+    ping_seconds: int
+    made_first: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+
+SCALES = {
+    "SMALL": Scale(12, 60, 600, (1, 1, 1, 1), (1, 2, 3)),
+    "FULL": Scale(60, 400, 120, (1, 1, 1, 1, 1, 3, 3), (2, 6, 14)),
+}
+
+
+def measure(scale_name: str) -> dict[str, Any]:
+    """The greatest error of the three sizes, as a part of the predicted time.
+
+    Raises:
+        CheckFailed: a command failed.
+    """
+    scale = SCALES[scale_name]
+    with own_lake() as settings:
+        city = SimulationConfig(
+            start=START.date(),
+            days=sum(scale.made_first) + sum(scale.sizes),
+            providers=scale.providers,
+            jobs_per_day=scale.jobs_per_day,
+            ping_seconds=scale.ping_seconds,
+        )
+        simulate(city, settings.home)
+        day = START
+        for days in scale.made_first:
+            _command(
+                settings, "run", "--start", _told(day), "--end", _told(day := day + timedelta(days=days))
+            )
+        foretold = []
+        for days in scale.sizes:
+            foretold.append(_foretold(settings, day, days))
+            day += timedelta(days=days)
+    worst = max(abs(each["error"]) for each in foretold)
+    return result(
+        "backfill_prediction",
+        scale_name,
+        round(worst, 3),
+        "of the predicted time, the worst of three sizes",
+        settings,
+        bound=BOUND,
+        is_within_bound=worst <= BOUND,
+        sizes={"days": foretold, "jobs_per_day": scale.jobs_per_day, "providers": scale.providers},
+    )
+
+
+def _foretold(settings: Settings, start: datetime, days: int) -> dict[str, Any]:
+    """One range planned, then carried out."""
+    span = ("--from", _told(start), "--to", _told(start + timedelta(days=days)), "--json")
+    plan = json.loads(_command(settings, "backfill", *span))
+    began = time.perf_counter()
+    _command(settings, "backfill", *span, "--execute")
+    took = time.perf_counter() - began
+    predicted, (low, high) = plan["predicted_seconds"], plan["likely_seconds"]
+    sys.stderr.write(f"{days} days: {predicted:.0f} s foretold, {took:.0f} s taken\n")
+    return {
+        "days": days,
+        "chunks": len(plan["chunks"]),
+        "rows_read": plan["rows_read"],
+        "predicted_seconds": round(predicted, 1),
+        "likely_seconds": [round(low, 1), round(high, 1)],
+        "seconds": round(took, 1),
+        "error": round(took / predicted - 1, 3),
+        "is_within_likely": low <= took <= high,
+    }
+
+
+def _told(day: datetime) -> str:
+    return day.date().isoformat()
+
+
+def _command(settings: Settings, *arguments: str) -> str:
+    """What the command printed."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "roadside.cli", *arguments],
+        env={**os.environ, **settings.environment()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ended.returncode:
+        raise CheckFailed(
+            f"`roadside {' '.join(arguments)}` ended with {ended.returncode}: {ended.stderr[-2000:]}"
+        )
+    return ended.stdout
