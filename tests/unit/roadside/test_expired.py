@@ -6,19 +6,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lakehouse.expiries import expire_known_time
+from lakehouse.expiries import expire_known_time, expired
 from lakehouse.landed_accounts import delete_objects
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.object_store import LandedObject
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
+from roadside.corrected import as_corrected
 from roadside.expired import left_as_it_is, rows_that_stand
 from roadside.graph import step_named
 from roadside.road_plan import plan
 from roadside.runner import Runner, road_version
 from roadside.standing import standing
 from roadside.unmade import unmade
+from transforms.grid import HELD_MEMORY_DAILY
 from validation.clocks import TICK, Interval
 from validation.contracts import TABLES
 from validation.errors import UserError
@@ -164,3 +166,17 @@ def test_status_misses_nothing_that_is_past_its_retention(settings: Settings, op
     assert any(each.startswith("silver.offers") for each in lacking())
     expire(ops, 2, *[name for name in names if name not in bronze])
     assert lacking() == []
+
+
+def test_features_also_read_what_they_are_compared_with(ops: Ops) -> None:
+    """To tell what changed, the instants before: a day more than a hold is remembered."""
+    (name, back), *_ = VIEW.reads.items()
+    expire(ops, 2, name)
+    further = timedelta(days=1) + HELD_MEMORY_DAILY
+    assert left_as_it_is(ops, [VIEW], START) == {VIEW.name: START + 2 * DAY + back + further}
+
+
+def test_as_corrected_is_refused_where_its_look_back_is_gone(ops: Ops) -> None:
+    expire(ops, 2, "tiles.traffic_15m")
+    with pytest.raises(UserError, match=r"tiles\.traffic_15m before 2026-03-12 is past its retention"):
+        as_corrected(None, "zone_traffic_15m", days(2, 3), expired(ops))  # type: ignore[arg-type]
