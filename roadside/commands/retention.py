@@ -56,7 +56,7 @@ def retention(
     ops = Ops(settings.ops_url)
     plan = planned(settings, asked or counted_from(ops, now), names)
     if not execute:
-        print_json(_as_json(plan)) if as_json else _print(plan)
+        print_json(_as_json(plan)) if as_json else _print_dry_run(plan)
         return
     dropped, busy = _carried_out(settings, plan)
     if as_json:
@@ -126,6 +126,15 @@ def _print(plan: RetentionPlan) -> None:
         )
 
 
+def _print_dry_run(plan: RetentionPlan) -> None:
+    _print(plan)
+    say(
+        "Dry run: nothing was deleted."
+        if plan.is_empty
+        else "Dry run: nothing was deleted. Do it: --execute."
+    )
+
+
 def _objects_row(plan: RetentionPlan, each: OldObjects) -> tuple[Any, ...]:
     days = len({found.landed_at.date() for found in each.due})
     size = sized(sum(found.size for found in each.due))
@@ -175,13 +184,12 @@ def _tell(dropped: Dropped) -> None:
         "bold green",
     )
     if dropped.tables:
+        from lakehouse.table_upkeep import READERS_GO_ON
+
         say(
             "Their files go once nobody can be reading them: with the first retention or compaction "
-            f"{_READERS // timedelta(hours=1)} hours from now."
+            f"{READERS_GO_ON // timedelta(hours=1)} hours from now."
         )
-
-
-_READERS = timedelta(hours=24)
 
 
 def _as_json(plan: RetentionPlan) -> dict[str, Any]:

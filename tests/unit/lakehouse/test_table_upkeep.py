@@ -154,8 +154,9 @@ def test_old_files_that_no_snapshot_names_are_removed_and_young_ones_are_left(la
     old, young = (lake.folder / "data" / f"{name}.parquet" for name in ("old", "young"))
     for stray in (old, young):
         stray.write_bytes(b"stray")
-    long_ago = (datetime.now(UTC) - 4 * DAY).timestamp()
-    os.utime(old, (long_ago, long_ago))
+    for stray, age in ((old, 4 * DAY), (young, 2 * DAY)):
+        written = (datetime.now(UTC) - age).timestamp()
+        os.utime(stray, (written, written))
     assert remove_strays(lake.lakehouse, TABLE, datetime.now(UTC)) == 1
     assert (old.exists(), young.exists()) == (False, True)
     assert len(lake.zones()) == 3

@@ -151,6 +151,7 @@ def test_the_command_tells_and_writes_nothing(settings: Settings, ops: Ops, run:
     )
     told = run("retention", "--table", OFFERS)
     assert (told.code, OFFERS in told.out, "13 months" in told.out) == (0, True, True)
+    assert told.out.endswith("Dry run: nothing was deleted. Do it: --execute.\n")
     assert expiring(ops, planned(settings, AT - timedelta(days=300), [OFFERS])) == {}
 
 
