@@ -14,6 +14,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lakehouse import landed_accounts
+from lakehouse.leases import Leases
 from lakehouse.object_store import delete_object
 from lakehouse.settings import Settings
 from lakehouse.tables import Lakehouse, digests
@@ -144,6 +145,9 @@ def test_landed_objects_and_refused_lines_go_and_bronze_stays_what_it_was(
     done = home.answer("retention --execute --json")
     assert (sum(done["dropped"]["objects"].values()), done["dropped"]["tables"]) == (1, [BRONZE.writes[1]])
     assert home.landed() == {"new1", "late"}
+    with Leases(home.runner.ops, lambda: datetime.now(UTC)).publishing(f"compaction of {BRONZE.writes[0]}"):
+        said = home.answer("retention --execute", code=4)
+    assert f"{BRONZE.writes[0]}: another process works on it" in said
     again = home.answer("retention --execute --json")
     assert (sum(again["dropped"]["objects"].values()), again["dropped"]["tables"]) == (0, [])
     assert home.runner.lakehouse.count(table_named(BRONZE.writes[1])) == 0
