@@ -53,6 +53,7 @@ class DaySize:
 
     rows: int
     bytes: int
+    files: int = 0
 
 
 @dataclass(frozen=True)
@@ -143,10 +144,10 @@ class CatalogReader:
         found = self._load(table)
         if found is None or found.current_snapshot() is None:
             return {}
-        told = ["partition", "record_count", "total_data_file_size_in_bytes"]
+        told = ["partition", "record_count", "total_data_file_size_in_bytes", "file_count"]
         sizes = {
             each["partition"][table.partition]: DaySize(
-                each["record_count"], each["total_data_file_size_in_bytes"]
+                each["record_count"], each["total_data_file_size_in_bytes"], each["file_count"]
             )
             for each in found.inspect.partitions().select(told).to_pylist()
         }

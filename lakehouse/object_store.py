@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 
 from pyarrow import fs
 from pyarrow.lib import ArrowInvalid, NativeFile
@@ -104,6 +105,34 @@ def put_object(root_uri: str, key: str, content: bytes) -> None:
         with store.files.open_output_stream(part, compression=None) as stream:
             stream.write(content)
         store.files.move(part, path)
+
+
+def delete_object(root_uri: str, key: str) -> None:
+    """Remove the object; nothing if it is gone already. On a disk, its folder too once that is empty.
+
+    Raises:
+        Unreachable: the store does not answer.
+        UserError: the key is none of a landed object.
+    """
+    if not isinstance(parse_key(key), LandedObject):
+        raise UserError(f"'{key}' names no landed object.", "Only landed objects are deleted here.")
+    store = _Store(root_uri)
+    path = store.path(key)
+    with store.answering(key, "deleted"):
+        if store.files.get_file_info(path).type != fs.FileType.File:
+            return
+        store.files.delete_file(path)
+    if isinstance(store.files, fs.LocalFileSystem):
+        _remove_empty_folders(Path(path).parent)
+
+
+def _remove_empty_folders(folder: Path) -> None:
+    """The hour's, the day's, the month's and the year's, as far as nothing lies in them."""
+    for each in (folder, *folder.parents)[: len(_FOLDERS)]:
+        try:
+            each.rmdir()
+        except OSError:  # something lies there, or another process was first
+            return
 
 
 def released_key(source: str, landed_at: datetime, answer_id: str, ext: str) -> str:

@@ -1,7 +1,7 @@
 """The operational database: what landed, what ran, what was published, who publishes now.
 
 The ledgers over it are `landing_ledger`, `quarantine_ledger`, `quality_ledger`, `run_ledger`,
-`step_timings`, `leases`, `releases`, `table_notes` and `access_log`.
+`step_timings`, `leases`, `releases`, `expiries`, `table_notes` and `access_log`.
 Lost, it can be rebuilt from bronze (`LandingLedger.rebuild`) and from snapshots' properties; what checks of
 feeds counted, found and what was accepted or refused is not, nor how long steps took: their past begins anew.
 """
@@ -25,6 +25,7 @@ landing_objects = Table(
     Column("known_at", UtcTime, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("is_archive", Boolean, nullable=False),
+    Column("deleted_at", UtcTime),
     Index("landing_objects_by_known_at", "source", "known_at", "object_key"),
 )
 
@@ -189,6 +190,14 @@ release_tables = Table(
     metadata,
     Column("table_name", String(128), primary_key=True),
     Column("release_id", String(128), primary_key=True),
+)
+
+expiries = Table(
+    "expiries",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("before", UtcTime, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
 )
 
 table_notes = Table(

@@ -108,7 +108,7 @@ class Lakehouse:
         if not self.exists(table):
             self.spark.sql(create_statement(table))
             return
-        if self._iceberg(table).properties().get(CONTRACT_PROPERTY) == contract_digest(table):
+        if self.iceberg(table).properties().get(CONTRACT_PROPERTY) == contract_digest(table):
             return
         have = {f.name: f.dataType for f in self.spark.table(self.identifier(table)).schema.fields}
         for column in table.columns:
@@ -208,7 +208,7 @@ class Lakehouse:
             Moved: main has moved since, and the rows do not fit on it; nothing was published.
         """
         table = staged.table
-        iceberg = self._iceberg(table)
+        iceberg = self.iceberg(table)
         try:
             move_main(iceberg, staged)
         except (Py4JJavaError, PySparkException) as error:
@@ -222,7 +222,7 @@ class Lakehouse:
     ) -> Staged:
         rows = _placed(conform(frame, table), table, span)
         branch = branch_of(run_id)
-        iceberg = self._iceberg(table)
+        iceberg = self.iceberg(table)
         drop_branches(iceberg, alive)
         base = head_of(iceberg)
         held = self.read(table).where(span.holds)
@@ -235,7 +235,7 @@ class Lakehouse:
             found = self._violations(table, span, branch, written) if written else None
             swap = found is not None and found.rows == written
             if not swap:  # a day that lost all its rows keeps its old ones: take the other way
-                fork(self._iceberg(table), branch, base)
+                fork(self.iceberg(table), branch, base)
         if not swap:
             if holds_rows:
                 self.spark.sql(f"DELETE FROM {self.identifier(table, branch)} WHERE {span.holds}")
@@ -258,31 +258,7 @@ class Lakehouse:
 
     def head(self, table: Table, branch: str = "main") -> int | None:
         """Snapshot id of a branch, or None when it has none."""
-        return head_of(self._iceberg(table), branch)
-
-    def compact(self, table: Table, before: date) -> int:
-        """Rewrite the small files of partitions before the day, and expire old snapshots.
-
-        Rows and digest stay as they are. Returns the number of files rewritten.
-
-        Raises:
-            Moved: files were replaced meanwhile that were being rewritten; nothing was.
-        """
-        head = self.head(table)
-        if head is None:
-            return 0
-        try:
-            rewritten = self.spark.sql(
-                f"CALL {CATALOG}.system.rewrite_data_files(table => '{table.name}', "
-                f"where => '{table.partition} < DATE \"{before.isoformat()}\"', "
-                "options => map('min-input-files', '2', 'rewrite-all', 'false'))"
-            ).collect()
-        except (Py4JJavaError, PySparkException) as error:
-            if self.head(table) == head:
-                raise
-            raise moved(table) from error
-        self.spark.sql(f"CALL {CATALOG}.system.expire_snapshots(table => '{table.name}')")
-        return int(rewritten[0]["rewritten_data_files_count"])
+        return head_of(self.iceberg(table), branch)
 
     def digest(self, table: Table, interval: Interval | None = None) -> str:
         """`<rows>-<hash>` of the table's content, whatever the order of rows and files.
@@ -307,14 +283,14 @@ class Lakehouse:
             .option("snapshot-property.roadside.interval", span.name)
         )
 
-    def _iceberg(self, table: Table) -> Any:
+    def iceberg(self, table: Table) -> Any:
         """The table's handle in Iceberg's own API, freshly loaded: branches cost no Spark job."""
         load = java_class(self.spark, "org.apache.iceberg.spark.Spark3Util").loadIcebergTable
         return load(self.spark._jsparkSession, self.identifier(table))
 
     def _written(self, table: Table, branch: str, before: int | None) -> int:
         """Rows the branch's last write added, as the writer itself counted them."""
-        iceberg = self._iceberg(table)
+        iceberg = self.iceberg(table)
         ref = iceberg.refs().get(branch)
         if ref is None or ref.snapshotId() == before:
             return 0
@@ -322,14 +298,18 @@ class Lakehouse:
 
     def _may_hold(self, table: Table, span: _Span) -> bool:
         """Whether a file of main may have rows in the span, as metadata alone tells."""
+        scan = self.iceberg(table).newScan().filter(self.expression(table, span.holds))
+        return bool(scan.planFiles().iterator().hasNext())
+
+    def expression(self, table: Table, where: str) -> Any:
+        """A predicate in SQL as one of Iceberg's own API."""
         convert = java_class(
             self.spark, "org.apache.spark.sql.execution.datasources.SparkExpressionConverter"
         )
-        where = convert.collectResolvedSparkExpression(
-            self.spark._jsparkSession, self.identifier(table), span.holds
+        resolved = convert.collectResolvedSparkExpression(
+            self.spark._jsparkSession, self.identifier(table), where
         )
-        scan = self._iceberg(table).newScan().filter(convert.convertToIcebergExpression(where))
-        return bool(scan.planFiles().iterator().hasNext())
+        return convert.convertToIcebergExpression(resolved)
 
     def _violations(self, table: Table, span: _Span, branch: str, written: int) -> Found:
         """The branch's rows in the span, and how many break each rule; in one pass unless a key repeats.

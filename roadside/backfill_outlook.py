@@ -12,6 +12,7 @@ from lakehouse.settings import Settings
 from lakehouse.step_timings import StepTiming, StepTimings, timings_of_runs
 from roadside.backfill_plan import BackfillPlan, planned
 from roadside.durations import FEWEST_FITTED, Took, Work, law, spread
+from roadside.expired import left_as_it_is
 from roadside.graph import STEPS, Step
 from roadside.home_volumes import volumes_of
 from roadside.prices import Prices
@@ -74,7 +75,9 @@ def _outlook(
         chunk_days=chunk_days,
         deadline=deadline,
     )
-    return plan, looked_back_to(settings, found, span)
+    behind = looked_back_to(settings, found, span)
+    left = left_as_it_is(Ops(settings.ops_url), steps, span.start)
+    return plan, replace(behind, first_makeable=left)
 
 
 def timings_of(settings: Settings, step: Step) -> list[StepTiming]:

@@ -227,8 +227,8 @@ def _directions(kind: str, facet: str, was: Any, now: Any) -> list[tuple[str, An
             return [("set" if now else "lifted", was, now)]
         case "published_as":
             return [("added" if was is None else "removed" if now is None else "changed", was, now)]
-        case "retention_months":
-            return [("raised" if now > was else "lowered", was, now)]
+        case "retention_months" | "retention_days":
+            return [("raised" if (now or 0) > (was or 0) else "lowered", was, now)]
         case "aliases":
             was, now = was or [], now or []
             words = [("words added", None, _more(was, now)), ("words removed", _more(now, was), None)]

@@ -28,6 +28,7 @@ from roadside.commands import (
     publish,
     quality,
     quarantine,
+    retention,
     road,
     runs,
     skew,
@@ -382,6 +383,15 @@ app.command(
     rich_help_panel=_MIND,
     epilog=_examples("roadside compact", "roadside compact --table silver.offers --before 2026-03-10"),
 )(upkeep.compact)
+app.command(
+    "retention",
+    rich_help_panel=_MIND,
+    epilog=_examples(
+        "roadside retention",
+        "roadside retention --execute --json",
+        "roadside retention --table landing.gps_pings --table silver.gps_pings --at now",
+    ),
+)(retention.retention)
 _ENV.command("check", epilog=_examples("roadside env check"))(upkeep.env_check)
 _ENV.command("export", epilog=_examples('eval "$(roadside env export)" && feast -c feature_repo plan'))(
     upkeep.env_export

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.expiries import NOTHING_GONE, Expiries
 from lakehouse.tables import Lakehouse
 from roadside.graph import step_named
 from transforms.features import (
@@ -32,7 +33,7 @@ from transforms.tiles.driver_states_15m import driver_states_15m
 from transforms.timeline import Timeline
 from validation.clocks import Interval
 from validation.contracts import table_named
-from validation.errors import UnknownName
+from validation.errors import UnknownName, UserError
 
 _TRANSFORMS: Mapping[str, Callable[..., DataFrame]] = {
     "area_dispatch_15m": area_dispatch_15m.area_dispatch_15m,
@@ -61,13 +62,19 @@ _STATES = "tiles.driver_states_15m"
 _FIXES = "tiles.driver_fixes_15m"
 
 
-def as_corrected(lakehouse: Lakehouse, view: str, interval: Interval) -> DataFrame:
+def as_corrected(
+    lakehouse: Lakehouse, view: str, interval: Interval, gone: Expiries = NOTHING_GONE
+) -> DataFrame:
     """The view's rows as corrected at the interval's instants: changes, one a day, closing rows.
 
     Reads what is known by now from the view's look-back on. Held ticks are like any other here.
 
+    Args:
+        gone: what is past its retention.
+
     Raises:
         UnknownName: no view of that name has this timeline.
+        UserError: the look-back reaches what is past its retention.
     """
     if view not in _TRANSFORMS:
         raise UnknownName("view with an as corrected timeline", view, _TRANSFORMS)
@@ -75,22 +82,29 @@ def as_corrected(lakehouse: Lakehouse, view: str, interval: Interval) -> DataFra
     inputs = []
     for name, look_back in step.reads.items():
         if name == _STATES:
-            inputs.append(_states(lakehouse, interval, look_back))
+            inputs.append(_states(lakehouse, gone, interval, look_back))
         else:
             longest = max(step.reads.values()) if name == _FIXES else look_back
-            inputs.append(_known_since(lakehouse, name, interval, longest))
+            inputs.append(_known_since(lakehouse, gone, name, interval, longest))
     return _TRANSFORMS[view](*inputs, interval, (), Timeline.AS_CORRECTED)
 
 
-def _states(lakehouse: Lakehouse, interval: Interval, look_back: timedelta) -> DataFrame:
+def _states(lakehouse: Lakehouse, gone: Expiries, interval: Interval, look_back: timedelta) -> DataFrame:
     """What drivers truly were: folded anew from statuses and fixes."""
     widened = interval.widened(look_back)
     back = look_back + STATES_MEMORY
-    statuses = _known_since(lakehouse, "silver.provider_status", interval, back)
-    fixes = _known_since(lakehouse, _FIXES, interval, back)
+    statuses = _known_since(lakehouse, gone, "silver.provider_status", interval, back)
+    fixes = _known_since(lakehouse, gone, _FIXES, interval, back)
     return driver_states_15m(statuses, fixes, widened, Timeline.AS_CORRECTED)
 
 
-def _known_since(lakehouse: Lakehouse, name: str, interval: Interval, look_back: timedelta) -> DataFrame:
+def _known_since(
+    lakehouse: Lakehouse, gone: Expiries, name: str, interval: Interval, look_back: timedelta
+) -> DataFrame:
     since = interval.widened(look_back).start
+    if gone.reaches(name, since):
+        raise UserError(
+            f"{gone.told(name)}, and as corrected {interval} looks back to {since:%Y-%m-%dT%H:%MZ}.",
+            "Ask for a later interval.",
+        )
     return lakehouse.read(table_named(name)).where(F.col("known_at") > F.lit(since))

@@ -155,6 +155,7 @@ def _table(table: Table) -> Plain:
         "order": table.order,
         "is_restricted": table.is_restricted,
         "retention_months": table.retention_months,
+        **({"retention_days": table.retention_days} if table.retention_days else {}),
         "false_when_dead": table.false_when_dead,
         "notes": table.notes,
         "published_as": published_as(table),

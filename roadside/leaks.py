@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lakehouse.expiries import expired
 from lakehouse.ops import Ops
 from roadside.corrected import CORRECTED_VIEWS, as_corrected
 from training_datasets.card_profiles import profile_of
@@ -287,7 +288,8 @@ def _corrected_columns(computing: Computing, view: ViewUsed, spine: pd.DataFrame
     first, last = spine[DECISION_TIME].min(), spine[DECISION_TIME].max()
     interval = Interval((first - view.ttl).floor("15min").to_pydatetime(), last.ceil("15min").to_pydatetime())
     keys = dict(zip(view.table_keys, view.keys, strict=True))
-    rows = as_corrected(computing.lakehouse, view.view, interval).toArrow().to_pandas()
+    gone = expired(Ops(computing.settings.ops_url))
+    rows = as_corrected(computing.lakehouse, view.view, interval, gone).toArrow().to_pandas()
     features = {column.partition("__")[2]: column for column in view.columns}
     rows = rows[[*keys, "available_at", *features]].rename(columns={**keys, **features})
     asked = spine[[DECISION_TIME, *keys.values()]].reset_index(names="place")

@@ -16,6 +16,7 @@ from lakehouse.run_history import (
     merged,
 )
 from lakehouse.settings import Settings
+from roadside.expired import kept_as_it_is
 from roadside.graph import STEPS, Step, downstream
 from roadside.runner import step_version
 from roadside.standing import has_ops
@@ -73,12 +74,17 @@ def recomputing(settings: Settings, touched: Iterable[str]) -> Recomputing | Non
         return None
     ops, names = Ops(settings.ops_url), set(touched)
     steps = [(step, name) for step in STEPS for name in step.writes]
+    kept, of_table = kept_as_it_is(ops, STEPS), made_by_table(ops)
     stale = {
-        name: made_by_other_code(ops, name, step_version(step, settings))
+        name: kept.wanted(step, name, made_by_other_code(ops, name, step_version(step, settings)))
         for step, name in steps
         if name in names
     }
-    made = {name: list(each.intervals) for name, each in made_by_table(ops).items() if name in names}
+    made = {
+        name: kept.wanted(step, name, of_table[name].intervals)
+        for step, name in steps
+        if name in names and name in of_table
+    }
     wanted = widened(stale, made)
     codes = codes_by_table(ops)
     return Recomputing(

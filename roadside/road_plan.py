@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
+from roadside.expired import rows_that_stand
 from roadside.graph import STEPS, Step, step_named
 from roadside.runner import step_version
 from roadside.standing import has_ops
 from validation.clocks import Interval
-from validation.errors import UnknownName
+from validation.errors import UnknownName, UserError
 from validation.sources import SOURCES, source_named
 
 
@@ -23,21 +24,26 @@ class PlannedStep:
 
     step: str
     interval: Interval
-    outlook: str  # run | done already | not due
+    outlook: str  # run | done already | not due | refused: why
 
 
 def plan(
     settings: Settings, intervals: Sequence[Interval], steps: Sequence[Step], *, force: bool
 ) -> list[PlannedStep]:
     """Each step over each interval, in the order of the road. Writes nothing."""
-    runs = RunLedger(Ops(settings.ops_url), lambda: datetime.now(UTC)) if has_ops(settings) else None
+    ops = Ops(settings.ops_url) if has_ops(settings) else None
 
     def outlook(step: Step, interval: Interval) -> str:
         if not step.due(interval):
             return "not due"
-        version = step_version(step, settings)
-        is_done = runs is not None and all(runs.published(name, interval, version) for name in step.writes)
-        return "done already" if is_done and not force else "run"
+        if ops is None:
+            return "run"
+        runs, version = RunLedger(ops, lambda: datetime.now(UTC)), step_version(step, settings)
+        try:
+            standing = rows_that_stand(ops, runs, step, interval, version, force=force)
+        except UserError as error:
+            return f"refused: {error.what}"
+        return "run" if standing is None else "done already"
 
     return [PlannedStep(step.name, each, outlook(step, each)) for step in steps for each in intervals]
 

@@ -36,6 +36,7 @@ from lakehouse.settings import Settings
 from lakehouse.table_notes import TableNotes
 from lakehouse.tables import Lakehouse, Published, frame_digest
 from lakehouse.vault import handle_of
+from roadside.expired import rows_that_stand
 from roadside.feed_gate import by_tick, gated
 from roadside.graph import STEPS, Edge, Step, downstream, sources_read
 from roadside.holds import completeness_of
@@ -249,11 +250,9 @@ class Runner:
         if step.build is None:
             self._register(step, interval)
         version = step_version(step, self.settings)
-        done = [self.runs.published(name, interval, version) for name in step.writes]
-        if not force and all(run is not None for run in done):
-            return StepResult(
-                step.name, interval, "skipped", {run.table: run.rows or 0 for run in done if run is not None}
-            )
+        standing = rows_that_stand(self.ops, self.runs, step, interval, version, force=force)
+        if standing is not None:
+            return StepResult(step.name, interval, "skipped", standing)
         require_look_back(self.runs, step, interval)
         is_new = any(self.runs.never_made(name, interval) for name in step.writes)
         # Before the first change is published, lest a run that dies behind it leaves what reads it as it was;

@@ -20,6 +20,8 @@ from lakehouse.releases import Release, Releases
 from lakehouse.run_history import Made, gaps, made_by_table, merged
 from lakehouse.run_ledger import Run, RunLedger, RunStatus
 from lakehouse.settings import Settings
+from roadside.expired import Kept, kept_as_it_is
+from roadside.graph import STEPS, step_named
 from roadside.holds import Hold, completeness_of, served_through, view_holds
 from roadside.landed_backlog import STRAGGLER_HORIZON, Backlog, backlog, has_landing
 from roadside.redis_standing import redis_problem
@@ -182,7 +184,7 @@ def standing(
     missing = (
         *_missing_of_sources(sources, closed, due_at),
         *_missing_of_runs([*tables, *views]),
-        *_missing_of_tables(made, closed),
+        *_missing_of_tables(made, kept_as_it_is(ops, STEPS)),
         *_missing_of_held(views),
         *_missing_online(views),
         *(
@@ -321,13 +323,14 @@ def _missing_of_runs(standings: Sequence[TableStanding | ViewStanding]) -> Itera
             )
 
 
-def _missing_of_tables(made: Mapping[str, Made], closed: datetime | None) -> Iterator[str]:
-    """Known time that bronze covers and a table behind it does not."""
+def _missing_of_tables(made: Mapping[str, Made], kept: Kept) -> Iterator[str]:
+    """Known time that bronze covers and a table behind it does not, and that can still be made."""
     ingested = merged(each for table in BRONZE for each in made.get(table.name, Made()).intervals)
     for table in TABLES:
         if table.layer == "training":
             continue
         lacking = gaps(ingested, made.get(table.name, Made()).intervals)
+        lacking = kept.wanted(step_named(table.name), table.name, lacking)
         if is_daily(table):
             lacking = [Interval(cut - TICK, cut) for each in lacking for cut in each.cuts()]
         if lacking:

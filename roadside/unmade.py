@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -11,6 +11,7 @@ from lakehouse.ops import Ops
 from lakehouse.run_history import gaps, made_by_code, made_by_other_code, merged, shared
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
+from roadside.expired import kept_as_it_is
 from roadside.graph import STEPS, Step, step_named
 from roadside.recomputing import widened
 from roadside.runner import step_version
@@ -79,11 +80,12 @@ def unmade(settings: Settings, steps: Sequence[Step], span: Interval) -> tuple[U
     ledger = RunLedger(ops, lambda: datetime.now(UTC))
     parts: dict[str, dict[Why, list[Interval]]] = {}
     standing: dict[str, list[Interval]] = {}
+    kept = kept_as_it_is(ops, steps)
     for step in steps:
         for name in step.writes:
             version = step_version(step, settings)
-            standing[name] = made_by_code(ops, name, version)
-            lacking = gaps([span], standing[name])
+            standing[name] = kept.wanted(step, name, made_by_code(ops, name, version))
+            lacking = gaps(kept.wanted(step, name, [span]), standing[name])
             never = shared(lacking, ledger.never_made(name, span))
             other = shared(lacking, made_by_other_code(ops, name, version))
             replaced = gaps(gaps(lacking, never), other)
@@ -109,10 +111,12 @@ class LookedBackTo:
     Attributes:
         holes: by table, known time that was never made: what looks back to it is refused.
         by_other_code: by table, known time that other code made: it is read as it stands.
+        first_makeable: by step, the first known time that can still be made, where the span begins before it.
     """
 
     holes: Mapping[str, tuple[Interval, ...]]
     by_other_code: Mapping[str, tuple[Interval, ...]]
+    first_makeable: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def looked_back_to(settings: Settings, found: Sequence[Unmade], span: Interval) -> LookedBackTo:

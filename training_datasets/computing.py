@@ -49,12 +49,9 @@ from validation.contracts.features.provider_fleet_15m import PROVIDER_FLEET_15M
 from validation.contracts.training.row_index import ROW_INDEX
 from validation.errors import CheckFailed, Defect
 from validation.pandera_schema import validated
-from validation.sources.dispatch_events import DISPATCH_EVENTS
 
 _CODE = ("validation", "ingestion", "transforms", "training_datasets")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_JOB_IS_FOLLOWED = timedelta(days=10)
-"""A request tells of what a job did for so long before the decision (transforms.silver.histories)."""
 
 
 def features_at(spec: DatasetSpec, store: Any, spine: pd.DataFrame) -> pd.DataFrame:
@@ -198,10 +195,7 @@ class Computing:
     def known(self, day: date) -> Known:
         """The dataset's silver as known at the day's close."""
         spec, close = self.spec, self.spec.close(day)
-        earliest = spec.day(day).start - (
-            _JOB_IS_FOLLOWED if self.service.request else DISPATCH_EVENTS.ahead
-        )  # without a request, the day's own events; one may land before its time
-        read = Interval(earliest, close)
+        read = Interval(spec.reads_from(day, has_request=bool(self.service.request)), close)
         return Known(
             {table.short_name: self.lakehouse.read_known(table, read) for table in spec.sources}, close
         )

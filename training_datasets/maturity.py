@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
+from lakehouse.expiries import expired
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.ops import Ops, runs
 from lakehouse.run_ledger import RunStatus
@@ -14,7 +15,7 @@ from training_datasets.feature_service import ServiceDefinition, ViewUsed
 from training_datasets.spec import DatasetSpec
 from validation.clocks import TICK, Interval, business_date_et, daily_available_at
 from validation.contracts.silver.arrival_evidence import ARRIVAL_EVIDENCE
-from validation.errors import NotReady
+from validation.errors import NotReady, UserError
 
 SOURCES = ("dispatch_events", "gps_pings")
 """Landing sources behind silver: closed through the close, no object can still enter it. Pings bear arrivals
@@ -28,8 +29,15 @@ def require_mature(ops: Ops, spec: DatasetSpec, service: ServiceDefinition, days
 
     Raises:
         NotReady: a day is not mature; the message says when it closes and what is missing.
+        UserError: what a day is made of is past its retention.
     """
     asked = list(days)
+    gone = [reason for day in asked if (reason := why_gone(ops, spec, service, day))]
+    if gone:
+        raise UserError(
+            f"{spec.name}: {min(asked)} can no longer be computed: {gone[0]}",
+            "Days that were built stay as they are, for good. Leave out those that were not.",
+        )
     reasons = {day: reason for day in asked if (reason := why_not_mature(ops, spec, service, day))}
     if reasons:
         first, last = min(reasons), max(reasons)
@@ -56,6 +64,9 @@ def why_not_mature(ops: Ops, spec: DatasetSpec, service: ServiceDefinition, day:
     the day's start to its close, and every feature table made for each tick or cut a decision of the
     day can read: from a time to live before the day, or the table's first tick, to the day's end.
     """
+    gone = why_gone(ops, spec, service, day)
+    if gone is not None:
+        return gone
     close, decided = spec.close(day), spec.decisions(day)
     closing = f"it closes at {_told(close)} (03:00 ET, {spec.closes_after_days} days later)"
     ledger = LandingLedger(ops)
@@ -72,6 +83,16 @@ def why_not_mature(ops: Ops, spec: DatasetSpec, service: ServiceDefinition, day:
         if gap is not None:
             return f"{view.table.name} was not made for {gap}."
     return None
+
+
+def why_gone(ops: Ops, spec: DatasetSpec, service: ServiceDefinition, day: date) -> str | None:
+    """What the day is made of and is past its retention, as a sentence; None if all of it is kept."""
+    gone, decided = expired(ops), spec.decisions(day)
+    since = spec.reads_from(day, has_request=bool(service.request))
+    reads = [(table.name, since) for table in spec.sources]
+    reads += [(view.table.name, decided.start - view.ttl) for view in service.views]
+    lost = [name for name, since in reads if gone.reaches(name, since)]
+    return f"{gone.told(lost[0])}." if lost else None
 
 
 def newest_closed_day(spec: DatasetSpec, cut: datetime) -> date:

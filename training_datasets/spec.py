@@ -20,6 +20,10 @@ from training_datasets.known import Known
 from validation.clocks import Interval, business_day_start, daily_available_at
 from validation.contract import Table
 from validation.errors import UserError
+from validation.sources.dispatch_events import DISPATCH_EVENTS
+
+JOB_IS_FOLLOWED = timedelta(days=10)
+"""A request tells of what a job did for so long before the decision (transforms.silver.histories)."""
 
 Decisions = Callable[[Known, Interval], DataFrame]
 """(silver as known at the close, business day) -> one row per decision: keys, decision_at, its inputs."""
@@ -123,6 +127,13 @@ class DatasetSpec:
         """What holds the instants of the day's decisions."""
         of_day = self.day(day)
         return Interval(of_day.start, of_day.end + self.decides_for)
+
+    def reads_from(self, day: date, *, has_request: bool) -> datetime:
+        """From which known time silver is read: further back where a request tells of what the job did.
+
+        Without one, the day's own events; one may land before its time.
+        """
+        return self.day(day).start - (JOB_IS_FOLLOWED if has_request else DISPATCH_EVENTS.ahead)
 
     def close(self, day: date) -> datetime:
         """When the day's labels are mature: nothing known later enters them."""

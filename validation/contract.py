@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from validation.errors import Defect, UnknownName
+from validation.retention import Retention
 
 
 class Type(StrEnum):
@@ -170,7 +171,7 @@ class Table:
         order: columns the files are sorted by.
         checks: row rules beyond key and nullability.
         is_restricted: holds precise location or ciphertext; readers need a purpose.
-        retention_months: how long rows are kept.
+        retention_months: how long rows are kept; retention_days: where that is no number of months.
         partition: the date column that partitions the table.
         clock: the column an interval of known time is replaced by.
         false_when_dead: booleans that a dead entity reads as false; all else it reads as null.
@@ -187,6 +188,7 @@ class Table:
     checks: tuple[Rule, ...] = ()
     is_restricted: bool = False
     retention_months: int = 13
+    retention_days: int = 0
     partition: str = "known_date"
     clock: str = "known_at"
     notes: str = ""
@@ -204,6 +206,13 @@ class Table:
         unknown = named - set(names)
         if repeated or unknown:
             raise Defect(f"{self.name}: columns repeated {sorted(repeated)}, unknown {sorted(unknown)}.")
+
+    @property
+    def retention(self) -> Retention:
+        """How long rows are kept. No day of a dataset is dropped: its release names it for good."""
+        return (
+            Retention(days=self.retention_days) if self.retention_days else Retention(self.retention_months)
+        )
 
     @property
     def layer(self) -> str:

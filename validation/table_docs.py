@@ -17,6 +17,7 @@ from pathlib import Path
 from validation.contract import Between, Check, Column, OneOf, Rule, Severity, Table
 from validation.contracts import TABLES
 from validation.contracts.features.feature_table import FEATURE_CLOCKS
+from validation.retention import LANDING
 from validation.source import EARLIEST, FARTHEST, Field, Source
 from validation.sources import SOURCES
 
@@ -159,7 +160,7 @@ def _index_cells(table: Table) -> tuple[str, ...]:
 
 
 def _kept(table: Table) -> str:
-    return f"{table.retention_months} month{'s' if table.retention_months > 1 else ''}"
+    return f"at least {table.retention}" if table.layer == "training" else str(table.retention)
 
 
 def _sources_page(sources: Sequence[Source]) -> str:
@@ -192,6 +193,7 @@ def _source_parts(source: Source) -> Iterable[str]:
             ("**Other moments**", f"before {EARLIEST:%Y-%m-%d} or more than {_span(FARTHEST)} past the "
              "landing: quarantined"),
             ("**Heartbeat**", f"expected every {_span(source.heartbeat)}"),
+            ("**Kept**", f"{LANDING}; longer while an object is not accounted for"),
             ("**Sealed payload belongs to**", owners),
             ("**Places**", "; ".join(places) or "none"),
             ("**Tables**", f"[bronze.{source.name}](bronze.{source.name}.md), "

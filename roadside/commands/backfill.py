@@ -93,7 +93,8 @@ def backfill(
             _print(plan, behind)
         raise typer.Exit(NotReady.exit_code if plan.fits is False else 0)
     if not plan.chunks:
-        (notice if as_json else say)(_nothing(plan))
+        (notice if as_json else say)(_nothing(plan, behind))
+        _notice_left(behind)
         raise typer.Exit(0)
     warn_of_future(span.end)
     raise typer.Exit(_execute(settings, plan, steps, Limits(longest, stop_after_dollars), as_json))
@@ -150,7 +151,8 @@ def _told(carried: Carried, as_json: bool) -> int:
 
 def _print(plan: BackfillPlan, behind: LookedBackTo) -> None:
     if not plan.chunks:
-        say(_nothing(plan), "bold green")
+        say(_nothing(plan, behind), "bold green")
+        _notice_left(behind)
         return
     print_table(
         ("step", "hours", "why", "known time"),
@@ -172,8 +174,23 @@ def _print(plan: BackfillPlan, behind: LookedBackTo) -> None:
     _print_notes(plan, behind)
 
 
-def _nothing(plan: BackfillPlan) -> str:
-    return f"Nothing of {plan.span} is to be made: all of it stands, made by this code."
+def _nothing(plan: BackfillPlan, behind: LookedBackTo) -> str:
+    stands = "what can still be made" if behind.first_makeable else "all of it"
+    return f"Nothing of {plan.span} is to be made: {stands} stands, made by this code."
+
+
+def _notice_left(behind: LookedBackTo) -> None:
+    """A line for each moment before which steps are left as they are."""
+    steps: dict[datetime, list[str]] = {}
+    for name, first in behind.first_makeable.items():
+        steps.setdefault(first, []).append(name)
+    for first, names in sorted(steps.items()):
+        more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+        notice(
+            f"note: {', '.join(names[:_FEW])}{more} before {first:%Y-%m-%dT%H:%MZ} stand as they were made, "
+            "or are gone: what they are made of is past its retention.",
+            "yellow",
+        )
 
 
 def _step_row(plan: BackfillPlan, runs: Sequence[PlannedRun]) -> tuple[Any, ...]:
@@ -282,6 +299,7 @@ def _print_notes(plan: BackfillPlan, behind: LookedBackTo) -> None:
             f"note: '{Why.READS.value}' is made again only where that changes rows: it may take less.",
             "yellow",
         )
+    _notice_left(behind)
     for table, holes in behind.holes.items():
         notice(
             f"warning: {table} was never made over {_told_intervals(holes)}, and this looks back to it: "
@@ -336,6 +354,7 @@ def _as_json(plan: BackfillPlan, behind: LookedBackTo) -> dict[str, Any]:
         "made_again_after_where_rows_change": {
             each.step.name: _pairs(each.after) for each in plan.unmade if each.after
         },
+        "left_as_it_is_before": dict(behind.first_makeable),
         "holes_looked_back_to": {name: _pairs(part) for name, part in behind.holes.items()},
         "other_code_looked_back_to": {name: _pairs(part) for name, part in behind.by_other_code.items()},
         "chunk_days": plan.chunk_days,

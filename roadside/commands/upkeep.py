@@ -161,20 +161,19 @@ def compact(
         say(f"Dry run: days before {day} of {counted(len(wanted), 'table')} would be compacted.")
         return
     from lakehouse.branches import Moved
-    from lakehouse.leases import Leases
     from roadside.spark_runner import open_runner
+    from roadside.table_maintenance import Maintenance
 
     runner = open_runner(settings)
-    leases = Leases(runner.ops, lambda: datetime.now(UTC))
+    maintenance = Maintenance(runner.lakehouse, runner.ops, lambda: datetime.now(UTC))
     rewritten = {}
     for each in wanted:
         if runner.lakehouse.exists(each):
-            with leases.publishing(f"compaction of {each.name}"):
-                try:
-                    rewritten[each.name] = runner.lakehouse.compact(each, day)
-                except Moved:
-                    notice(f"{each.name:<34} replaced meanwhile; the next compaction takes it", "yellow")
-                    continue
+            try:
+                rewritten[each.name] = maintenance.compact(each, day)
+            except Moved:
+                notice(f"{each.name:<34} replaced meanwhile; the next compaction takes it", "yellow")
+                continue
             notice(f"{each.name:<34} {rewritten[each.name]:>5} files rewritten", "dim")
     say(f"{counted(sum(rewritten.values()), 'file')} of {counted(len(rewritten), 'table')} rewritten.")
 

@@ -27,8 +27,9 @@ def quarantine_of(source: str) -> Table:
         required=("landed_at", "reason", "reason_text", "byte_count"),
         order=("source_object", "source_line"),
         retention_months=1,
+        retention_days=35,
         is_restricted=True,
-        notes="Kept 35 days.",
+        notes="A line that nobody answered goes with the others of its day: it cannot enter afterwards.",
     )
 
 

@@ -141,7 +141,7 @@ def test_the_bytes_of_a_day_are_those_of_its_files(settings: Settings, tmp_path:
     sizes = CatalogReader(settings).sizes_by_day(TICKS)
     files = list(tmp_path.rglob("known_date=2026-03-10/*.parquet"))
     assert len(files) == 2
-    assert sizes[date(2026, 3, 10)] == DaySize(2, sum(file.stat().st_size for file in files))
+    assert sizes[date(2026, 3, 10)] == DaySize(2, sum(file.stat().st_size for file in files), len(files))
 
 
 def test_what_a_snapshot_added_is_told_while_it_is_kept(settings: Settings) -> None:

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.object_store import LandedObject, Misnamed, list_objects, open_bytes
+from lakehouse.object_store import (
+    LandedObject,
+    Misnamed,
+    delete_object,
+    list_objects,
+    open_bytes,
+    put_object,
+)
+from support.object_server import BUCKET, CREDENTIALS, object_server
 from validation.errors import InputMissing, SettingError, Unreachable, UserError
 
 SOURCE = "gps_pings"
@@ -126,3 +134,38 @@ def test_a_store_that_does_not_answer_is_unreachable() -> None:
     with pytest.raises(Unreachable) as refused:
         list(list_objects(root, SOURCE, at("2026-03-10T17:00"), at("2026-03-10T18:00")))
     assert "hush" not in str(refused.value)
+
+
+def test_an_object_is_deleted_with_the_folders_that_are_empty_then(tmp_path: Path) -> None:
+    gone, beside = land(tmp_path, "2026-03-10T17:02:00"), land(tmp_path, "2026-03-09T11:00:00")
+    delete_object(tmp_path.as_uri(), gone)
+    delete_object(tmp_path.as_uri(), gone)
+    assert keys(tmp_path, "2026-03-01", "2026-04-01") == [beside]
+    assert not (tmp_path / f"landing/{SOURCE}/2026/03/10").exists()
+    delete_object(tmp_path.as_uri(), beside)
+    assert [path.name for path in (tmp_path / "landing").iterdir()] == [SOURCE]
+
+
+def test_only_landed_objects_are_deleted(tmp_path: Path) -> None:
+    put(tmp_path, "vault.db")
+    for key in ("vault.db", f"landing/{SOURCE}/../../vault.db"):
+        with pytest.raises(UserError, match="names no landed object"):
+            delete_object(tmp_path.as_uri(), key)
+    assert (tmp_path / "vault.db").exists()
+
+
+def test_an_object_in_a_bucket_is_deleted_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    with object_server() as server:
+        stamped = [f"landing/{SOURCE}/2026/03/10/17/{SOURCE}-2026-03-10-17-{n:02}-00-a.gz" for n in range(2)]
+        address = server.endpoint.partition("//")[2]
+        root = f"s3://{BUCKET}/road?endpoint_override={address}&scheme=http&region=us-east-1"
+        for key in stamped:
+            put_object(root, key, b"x")
+        delete_object(root, stamped[0])
+        delete_object(root, stamped[0])
+        found = list_objects(root, SOURCE, at("2026-03-10T00:00"), at("2026-03-11T00:00"))
+        assert [each.key for each in found] == stamped[1:]
+        delete_object(root, stamped[1])
+        assert list(list_objects(root, SOURCE, at("2026-03-10T00:00"), at("2026-03-11T00:00"))) == []

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakehouse.branches import Moved, Staged, drop_branches, fork, head_of, move_main
+from lakehouse.table_upkeep import compact
 from lakehouse.tables import Lakehouse
 from support.frames import frame_of
 from validation.clocks import TICK, Interval
@@ -160,8 +161,8 @@ class Overtaken:
     """An Iceberg table to which another commit comes between the beginning of a change and its end, once."""
 
     def __init__(self, tables: Lakehouse) -> None:
-        self._table = tables._iceberg(TABLE)
-        self._others = [tables._iceberg(TABLE)]
+        self._table = tables.iceberg(TABLE)
+        self._others = [tables.iceberg(TABLE)]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._table, name)
@@ -179,12 +180,12 @@ class Overtaken:
 def test_branches_change_although_another_commit_comes_between(tables: Lakehouse, made: Interval) -> None:
     main = tables.head(TABLE)
     fork(Overtaken(tables), "run_mine", main)
-    assert head_of(tables._iceberg(TABLE), "run_mine") == main
+    assert head_of(tables.iceberg(TABLE), "run_mine") == main
     move_main(Overtaken(tables), Staged(TABLE, "run_mine", main, False, False, 2, {}))
-    assert head_of(tables._iceberg(TABLE), "run_mine") is None
-    fork(tables._iceberg(TABLE), "run_left", main)
+    assert head_of(tables.iceberg(TABLE), "run_mine") is None
+    fork(tables.iceberg(TABLE), "run_left", main)
     drop_branches(Overtaken(tables), alive=())
-    assert head_of(tables._iceberg(TABLE), "run_left") is None
+    assert head_of(tables.iceberg(TABLE), "run_left") is None
 
 
 def test_a_run_that_was_taken_for_dead_is_staged_again(
@@ -222,7 +223,7 @@ def test_a_day_compacted_meanwhile_is_staged_again(tables: Lakehouse, made: Inte
     tables.replace(TABLE, tick(made, 1), rows(tables, tick(made, 1), [3]), "more")
     staged = tables.stage(TABLE, made, rows(tables, made, [5]), "slow")
     digest, before = tables.digest(TABLE), files(tables)
-    assert tables.compact(TABLE, made.end.date()) > 1
+    assert compact(tables, TABLE, made.end.date()) > 1
     assert tables.digest(TABLE) == digest
     assert len(files(tables)) < len(before)
     with pytest.raises(Moved):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse.expiries import expire_known_time
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
@@ -12,7 +13,7 @@ from training_datasets.maturity import SOURCES, coverage, mature_days, require_m
 from training_datasets.specs.eta_v1 import ETA_V1
 from training_datasets.specs.eta_v2 import ETA_V2
 from validation.clocks import Interval
-from validation.errors import NotReady
+from validation.errors import NotReady, UserError
 
 DAY = date(2026, 3, 10)
 START = datetime(2026, 3, 8, tzinfo=UTC)
@@ -134,3 +135,17 @@ def test_decisions_of_the_morning_after_wait_for_its_cut(ops: Ops) -> None:
     morning = datetime(2026, 3, 11, 7, tzinfo=UTC)
     made(ops, DAILY, start=morning - timedelta(minutes=15), end=morning)
     assert why_not_mature(ops, ETA_V2, SERVICE, DAY) is None
+
+
+def test_a_day_whose_inputs_are_past_their_retention_is_not_computed(ops: Ops) -> None:
+    """The views are read from a time to live before the day on, silver from just before it."""
+    made(ops, *LABELS, TICKS, DAILY, end=END)
+    closed(ops, END)
+    midnight = datetime(2026, 3, 8, tzinfo=UTC)
+    expire_known_time(ops, {TICKS: midnight, LABELS[0]: midnight}, END)
+    assert why_not(ops) is None
+    expire_known_time(ops, {TICKS: midnight + timedelta(days=1)}, END)
+    assert why_not(ops) == f"{TICKS} before 2026-03-09 is past its retention of 12 months."
+    with pytest.raises(UserError, match="2026-03-10 can no longer be computed") as told:
+        require_mature(ops, ETA_V1, SERVICE, [DAY])
+    assert "Days that were built stay" in told.value.next_step

@@ -1,0 +1,116 @@
+"""Rows of the operational ledgers past their retention.
+
+What tells of known time that nobody keeps any more goes with it. Never a row that somebody still waits for:
+of a landed object that lies there, of a run that goes on, of what a check stopped. Kept for good: the closed
+ticks, the expiries themselves, the releases of datasets, and the access log, whose end is not ours to set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, false, func, not_, or_, select
+
+from lakehouse.database import changed_rows
+from lakehouse.expiries import Expiries
+from lakehouse.ops import (
+    Ops,
+    answered_lines,
+    feed_counts,
+    landing_objects,
+    landing_outcomes,
+    quality_acceptances,
+    quality_findings,
+    quarantine_answers,
+    refused_objects,
+    release_tables,
+    releases,
+    runs,
+    step_timings,
+)
+from lakehouse.releases import ReleaseKind
+from lakehouse.run_ledger import RunStatus
+
+_BRONZE = "bronze."
+_GOING_ON = (RunStatus.RUNNING.value, RunStatus.OUTDATED.value)
+
+
+def old_ledger_rows(ops: Ops, before: datetime, gone: Expiries, lying: Collection[str]) -> dict[str, int]:
+    """How many rows of each ledger would go; with the arguments of `drop_ledger_rows`."""
+    with ops.read() as connection:
+        return {
+            table.name: int(
+                connection.execute(select(func.count()).select_from(table).where(where)).scalar_one()
+            )
+            for table, where in _due(before, gone, lying)
+        }
+
+
+def drop_ledger_rows(ops: Ops, before: datetime, gone: Expiries, lying: Collection[str]) -> dict[str, int]:
+    """Drop the rows of known time before that moment, all or none; how many of each ledger.
+
+    Args:
+        gone: runs go with the known time of their table: whether it is missing is no longer asked.
+        lying: keys of landed objects that still lie there; without its row one would become known again.
+    """
+    with ops.write() as connection:
+        return {table.name: _dropped(connection, table, where) for table, where in _due(before, gone, lying)}
+
+
+def _dropped(connection: Connection, table: Table, where: ColumnElement[bool]) -> int:
+    return changed_rows(connection.execute(delete(table).where(where)))
+
+
+def _due(
+    before: datetime, gone: Expiries, lying: Collection[str]
+) -> Iterator[tuple[Table, ColumnElement[bool]]]:
+    """Each ledger with the condition of its old rows; those that tell of others before these."""
+    objects = and_(_of_dropped_bronze(before, gone), landing_objects.c.object_key.not_in(sorted(lying)))
+    old_keys = select(landing_objects.c.object_key).where(objects)
+    yield landing_outcomes, landing_outcomes.c.object_key.in_(old_keys)
+    yield refused_objects, refused_objects.c.object_key.in_(old_keys)
+    yield answered_lines, answered_lines.c.source_object.in_(old_keys)
+    yield landing_objects, objects
+    answered = select(answered_lines.c.answer_id)
+    yield (
+        quarantine_answers,
+        and_(
+            quarantine_answers.c.answered_at <= before,
+            quarantine_answers.c.is_done,
+            quarantine_answers.c.answer_id.not_in(answered),
+        ),
+    )
+    yield feed_counts, feed_counts.c.known_at <= before
+    stopping = and_(quality_findings.c.severity == "fail", quality_findings.c.acceptance_id.is_(None))
+    yield quality_findings, and_(quality_findings.c.known_at <= before, not_(stopping))
+    yield (
+        quality_acceptances,
+        and_(quality_acceptances.c.accepted_at <= before, quality_acceptances.c.end <= before),
+    )
+    expired_tables = [name for name, until in gone.before.items() if until >= before]
+    yield (
+        runs,
+        and_(
+            runs.c.interval_end <= before,
+            runs.c.status.not_in(_GOING_ON),
+            or_(runs.c.table_name.in_(expired_tables), runs.c.table_name.startswith("online.")),
+        ),
+    )
+    yield step_timings, step_timings.c.finished_at <= before
+    old_releases = and_(releases.c.tick <= before, releases.c.kind != ReleaseKind.DATASET.value)
+    yield release_tables, release_tables.c.release_id.in_(select(releases.c.release_id).where(old_releases))
+    yield releases, old_releases
+
+
+def _of_dropped_bronze(before: datetime, gone: Expiries) -> ColumnElement[bool]:
+    """Objects of known time that their bronze table dropped: a run that found none would empty the table."""
+    dropped = [
+        and_(
+            landing_objects.c.source == name.removeprefix(_BRONZE),
+            landing_objects.c.known_at <= min(before, until),
+        )
+        for name, until in gone.before.items()
+        if name.startswith(_BRONZE)
+    ]
+    return or_(false(), *dropped)

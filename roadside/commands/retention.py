@@ -1,0 +1,229 @@
+"""The command that ends what is past its retention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from roadside.installation import settings_here
+from roadside.rendering import counted, moment, notice, print_json, print_table, say, sized
+from roadside.time_ranges import tick_of
+from validation.errors import Busy, UserError
+
+if TYPE_CHECKING:
+    from lakehouse.landed_accounts import OldObjects
+    from lakehouse.settings import Settings
+    from roadside.retention import Dropped, OldRows, RetentionPlan
+
+
+def retention(
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MOMENT",
+            help="Count from this tick, or from `now`. Default: the last closed tick, so that a platform "
+            "that stands still loses nothing.",
+        ),
+    ] = None,
+    table: Annotated[
+        list[str] | None,
+        typer.Option(help="A table, landing.<source> or `ledgers`; repeatable. Default: all."),
+    ] = None,
+    execute: Annotated[
+        bool, typer.Option("--execute/--dry-run", help="Do it, or only tell what would go and what stays.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """End what is past its retention: landed objects, days of tables, rows of ledgers. Datasets stay.
+
+    Rows go at once and for every reader. Files that a reader may still be on go a day later, with the next
+    retention or compaction. Killed, the same command goes on.
+    """
+    asked = tick_of(at, "--at") if at else None
+    now = datetime.now(UTC)
+    if asked is not None and asked > now:
+        raise UserError(f"--at {at} lies in the future.", "Nothing is old yet then: --at now at the latest.")
+    from lakehouse.ops import Ops
+    from roadside.retention import counted_from, names_of, planned
+    from roadside.standing import require_home
+
+    names = names_of(table or ())
+    settings = settings_here()
+    require_home(settings)
+    ops = Ops(settings.ops_url)
+    plan = planned(settings, asked or counted_from(ops, now), names)
+    if not execute:
+        print_json(_as_json(plan)) if as_json else _print_dry_run(plan)
+        return
+    dropped, busy = _carried_out(settings, plan)
+    if as_json:
+        print_json(_as_json(plan) | {"dropped": dropped, "busy": busy})
+    else:
+        _print(plan)
+        _tell(dropped)
+    if busy:
+        raise Busy(
+            f"{', '.join(busy)}: another process works on {'it' if len(busy) == 1 else 'them'}.",
+            "The rest is done. Run the same command again.",
+        )
+
+
+def _carried_out(settings: Settings, plan: RetentionPlan) -> tuple[Dropped, list[str]]:
+    """What went, and the tables that others worked on meanwhile."""
+    from roadside.retention import carry_out
+    from roadside.spark_runner import open_runner
+    from roadside.table_maintenance import Maintenance
+
+    runner = open_runner(settings)
+    maintenance = Maintenance(runner.lakehouse, runner.ops, _now)
+    busy = []
+
+    def drop(old: OldRows) -> bool:
+        try:
+            return maintenance.drop(old)
+        except Busy:
+            busy.append(old.table.name)
+            return False
+
+    return carry_out(settings, plan, drop, _now), busy
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _print(plan: RetentionPlan) -> None:
+    say(f"Counted from {moment(plan.counted_from)}, the known time that the horizons go back from.", "bold")
+    print_table(
+        ("what", "kept", "first day kept", "days", "objects", "rows", "files", "bytes"),
+        [
+            *(_objects_row(plan, each) for each in plan.landed),
+            *(_table_row(each) for each in plan.tables if each.days or each.held),
+            *_ledger_rows(plan),
+        ],
+        title="To go",
+        numbers=["days", "objects", "rows", "files", "bytes"],
+    )
+    if quiet := [each.table.name for each in plan.tables if not each.days and not each.held]:
+        say(f"Nothing old in {counted(len(quiet), 'table')} more.")
+    for each in plan.landed:
+        _notice_kept(each)
+    for old in plan.tables:
+        if old.held:
+            notice(
+                f"kept: {old.table.name}, {counted(len(old.held), 'day')} from {old.held[0]}: a release of "
+                "their lines was begun. The next `roadside quarantine replay` writes it.",
+                "yellow",
+            )
+    for name, count in plan.unanswered.items():
+        notice(
+            f"note: {counted(count, 'refused line')} of {name} go unanswered: released they would be history "
+            "by now. Look before: roadside quarantine list.",
+            "yellow",
+        )
+
+
+def _print_dry_run(plan: RetentionPlan) -> None:
+    _print(plan)
+    say(
+        "Dry run: nothing was deleted."
+        if plan.is_empty
+        else "Dry run: nothing was deleted. Do it: --execute."
+    )
+
+
+def _objects_row(plan: RetentionPlan, each: OldObjects) -> tuple[Any, ...]:
+    days = len({found.landed_at.date() for found in each.due})
+    size = sized(sum(found.size for found in each.due))
+    name, first = f"landing.{each.source}", each.before.date()
+    return (name, str(plan.landing_kept), first, days, len(each.due), None, None, size)
+
+
+def _table_row(old: OldRows) -> tuple[Any, ...]:
+    size = old.size
+    return (
+        old.table.name,
+        str(old.kept),
+        old.before,
+        len(old.days),
+        None,
+        size.rows,
+        size.files,
+        sized(size.bytes),
+    )
+
+
+def _ledger_rows(plan: RetentionPlan) -> Sequence[tuple[Any, ...]]:
+    if plan.ledgers is None:
+        return []
+    kept, before = str(plan.ledgers.kept), plan.ledgers.before
+    return [
+        (f"ledger {name}", kept, before, None, None, rows, None, None)
+        for name, rows in plan.ledgers.rows.items()
+        if rows
+    ]
+
+
+def _notice_kept(each: OldObjects) -> None:
+    for why, objects in each.kept.items():
+        notice(
+            f"kept: {counted(len(objects), 'landed object')} of {each.source} before {each.before:%Y-%m-%d}, "
+            f"the first {objects[0].key}: {why}.",
+            "yellow",
+        )
+
+
+def _tell(dropped: Dropped) -> None:
+    say(
+        f"{counted(sum(dropped.objects.values()), 'landed object')} deleted, days of "
+        f"{counted(len(dropped.tables), 'table')} dropped, "
+        f"{counted(sum(dropped.rows.values()), 'ledger row')} dropped.",
+        "bold green",
+    )
+    if dropped.tables:
+        from lakehouse.table_upkeep import READERS_GO_ON
+
+        say(
+            "Their files go once nobody can be reading them: with the first retention or compaction "
+            f"{READERS_GO_ON // timedelta(hours=1)} hours from now."
+        )
+
+
+def _as_json(plan: RetentionPlan) -> dict[str, Any]:
+    return {
+        "counted_from": plan.counted_from,
+        "landing": [
+            {
+                "source": each.source,
+                "kept_for": str(plan.landing_kept),
+                "before": each.before,
+                "objects": len(each.due),
+                "bytes": sum(found.size for found in each.due),
+                "kept": {
+                    why.name.lower(): {"why": why.value, "objects": len(found), "first": found[0].key}
+                    for why, found in each.kept.items()
+                },
+            }
+            for each in plan.landed
+        ],
+        "tables": [
+            {
+                "table": old.table.name,
+                "kept_for": str(old.kept),
+                "before": old.before,
+                "days": len(old.days),
+                "rows": old.size.rows,
+                "files": old.size.files,
+                "bytes": old.size.bytes,
+                "held_days": list(old.held),
+                "unanswered_lines": plan.unanswered.get(old.table.name, 0),
+            }
+            for old in plan.tables
+        ],
+        "ledgers": None
+        if plan.ledgers is None
+        else {"kept_for": str(plan.ledgers.kept), "before": plan.ledgers.before, "rows": plan.ledgers.rows},
+    }

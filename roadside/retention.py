@@ -1,0 +1,298 @@
+"""What is past its retention, and its end: landed objects, rows of tables, rows of the ledgers.
+
+Counted back from known time, not from the wall clock: what nothing followed is not old (docs/decisions/0030).
+Each part is done again until it is done, so a retention that was killed is finished by the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+
+from sqlalchemy import select
+
+from lakehouse.catalog_reader import CatalogReader, DaySize
+from lakehouse.expiries import LANDED, Expiries, expire_known_time, expired
+from lakehouse.landed_accounts import OldObjects, delete_objects, old_objects
+from lakehouse.landing_ledger import LandingLedger
+from lakehouse.ledger_upkeep import drop_ledger_rows, old_ledger_rows
+from lakehouse.object_store import LandedObject, list_objects
+from lakehouse.ops import Ops, answered_lines, landing_objects, quarantine_answers
+from lakehouse.run_history import reach_by_table
+from lakehouse.settings import Settings
+from roadside.landed_backlog import has_landing
+from validation.clocks import known_date
+from validation.contract import Table
+from validation.contracts import TABLES
+from validation.errors import NotReady, UnknownName
+from validation.retention import LANDING, LEDGERS, Retention
+from validation.sources import SOURCES
+
+LEDGER = "ledgers"
+"""The name under which the ledgers are asked for."""
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Horizons:
+    """How long each thing is kept: as declared, unless a caller says otherwise.
+
+    Attributes:
+        layers: in place of what the contracts of a layer's tables say.
+    """
+
+    landing: Retention = LANDING
+    ledgers: Retention = LEDGERS
+    layers: Mapping[str, Retention] = field(default_factory=dict)
+
+    def of(self, table: Table) -> Retention:
+        """How long the table's rows are kept."""
+        return self.layers.get(table.layer, table.retention)
+
+
+DECLARED = Horizons()
+
+
+@dataclass(frozen=True)
+class OldRows:
+    """Days of a table that are past its retention.
+
+    Attributes:
+        before: the first day that is kept.
+        held: days kept all the same: a release that was begun needs their lines.
+    """
+
+    table: Table
+    kept: Retention
+    before: date
+    days: Mapping[date, DaySize] = field(default_factory=dict)
+    held: tuple[date, ...] = ()
+
+    @property
+    def size(self) -> DaySize:
+        """All days together."""
+        sizes = self.days.values()
+        return DaySize(*(sum(getattr(each, name) for each in sizes) for name in ("rows", "bytes", "files")))
+
+
+@dataclass(frozen=True)
+class OldLedgerRows:
+    """How many rows of each ledger tell of known time before a day."""
+
+    kept: Retention
+    before: date
+    rows: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class RetentionPlan:
+    """What goes, and what is kept although its time is over.
+
+    Attributes:
+        counted_from: the known time that the horizons are counted back from.
+        unanswered: refused lines that go without that anybody answered, by quarantine table.
+    """
+
+    counted_from: datetime
+    landed: tuple[OldObjects, ...]
+    tables: tuple[OldRows, ...]
+    ledgers: OldLedgerRows | None
+    landing_kept: Retention
+    unanswered: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is to go."""
+        rows = [] if self.ledgers is None else self.ledgers.rows.values()
+        return not (
+            any(each.due for each in self.landed) or any(each.days for each in self.tables) or any(rows)
+        )
+
+
+def names_of(wanted: Sequence[str]) -> tuple[str, ...]:
+    """The names that retention can be asked for: of tables, of landed sources, `ledgers`; all without any.
+
+    Raises:
+        UnknownName: there is no such name, or it is a dataset's, whose days are kept for good.
+    """
+    known = [
+        *(f"{LANDED}{source.name}" for source in SOURCES),
+        *(table.name for table in TABLES if table.layer != "training"),
+        LEDGER,
+    ]
+    for name in wanted:
+        if name not in known:
+            raise UnknownName("table, landed source or ledger with a retention", name, known)
+    return tuple(name for name in known if not wanted or name in wanted)
+
+
+def counted_from(ops: Ops, now: datetime) -> datetime:
+    """The known time that horizons count from: the last tick closed of every source, but not of the future.
+
+    Raises:
+        NotReady: nothing was ingested yet.
+    """
+    ledger = LandingLedger(ops)
+    closed = [ledger.closed_through(source.name) for source in SOURCES]
+    through = [each for each in closed if each is not None]
+    if not through:
+        raise NotReady("Nothing has been ingested yet, so nothing is old.", "Run `roadside run` first.")
+    return min(*through, now)
+
+
+def planned(
+    settings: Settings, at: datetime, names: Collection[str], horizons: Horizons = DECLARED
+) -> RetentionPlan:
+    """What of these names is past its retention, counted from `at`. Starts no Spark, writes nothing.
+
+    Raises:
+        Unreachable: the ledgers, the catalog or the landed objects cannot be read.
+    """
+    ops, day = Ops(settings.ops_url), known_date(at)
+    landed = tuple(
+        old_objects(settings, ops, source.name, _midnight(horizons.landing.first_kept(day)))
+        for source in SOURCES
+        if f"{LANDED}{source.name}" in names and has_landing(settings)
+    )
+    reader, begun = CatalogReader(settings), _days_of_begun_releases(ops)
+    tables = tuple(
+        _old_rows(reader, table, horizons.of(table), day, begun.get(table.name, ()))
+        for table in TABLES
+        if table.name in names
+    )
+    plan = RetentionPlan(at, landed, tables, None, horizons.landing, _unanswered(ops, tables))
+    if LEDGER not in names:
+        return plan
+    return replace(plan, ledgers=_old_ledgers(settings, ops, horizons.ledgers, plan))
+
+
+def expiring(ops: Ops, plan: RetentionPlan) -> dict[str, datetime]:
+    """The known time that is past its retention from now on, by table and landing.<source>.
+
+    Of what there was before it: where a history begins later, nothing is missing.
+    """
+    known, reach = expired(ops).before, reach_by_table(ops)
+    found = {}
+    for each in plan.tables:
+        before, first = _midnight(each.before), reach.get(each.table.name)
+        if each.table.name in known or each.days or (first is not None and first[0] < before):
+            found[each.table.name] = before
+    for objects in plan.landed:
+        name = f"{LANDED}{objects.source}"
+        if name in known or objects.due:
+            found[name] = objects.before
+    return found
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """What went.
+
+    Attributes:
+        objects: landed objects by source.
+        tables: names of the tables that lost days.
+        rows: of the ledgers.
+    """
+
+    objects: Mapping[str, int]
+    tables: tuple[str, ...]
+    rows: Mapping[str, int]
+
+
+DropDays = Callable[[OldRows], bool]
+"""Drops the days of a table, and what of its files no reader needs; whether it had such days."""
+
+
+def carry_out(
+    settings: Settings, plan: RetentionPlan, drop: DropDays, now: Callable[[], datetime]
+) -> Dropped:
+    """The plan done: landed objects first, while quarantine still holds the lines that account for them.
+
+    Raises:
+        Busy: another publishes a table. What was done before stays, and the next retention goes on.
+    """
+    ops = Ops(settings.ops_url)
+    expire_known_time(ops, expiring(ops, plan), now())
+    objects = {each.source: delete_objects(settings, ops, each.due, now()) for each in plan.landed}
+    tables = tuple(each.table.name for each in plan.tables if drop(each))
+    rows: Mapping[str, int] = {}
+    if plan.ledgers is not None:
+        before = _midnight(plan.ledgers.before)
+        rows = drop_ledger_rows(ops, before, expired(ops), _lying(settings, before))
+    return Dropped(objects, tables, rows)
+
+
+def _old_rows(
+    reader: CatalogReader, table: Table, kept: Retention, day: date, begun: Collection[date]
+) -> OldRows:
+    before = kept.first_kept(day)
+    sizes = {each: size for each, size in reader.sizes_by_day(table).items() if each < before}
+    held = tuple(sorted(each for each in sizes if each in begun))
+    return OldRows(
+        table, kept, before, {each: size for each, size in sizes.items() if each not in held}, held
+    )
+
+
+def _days_of_begun_releases(ops: Ops) -> dict[str, set[date]]:
+    """By quarantine table the days of lines whose release was begun and not written."""
+    query = (
+        select(landing_objects.c.source, landing_objects.c.known_at)
+        .join_from(
+            quarantine_answers,
+            answered_lines,
+            answered_lines.c.answer_id == quarantine_answers.c.answer_id,
+        )
+        .join(landing_objects, landing_objects.c.object_key == answered_lines.c.source_object)
+        .where(quarantine_answers.c.is_done.is_(False))
+        .distinct()
+    )
+    found: dict[str, set[date]] = {}
+    with ops.read() as connection:
+        for source, known_at in connection.execute(query):
+            found.setdefault(f"quarantine.{source}", set()).add(known_date(known_at))
+    return found
+
+
+def _unanswered(ops: Ops, tables: Sequence[OldRows]) -> dict[str, int]:
+    """Of the quarantine days that go, the lines that nobody released or settled."""
+    found = {}
+    for each in tables:
+        if each.table.layer == "quarantine" and each.days:
+            first, last = _midnight(min(each.days)), _midnight(max(each.days) + timedelta(days=1))
+            query = (
+                select(answered_lines.c.source_object)
+                .join(landing_objects, landing_objects.c.object_key == answered_lines.c.source_object)
+                .where(
+                    landing_objects.c.source == each.table.short_name,
+                    landing_objects.c.known_at > first,
+                    landing_objects.c.known_at <= last,
+                )
+            )
+            with ops.read() as connection:
+                answered = len(connection.execute(query).all())
+            found[each.table.name] = max(0, each.size.rows - answered)
+    return {name: count for name, count in found.items() if count}
+
+
+def _old_ledgers(settings: Settings, ops: Ops, kept: Retention, plan: RetentionPlan) -> OldLedgerRows:
+    before = kept.first_kept(known_date(plan.counted_from))
+    gone = Expiries({**expired(ops).before, **expiring(ops, plan)})
+    rows = old_ledger_rows(ops, _midnight(before), gone, _lying(settings, _midnight(before)))
+    return OldLedgerRows(kept, before, rows)
+
+
+def _lying(settings: Settings, before: datetime) -> list[str]:
+    """Keys of the landed objects stamped before that moment that are there."""
+    if not has_landing(settings):
+        return []
+    return [
+        each.key
+        for source in SOURCES
+        for each in list_objects(settings.landing_uri, source.name, _BEGINNING, before)
+        if isinstance(each, LandedObject)
+    ]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(0), UTC)

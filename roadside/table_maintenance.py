@@ -1,0 +1,85 @@
+"""Days of tables dropped and files rewritten beside live ticks, replays and readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+from lakehouse.leases import Leases
+from lakehouse.ops import Ops
+from lakehouse.releases import ReleaseKind, Releases
+from lakehouse.run_ledger import RunLedger
+from lakehouse.table_upkeep import (
+    READERS_GO_ON,
+    STRAYS_AFTER,
+    compact,
+    drop_before,
+    drop_dead_branches,
+    expire,
+    remove_strays,
+)
+from lakehouse.tables import Lakehouse
+from roadside.retention import OldRows
+from validation.contract import Table
+
+PATIENCE = timedelta(minutes=10)
+"""How long a drop waits for a tick that publishes the table."""
+
+
+class Maintenance:
+    """The upkeep of a home's tables. One at a time works on a table; publishers go on beside it."""
+
+    def __init__(
+        self,
+        lakehouse: Lakehouse,
+        ops: Ops,
+        now: Callable[[], datetime],
+        readers: timedelta = READERS_GO_ON,
+        strays: timedelta = STRAYS_AFTER,
+    ) -> None:
+        self._lakehouse = lakehouse
+        self._now = now
+        self._readers = readers
+        self._strays = strays
+        self._upkeep = Leases(ops, now)
+        self._publishers = Leases(ops, now, patience=PATIENCE)
+        self._runs = RunLedger(ops, now)
+        self._releases = Releases(ops, now)
+
+    def compact(self, table: Table, before: date) -> int:
+        """The small files of days before that one rewritten, old snapshots expired; how many files.
+
+        Raises:
+            Busy: other upkeep of the table is going on.
+            Moved: files were replaced meanwhile.
+        """
+        with self._upkeep.publishing(f"compaction of {table.name}"):
+            rewritten = compact(self._lakehouse, table, before)
+            self._expire(table)
+        return rewritten
+
+    def drop(self, old: OldRows) -> bool:
+        """The table's old days dropped, with every file that no reader needs; whether it had such days.
+
+        Raises:
+            Busy: other upkeep of the table is going on, or it is published for longer than patience lasts.
+        """
+        table = old.table
+        if not self._lakehouse.exists(table):
+            return False
+        with self._upkeep.publishing(f"compaction of {table.name}"):
+            with self._publishers.publishing(table.name):
+                dropped = drop_before(self._lakehouse, table, old.before, old.held)
+            drop_dead_branches(self._lakehouse, table, self._runs.running(table.name))
+            self._expire(table)
+            remove_strays(self._lakehouse, table, self._now(), self._strays)
+        return dropped
+
+    def _expire(self, table: Table) -> int:
+        return expire(self._lakehouse, table, self._now(), self._released(table), self._readers)
+
+    def _released(self, table: Table) -> set[int]:
+        """The snapshots that readers were told of last."""
+        newest = [self._releases.latest(kind) for kind in ReleaseKind]
+        told = [self._releases.for_table(table.name), *newest]
+        return {each.tables[table.name] for each in told if each is not None and table.name in each.tables}

@@ -1,0 +1,164 @@
+"""An old object goes only if its lines are accounted for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from lakehouse import landed_accounts
+from lakehouse.landed_accounts import OldObjects, Unaccounted, delete_objects, deleted_within, old_objects
+from lakehouse.landing_ledger import LandingLedger, ObjectOutcome, ObjectStatus
+from lakehouse.object_store import LandedObject, delete_object
+from lakehouse.ops import Ops
+from lakehouse.quality_ledger import KeptFinding, QualityLedger
+from lakehouse.run_ledger import RunLedger
+from lakehouse.settings import Settings, load_settings
+from validation.clocks import TICK, Interval, tick_end
+
+SOURCE = "gps_pings"
+OLD = datetime(2026, 1, 20, 12, tzinfo=UTC)
+BEFORE = datetime(2026, 2, 1, tzinfo=UTC)
+NOW = datetime(2026, 3, 10, tzinfo=UTC)
+
+
+@dataclass
+class Home:
+    """Landed objects with what the ledgers know of them; no table holds a row."""
+
+    settings: Settings
+    ops: Ops
+
+    def put(self, stamp: datetime, name: str) -> LandedObject:
+        key = f"landing/{SOURCE}/{stamp:%Y/%m/%d/%H}/{SOURCE}-{stamp:%Y-%m-%d-%H-%M-%S}-{name}.json.gz"
+        path = self.settings.home / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"12345")
+        return LandedObject(key, stamp, 5)
+
+    def land(self, name: str, stamp: datetime = OLD, *, read: bool = True, **outcome: int) -> LandedObject:
+        """An object in the ledger; read, without a line unless told."""
+        landed = self.put(stamp, name)
+        ledger = LandingLedger(self.ops)
+        ledger.register(SOURCE, [landed], tick_end(stamp))
+        if read:
+            counts = {"lines": 0, "bronze_rows": 0, "quarantined_rows": 0} | outcome
+            ledger.record_outcome(
+                ObjectOutcome(
+                    landed.key, ObjectStatus.OK, **counts, reasons={}, size_bytes=5, contract_version=1
+                )
+            )
+        return landed
+
+    def publish(self, interval: Interval, *layers: str) -> None:
+        runs = RunLedger(self.ops, lambda: NOW)
+        for layer in layers or ("bronze", "quarantine"):
+            run = runs.begin(f"{layer}.{SOURCE}", interval, "code")
+            runs.finish(run.run_id, snapshot_id=None, rows=0)
+
+    def old(self) -> OldObjects:
+        return old_objects(self.settings, self.ops, SOURCE, BEFORE)
+
+    def why(self, landed: LandedObject) -> Unaccounted | None:
+        """What keeps the object; None if it is to go."""
+        old = self.old()
+        (reason,) = [None] * (landed in old.due) + [r for r, kept in old.kept.items() if landed in kept]
+        return reason
+
+    def there(self) -> set[str]:
+        return {path.name for path in (self.settings.home / "landing").rglob("*.gz")}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    settings = load_settings({"ROADSIDE_HOME": str(tmp_path)})
+    made = Home(settings, Ops(settings.ops_url))
+    made.publish(Interval(OLD - timedelta(days=1), OLD + timedelta(days=1)))
+    return made
+
+
+def test_an_object_that_was_read_goes_and_one_of_a_kept_day_stays(home: Home) -> None:
+    read = home.land("read")
+    home.land("new", NOW)
+    last = home.land("last", BEFORE - timedelta(seconds=1))
+    home.publish(Interval(BEFORE - TICK, BEFORE))
+    first = home.land("first", BEFORE)
+    assert home.old().due == (read, last)
+    assert home.old().kept == {}
+    assert first not in home.old().due
+
+
+def test_what_no_run_has_read_is_kept_with_the_reason(home: Home) -> None:
+    assert home.why(home.put(OLD, "unknown")) is Unaccounted.UNREGISTERED
+    assert home.why(home.land("unread", read=False)) is Unaccounted.UNREAD
+    assert home.why(home.land("short", lines=3, bronze_rows=1, quarantined_rows=1)) is Unaccounted.UNBALANCED
+    stray = home.settings.home / f"landing/{SOURCE}/2026/01/20/12/notes.txt"
+    stray.write_text("")
+    assert [each.key for each in home.old().kept[Unaccounted.MISNAMED]] == [
+        f"landing/{SOURCE}/2026/01/20/12/notes.txt"
+    ]
+
+
+def test_rows_that_a_table_does_not_hold_keep_the_day_s_objects(home: Home) -> None:
+    other_day = home.land("other", OLD - timedelta(hours=18))
+    landed, beside = home.land("read", lines=1, bronze_rows=1), home.land("beside")
+    assert home.why(landed) is home.why(beside) is Unaccounted.NOT_HELD
+    assert home.why(other_day) is None
+
+
+def test_refused_lines_that_quarantine_does_not_hold_keep_them_too(home: Home) -> None:
+    assert home.why(home.land("read", lines=1, quarantined_rows=1)) is Unaccounted.NOT_HELD
+
+
+@pytest.mark.parametrize("layer", ["bronze", "quarantine"])
+def test_a_tick_that_was_published_in_one_table_only_keeps_its_objects(home: Home, layer: str) -> None:
+    later = OLD + timedelta(days=3)
+    landed = home.land("half", later)
+    home.publish(Interval(tick_end(later) - TICK, tick_end(later)), layer)
+    assert home.why(landed) is Unaccounted.UNPUBLISHED
+
+
+def test_a_tick_that_a_check_stopped_keeps_its_objects_until_it_is_accepted(home: Home) -> None:
+    landed = home.land("stopped")
+    tick = tick_end(OLD)
+    ledger = QualityLedger(home.ops)
+    finding = KeptFinding(SOURCE, tick, "volume", "", "fail", 9, 0.9, 0.1, "few", "run1")
+    ledger.record_findings(SOURCE, Interval(tick - TICK, tick), [finding])
+    assert home.why(landed) is Unaccounted.STOPPED
+    ledger.accept([finding], "ada", "a holiday", NOW, timedelta(0))
+    assert home.why(landed) is None
+
+
+def test_a_straggler_s_time_counts_from_the_tick_that_found_it(home: Home) -> None:
+    LandingLedger(home.ops).close(SOURCE, NOW)
+    landed = home.put(OLD, "late")
+    LandingLedger(home.ops).register(SOURCE, [landed], NOW)
+    assert (home.old().due, home.old().kept) == ((), {})
+
+
+def test_objects_are_deleted_and_a_deletion_that_was_killed_goes_on(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landed = [home.land(name) for name in "abc"]
+    kept = home.land("kept", read=False)
+    deletions = count()
+
+    def killed(root: str, key: str) -> None:
+        if next(deletions):
+            raise KeyboardInterrupt
+        delete_object(root, key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(landed_accounts, "delete_object", killed)
+        with pytest.raises(KeyboardInterrupt):
+            delete_objects(home.settings, home.ops, home.old().due, NOW)
+    assert len(home.there()) == 3
+    assert home.old().due == tuple(landed[1:])  # the others lie there, marked
+    assert deleted_within(home.ops, SOURCE, Interval(OLD, OLD + TICK)) == (3, OLD + TICK)
+
+    assert delete_objects(home.settings, home.ops, home.old().due, NOW) == 2
+    assert home.there() == {Path(kept.key).name}
+    assert delete_objects(home.settings, home.ops, home.old().due, NOW) == 0

@@ -1,0 +1,169 @@
+"""What goes and what is kept, told from metadata and ledgers alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.transforms import IdentityTransform
+from pyiceberg.types import DateType, NestedField, StringType
+
+from lakehouse.landing_ledger import LandingLedger
+from lakehouse.object_store import LandedObject
+from lakehouse.ops import Ops
+from lakehouse.quarantine_ledger import Answer, QuarantineLedger
+from lakehouse.run_ledger import RunLedger
+from lakehouse.settings import Settings
+from roadside.retention import LEDGER, carry_out, counted_from, expiring, names_of, planned
+from validation.clocks import Interval, tick_end
+from validation.errors import NotReady, UnknownName
+from validation.sources import SOURCES
+
+AT = datetime(2026, 3, 31, 12, tzinfo=UTC)
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+OFFERS, REFUSED = "silver.offers", "quarantine.gps_pings"
+SCHEMA = Schema(NestedField(1, "source_object", StringType()), NestedField(2, "known_date", DateType()))
+BY_DATE = PartitionSpec(PartitionField(2, 1000, IdentityTransform(), "known_date"))
+
+
+@pytest.fixture
+def ops(settings: Settings) -> Ops:
+    settings.home.mkdir(parents=True)
+    (settings.home / "landing").mkdir()
+    return Ops(settings.ops_url)
+
+
+def hold(settings: Settings, name: str, *days: date) -> None:
+    """A table with one row a day."""
+    catalog = SqlCatalog("lake", uri=f"sqlite:///{settings.catalog_path}", warehouse=settings.warehouse_uri)
+    catalog.create_namespace_if_not_exists(name.partition(".")[0])
+    table = catalog.create_table_if_not_exists(name, SCHEMA, partition_spec=BY_DATE)
+    rows = [{"source_object": "a", "known_date": day} for day in days]
+    table.append(pa.Table.from_pylist(rows, schema=table.schema().as_arrow()))
+    catalog.engine.dispose()
+
+
+def close(ops: Ops, through: datetime, *names: str) -> None:
+    for source in names or [source.name for source in SOURCES]:
+        LandingLedger(ops).close(source, through)
+
+
+def test_horizons_count_from_the_tick_that_every_source_has_closed(ops: Ops) -> None:
+    with pytest.raises(NotReady, match="Nothing has been ingested yet"):
+        counted_from(ops, NOW)
+    close(ops, AT)
+    assert counted_from(ops, NOW) == AT
+    close(ops, AT + timedelta(days=30), "gps_pings")  # the others stand still
+    assert counted_from(ops, NOW) == AT
+    close(ops, NOW + timedelta(days=400))
+    assert counted_from(ops, NOW) == NOW
+
+
+def test_days_before_the_first_one_kept_go(settings: Settings, ops: Ops) -> None:
+    """13 months before 31 March is 28 February."""
+    hold(settings, OFFERS, date(2025, 2, 26), date(2025, 2, 27), date(2025, 2, 28), date(2026, 3, 31))
+    (old,) = planned(settings, AT, [OFFERS]).tables
+    assert (old.before, sorted(old.days)) == (date(2025, 2, 28), [date(2025, 2, 26), date(2025, 2, 27)])
+    assert (old.size.rows, old.size.files) == (2, 2)
+    assert old.size.bytes > 0
+
+
+def test_known_time_expires_where_there_was_any(settings: Settings, ops: Ops) -> None:
+    """Of a history that began later nothing is past its retention, so nothing is refused."""
+    runs = RunLedger(ops, lambda: NOW)
+
+    def made(name: str, start: datetime) -> None:
+        runs.finish(runs.begin(name, Interval(start, AT), "code").run_id, snapshot_id=1, rows=0)
+
+    made("silver.jobs", datetime(2025, 1, 1, tzinfo=UTC))
+    made("silver.assignments", datetime(2025, 3, 1, tzinfo=UTC))
+    hold(settings, OFFERS, date(2025, 2, 1))
+    plan = planned(settings, AT, names_of(()))
+    assert expiring(ops, plan) == dict.fromkeys(["silver.jobs", OFFERS], datetime(2025, 2, 28, tzinfo=UTC))
+
+
+def test_a_known_time_once_expired_moves_on_without_rows(settings: Settings, ops: Ops) -> None:
+    hold(settings, OFFERS, date(2025, 2, 1))
+    carry_out(settings, planned(settings, AT, [OFFERS]), lambda _old: True, lambda: NOW)
+    next_month = planned(settings, AT + timedelta(days=30), [OFFERS])
+    assert expiring(ops, next_month) == {OFFERS: datetime(2025, 3, 30, tzinfo=UTC)}
+
+
+def test_what_is_expired_is_kept_in_the_ledger_before_the_first_row_goes(
+    settings: Settings, ops: Ops
+) -> None:
+    hold(settings, OFFERS, date(2025, 2, 1))
+
+    def killed(_old: object) -> bool:
+        raise KeyboardInterrupt
+
+    plan = planned(settings, AT, [OFFERS])
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(settings, plan, killed, lambda: NOW)
+    assert planned(settings, AT, [OFFERS]) == plan
+    assert expiring(ops, planned(settings, AT - timedelta(days=300), [OFFERS])) != {}
+
+
+def test_lines_of_a_release_that_was_begun_stay_and_unanswered_ones_are_counted(
+    settings: Settings, ops: Ops
+) -> None:
+    stamps = [datetime(2026, 1, day, 12, tzinfo=UTC) for day in (10, 11, 12)]
+    hold(settings, REFUSED, *[stamp.date() for stamp in stamps])
+    keys = [f"landing/gps_pings/{at:%Y/%m/%d/%H}/gps_pings-{at:%Y-%m-%d-%H-%M-%S}-a.gz" for at in stamps]
+    for key, stamp in zip(keys, stamps, strict=True):
+        LandingLedger(ops).register("gps_pings", [LandedObject(key, stamp, 1)], tick_end(stamp))
+    answers = QuarantineLedger(ops)
+    answers.begin(
+        Answer("begun", "gps_pings", "landing/x", "ada", "late", NOW, is_done=False), [(keys[0], 1)]
+    )
+    answers.begin(Answer("done", "gps_pings", None, "ada", "late", NOW, is_done=True), [(keys[1], 1)])
+    plan = planned(settings, AT, [REFUSED])
+    (old,) = plan.tables
+    assert (old.held, sorted(old.days)) == ((date(2026, 1, 10),), [date(2026, 1, 11), date(2026, 1, 12)])
+    assert plan.unanswered == {REFUSED: 1}
+
+
+def test_datasets_are_not_asked_for(ops: Ops) -> None:
+    names = names_of(())
+    assert [name for name in names if name.startswith("training.")] == []
+    assert {"landing.gps_pings", OFFERS, LEDGER} <= set(names)
+    with pytest.raises(UnknownName, match=r"training\.eta_v1"):
+        names_of(["training.eta_v1"])
+
+
+def test_the_command_tells_and_writes_nothing(settings: Settings, ops: Ops, run: Callable) -> None:
+    hold(settings, OFFERS, date(2025, 2, 1))
+    close(ops, AT)
+    answer = run("retention", "--json")
+    told = json.loads(answer.out)
+    (offers,) = [each for each in told["tables"] if each["table"] == OFFERS]
+    assert (answer.code, told["counted_from"], offers["before"], offers["rows"]) == (
+        0,
+        "2026-03-31T12:00:00Z",
+        "2025-02-28",
+        1,
+    )
+    told = run("retention", "--table", OFFERS)
+    assert (told.code, OFFERS in told.out, "13 months" in told.out) == (0, True, True)
+    assert told.out.endswith("Dry run: nothing was deleted. Do it: --execute.\n")
+    assert expiring(ops, planned(settings, AT - timedelta(days=300), [OFFERS])) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--at", "2999-01-01"], 2, "lies in the future"),
+        (["--at", "2026-03-31T12:07Z"], 2, "15-minute grid"),
+        (["--table", "silver.offer"], 2, "Did you mean silver.offers"),
+        ([], 1, "Nothing has been ingested yet"),
+    ],
+)
+def test_what_cannot_be_is_refused(ops: Ops, run: Callable, words: list[str], code: int, said: str) -> None:
+    answer = run("retention", *words)
+    assert (answer.code, said in answer.err) == (code, True)
