@@ -150,7 +150,7 @@ def was_whole_or_not_at_all(readings: Readings, made_before: set[date]) -> None:
 def test_a_killed_backfill_is_gone_on_with_by_the_same_command(
     spark: SparkSession, spark_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    city(tmp_path, 3)
+    city(tmp_path, 2)
     environment = environment_of(
         spark_settings.home,  # whose catalog this process reads too
         ROADSIDE_LANDING_URI=tmp_path.as_uri(),
@@ -165,7 +165,7 @@ def test_a_killed_backfill_is_gone_on_with_by_the_same_command(
     tables = [table for step in steps for table in step.tables]
     runner = Runner(settings, spark)
     whole(runner.run(day(0), steps))
-    line = f"backfill --from 2026-03-09 --to 2026-03-11 --view {VIEW} --chunk-days 1 --execute"
+    line = f"backfill --from 2026-03-09 --to 2026-03-10 --view {VIEW} --execute"
     victim = Victim(line, environment, ["silver"])
     assert victim.lives_on() is None
     with read_meanwhile(environment, tables) as readings:
@@ -177,7 +177,7 @@ def test_a_killed_backfill_is_gone_on_with_by_the_same_command(
     for table in tables:
         spark.sql(f"DROP TABLE {CATALOG}.{table.name} PURGE")
     cold = Runner(replace(settings, ops_url=f"sqlite:///{tmp_path}/cold.db"), spark)
-    for number in range(3):
+    for number in range(2):
         whole(cold.run(day(number), steps))
     assert found == digests(cold.lakehouse, tables)
     assert not [name for name, each in found.items() if each.startswith("0-") and "quarantine" not in name]
