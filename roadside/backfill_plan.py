@@ -159,12 +159,14 @@ class BackfillPlan:
 
     @property
     def staged_bytes(self) -> float:
-        """The largest chunk on its branches: a run that is killed leaves them beside what it stages anew."""
-        return max((sum(run.writes.bytes for run in chunk.runs) for chunk in self.chunks), default=0.0)
+        """The largest chunks on their branches, as many as go side by side: a run that is killed leaves them
+        beside what it stages anew."""
+        sizes = sorted((sum(run.writes.bytes for run in chunk.runs) for chunk in self.chunks), reverse=True)
+        return sum(sizes[: self.parallel])
 
     @property
     def peak_disk_bytes(self) -> float:
-        """What the disk must have free: what is written, and the largest chunk once more.
+        """What the disk must have free: what is written, and the largest chunks once more.
 
         Spark's shuffle and spill files are not counted.
         """

@@ -262,9 +262,10 @@ def _print_totals(plan: BackfillPlan) -> None:
         f"Costs about ${plan.dollars():,.2f}: {plan.cores} cores at ${plan.prices.core_hour:.4f} an hour "
         f"with their memory ({plan.prices.source}, {plan.prices.as_of})."
     )
+    largest = "the largest chunk" if plan.parallel == 1 else f"the largest {plan.parallel} chunks"
     say(
         f"Needs {sized(plan.peak_disk_bytes)} of disk: {sized(plan.written_bytes)} written beside what it "
-        f"replaces, {sized(plan.staged_bytes)} for the largest chunk staged once more. Spark's own files are "
+        f"replaces, {sized(plan.staged_bytes)} for {largest} staged once more. Spark's own files are "
         "not counted."
     )
 
