@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Event, Thread
 from time import monotonic, sleep
 
 from sqlalchemy import delete, select, update
@@ -14,10 +15,14 @@ from sqlalchemy import delete, select, update
 from lakehouse.database import changed_rows, insert_new
 from lakehouse.ops import Ops, leases
 from lakehouse.processes import Process, is_dead, is_local, this_process
-from validation.errors import Busy
+from validation.errors import Busy, RoadsideError
 
+LASTS = timedelta(minutes=5)
+"""How long a lease outlives a holder on another host, whose death nobody here can see."""
 _PAUSE = 0.1
 """Seconds between two looks at a lease that another holds."""
+_BEATS = 4
+"""How often a lease is renewed while it lasts."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Leases:
         self,
         ops: Ops,
         now: Callable[[], datetime],
-        lasts: timedelta = timedelta(hours=2),
+        lasts: timedelta = LASTS,
         patience: timedelta = timedelta(0),
     ) -> None:
         self._ops = ops
@@ -50,16 +55,21 @@ class Leases:
         """Hold the table's lease; give it back at the end, however that comes.
 
         A holder that died here is replaced at once, one on another host when its lease has run
-        out. A holder that lives on this host keeps the lease however long it works.
+        out. A holder that lives keeps the lease however long it works: it is renewed meanwhile.
 
         Raises:
             Busy: another publisher holds it, and did so as long as patience lasts; the message names it.
                 Also a second time in one process.
         """
         lease = self._awaited(table)
+        is_over = Event()
+        beating = Thread(target=self._beat, args=(lease, is_over), name=f"lease of {table}", daemon=True)
+        beating.start()
         try:
             yield lease
         finally:
+            is_over.set()
+            beating.join()
             with self._ops.write() as connection:
                 connection.execute(delete(leases).where(leases.c.token == lease.token))
 
@@ -69,14 +79,27 @@ class Leases:
         Raises:
             Busy: it ran out and another process took it over; nothing may be published now.
         """
+        if not self._extended(lease):
+            raise Busy(
+                f"{lease.table}: the lease of {lease.holder} ran out and another publisher took it over.",
+                "Nothing was published by this run; run it again.",
+            )
+
+    def _extended(self, lease: Lease) -> bool:
+        """Whether the lease was still there to be extended, and is."""
         mine = leases.c.token == lease.token
+        extended = update(leases).where(mine).values(expires_at=self._now() + self._lasts)
         with self._ops.write() as connection:
-            extended = update(leases).where(mine).values(expires_at=self._now() + self._lasts)
-            if changed_rows(connection.execute(extended)) == 0:
-                raise Busy(
-                    f"{lease.table}: the lease of {lease.holder} ran out and another publisher took it over.",
-                    "Nothing was published by this run; run it again.",
-                )
+            return changed_rows(connection.execute(extended)) > 0
+
+    def _beat(self, lease: Lease, is_over: Event) -> None:
+        """Renew the lease until that, or until another has it; the ledger away, it is tried again."""
+        while not is_over.wait(self._lasts / timedelta(seconds=_BEATS)):
+            try:
+                if not self._extended(lease):
+                    return
+            except RoadsideError:
+                continue
 
     def _awaited(self, table: str) -> Lease:
         given_up = monotonic() + self._patience.total_seconds()

@@ -1,4 +1,4 @@
-"""A plan carried out, one chunk after the other, until it is done or a limit says stop.
+"""A plan carried out, some chunks side by side, until it is done or a limit says stop.
 
 What is done is looked up in the run ledger, so a backfill that was stopped or killed is resumed by giving
 it again.
@@ -7,27 +7,29 @@ it again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import groupby
 from typing import Protocol
 
-from lakehouse.settings import Settings
-from roadside.backfill_plan import START_SECONDS, BackfillPlan, Chunk, to_run
+from roadside.backfill_plan import START_SECONDS, BackfillPlan, Chunk
 from roadside.graph import Step
-from roadside.runner import StepResult
-from roadside.unmade import unmade
+from roadside.runner import StepResult, Watch
 from validation.clocks import Interval
-
-MakeChunk = Callable[[Chunk], Sequence[StepResult]]
-"""Makes what a chunk lacks now; what became of each step."""
 
 
 class Backfiller(Protocol):
-    """What of `roadside.runner.Runner` makes one chunk."""
+    """What of `roadside.runner.Runner` makes chunks."""
 
-    def backfill(self, chunks: Sequence[Interval], steps: Sequence[Step]) -> list[StepResult]:
-        """The steps over the chunks; those that fail block those that read them."""
+    def backfill(
+        self,
+        chunks: Sequence[Interval],
+        steps: Sequence[Step],
+        *,
+        only_lacking: bool,
+        parallel: int,
+        watch: Watch,
+    ) -> list[StepResult]:
+        """What the chunks lack of the steps; those that fail block those that read them."""
         ...
 
 
@@ -45,7 +47,7 @@ class ChunkDone:
 
     Attributes:
         number, of: which of how many chunks.
-        seconds: how long it took; `predicted` by the plan.
+        seconds: how long it took, counted from the end of the one before; `predicted` by the plan.
         left_seconds: how long the others are likely to take at the pace so far.
         dollars: what all so far cost by the plan's prices.
     """
@@ -84,47 +86,107 @@ class Carried:
 
 def carry_out(
     plan: BackfillPlan,
-    make: MakeChunk,
+    runner: Backfiller,
+    steps: Sequence[Step],
     elapsed: Callable[[], float],
     limits: Limits,
     heard: Callable[[ChunkDone], None],
 ) -> Carried:
     """The plan's chunks in order of time; `elapsed` says how many seconds have passed since it began.
 
-    Stops before a chunk that would go beyond a limit at the pace so far, and after one with a step that
-    failed: later chunks look back to it.
+    Of each chunk is made what it lacks when its turn comes: what an earlier one changed is made again, what
+    it left as it was stands. No chunk begins that would go beyond a limit at the pace so far, nor one behind
+    a step that failed: later chunks look back to it. Those begun by then go on, save what reads that step.
     """
-    predicted = [chunk.seconds(plan.cores, plan.at_once) for chunk in plan.chunks]
-    results: list[StepResult] = []
-    done, before, stopped = 0, 0.0, ""
-    for number, chunk in enumerate(plan.chunks):
-        began = elapsed()
-        pace = _pace(began, START_SECONDS + before)
-        if stopped := _beyond(plan, limits, began, began + predicted[number] * pace):
-            break
-        of_chunk = make(chunk)
-        results += of_chunk
-        if any(each.is_broken for each in of_chunk):
-            break
-        done, before = done + 1, before + predicted[number]
-        now = elapsed()
-        left = sum(predicted[number + 1 :]) * _pace(now, START_SECONDS + before)
-        dollars = plan.prices.dollars(now, plan.cores)
-        heard(ChunkDone(chunk, done, len(predicted), of_chunk, now - began, predicted[number], left, dollars))
-    return Carried(tuple(results), done, len(predicted), elapsed(), START_SECONDS + before, stopped)
+    carrying = _Carrying(plan, elapsed, limits, heard)
+    results = runner.backfill(
+        [chunk.interval for chunk in plan.chunks],
+        steps,
+        only_lacking=True,
+        parallel=plan.parallel,
+        watch=carrying,
+    )
+    return carrying.carried(results)
 
 
-def _pace(elapsed: float, predicted: float) -> float:
-    """How many seconds passed for one that was predicted; what was predicted is believed at first."""
-    return elapsed / predicted if elapsed > 0 and predicted > START_SECONDS else 1.0
+@dataclass
+class _Carrying(Watch):
+    """How far a plan is carried out.
+
+    Attributes:
+        _at: when the last chunk of those made whole ended.
+        _refused: why the next chunk may not begin now.
+    """
+
+    _plan: BackfillPlan
+    _elapsed: Callable[[], float]
+    _limits: Limits
+    _heard: Callable[[ChunkDone], None]
+    _done: int = 0
+    _at: float | None = None
+    _is_broken: bool = False
+    _refused: str = ""
+    _ends: list[float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ends = self._plan.ends
+        self._began = self._elapsed()
+
+    def may_begin(self, chunk: Interval) -> bool:
+        """Unless a step failed, or the chunk would go beyond a limit."""
+        if self._is_broken:
+            return False
+        now = self._elapsed()
+        end = self._ends[self._number(chunk)]
+        then = end * self._pace() if self._done else self._began - START_SECONDS + end
+        self._refused = _beyond(self._plan, self._limits, max(now, then))
+        return not self._refused
+
+    def ended(self, chunk: Interval, results: Sequence[StepResult]) -> None:
+        """Counted, if all of it was made, and told."""
+        if any(each.is_broken for each in results):
+            self._is_broken = True
+        if self._is_broken:
+            return
+        number, now = self._number(chunk), self._elapsed()
+        before = self._began if self._at is None else self._at
+        predicted = self._ends[number] - (self._ends[number - 1] if number else START_SECONDS)
+        self._done, self._at = self._done + 1, now
+        self._heard(
+            ChunkDone(
+                self._plan.chunks[number],
+                self._done,
+                len(self._ends),
+                results,
+                now - before,
+                predicted,
+                (self._ends[-1] - self._ends[number]) * self._pace(),
+                self._plan.prices.dollars(now, self._plan.cores),
+            )
+        )
+
+    def carried(self, results: Sequence[StepResult]) -> Carried:
+        """How it ended."""
+        predicted = self._ends[self._done - 1] if self._done else START_SECONDS
+        of = len(self._ends)
+        stopped = "" if self._is_broken or self._done == of else self._refused
+        return Carried(tuple(results), self._done, of, self._elapsed(), predicted, stopped)
+
+    def _pace(self) -> float:
+        """How many seconds passed for one that was predicted; what was predicted is believed at first."""
+        predicted = self._ends[self._done - 1] if self._done else 0.0
+        return (self._at or 0.0) / predicted if predicted > START_SECONDS and self._at else 1.0
+
+    def _number(self, chunk: Interval) -> int:
+        return next(number for number, each in enumerate(self._plan.chunks) if each.interval == chunk)
 
 
-def _beyond(plan: BackfillPlan, limits: Limits, now: float, then: float) -> str:
+def _beyond(plan: BackfillPlan, limits: Limits, then: float) -> str:
     """Which limit the next chunk would go beyond, ending then; nothing if it may begin."""
-    if limits.after is not None and max(now, then) > limits.after.total_seconds():
+    if limits.after is not None and then > limits.after.total_seconds():
         most = _of(limits.after.total_seconds())
         return f"the next chunk would end after {_of(then)}, and --stop-after is {most}"
-    cost = plan.prices.dollars(max(now, then), plan.cores)
+    cost = plan.prices.dollars(then, plan.cores)
     if limits.dollars is not None and cost > limits.dollars:
         dollars = f"${limits.dollars:,.2f}"
         return f"the next chunk would bring it to ${cost:,.2f}, and --stop-after-dollars is {dollars}"
@@ -133,21 +195,3 @@ def _beyond(plan: BackfillPlan, limits: Limits, now: float, then: float) -> str:
 
 def _of(seconds: float) -> str:
     return f"{seconds / 60:,.1f} min"
-
-
-def chunk_maker(settings: Settings, runner: Backfiller, steps: Sequence[Step]) -> MakeChunk:
-    """Makes a chunk with the runner, of which the ledger is asked anew what it lacks.
-
-    What an earlier chunk changed is to be made again here; what it left as it was, stands.
-    """
-
-    def make(chunk: Chunk) -> list[StepResult]:
-        results: list[StepResult] = []
-        runs = to_run(unmade(settings, steps, chunk.interval), chunk.interval)
-        for interval, of in groupby(runs, key=lambda run: run[1]):
-            results += runner.backfill([interval], [step for step, _ in of])
-            if any(each.is_broken for each in results):
-                break
-        return results
-
-    return make

@@ -33,6 +33,7 @@ def outlook(
     span: Interval,
     prices: Prices,
     *,
+    parallel: int = 1,
     chunk_days: int | None = None,
     deadline: timedelta | None = None,
 ) -> tuple[BackfillPlan, LookedBackTo]:
@@ -47,8 +48,8 @@ def outlook(
     if not has_ops(settings):
         with TemporaryDirectory() as folder:
             empty = replace(settings, ops_url=f"sqlite:///{folder}/ops.db")
-            return _outlook(empty, steps, span, prices, chunk_days, deadline)
-    return _outlook(settings, steps, span, prices, chunk_days, deadline)
+            return _outlook(empty, steps, span, prices, parallel, chunk_days, deadline)
+    return _outlook(settings, steps, span, prices, parallel, chunk_days, deadline)
 
 
 def _outlook(
@@ -56,6 +57,7 @@ def _outlook(
     steps: Sequence[Step],
     span: Interval,
     prices: Prices,
+    parallel: int,
     chunk_days: int | None,
     deadline: timedelta | None,
 ) -> tuple[BackfillPlan, LookedBackTo]:
@@ -72,6 +74,7 @@ def _outlook(
         cores=settings.spark_cores,
         at_once=settings.steps_at_once,
         prices=prices,
+        parallel=parallel,
         chunk_days=chunk_days,
         deadline=deadline,
     )

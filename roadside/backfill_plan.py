@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import groupby
 
 from lakehouse.run_history import shared
-from roadside.durations import Law, Spread, Work, side_by_side
+from roadside.durations import Law, Spread, Work
 from roadside.graph import Step, step_named
 from roadside.prices import Prices
+from roadside.run_order import ChunkRun, RunOrder, placed
 from roadside.time_ranges import chunks_of
 from roadside.unmade import Unmade, Why
 from roadside.volumes import Volume, VolumeOf, inputs_of, total
@@ -59,17 +59,8 @@ class Chunk:
     runs: tuple[PlannedRun, ...]
 
     def seconds(self, cores: float, at_once: int) -> float:
-        """How long it takes; what was never measured counts as nothing."""
-        return sum(
-            side_by_side(
-                [run.step.name for run in runs],
-                _reads,
-                {run.step.name: run.seconds(cores) or 0.0 for run in runs},
-                at_once,
-            )
-            for _, of in groupby(self.runs, key=lambda run: run.interval)
-            for runs in [list(of)]
-        )
+        """How long it takes by itself; what was never measured counts as nothing."""
+        return _ends([self], cores, at_once, 1)[-1]
 
 
 def _reads(step: str) -> Sequence[str]:
@@ -83,7 +74,7 @@ class BackfillPlan:
     Attributes:
         chunk_days: whole days of a chunk.
         spread: between which multiples of the prediction the actual time is likely to lie.
-        cores, at_once: what the prediction is made for.
+        cores, at_once, parallel: what the prediction is made for: so many steps, of so many chunks, at once.
         deadline: None if none was given.
     """
 
@@ -94,6 +85,7 @@ class BackfillPlan:
     spread: Spread
     cores: int
     at_once: int
+    parallel: int
     prices: Prices
     deadline: timedelta | None = None
 
@@ -109,8 +101,13 @@ class BackfillPlan:
         return list(dict.fromkeys(unknown))
 
     def seconds(self, cores: float | None = None) -> float:
-        """All chunks one after the other, with the start of Spark; on the plan's cores, or on others."""
-        return _seconds(self.chunks, cores or self.cores, self.at_once)
+        """All chunks, with the start of Spark; on the plan's cores, or on others."""
+        return _seconds(self.chunks, cores or self.cores, self.at_once, self.parallel)
+
+    @property
+    def ends(self) -> list[float]:
+        """When each chunk ends, in seconds from the command."""
+        return [START_SECONDS + end for end in _ends(self.chunks, self.cores, self.at_once, self.parallel)]
 
     @property
     def likely_seconds(self) -> tuple[float, float]:
@@ -162,22 +159,41 @@ class BackfillPlan:
 
     @property
     def staged_bytes(self) -> float:
-        """The largest chunk on its branches: a run that is killed leaves them beside what it stages anew."""
-        return max((sum(run.writes.bytes for run in chunk.runs) for chunk in self.chunks), default=0.0)
+        """The largest chunks on their branches, as many as go side by side: a run that is killed leaves them
+        beside what it stages anew."""
+        sizes = sorted((sum(run.writes.bytes for run in chunk.runs) for chunk in self.chunks), reverse=True)
+        return sum(sizes[: self.parallel])
 
     @property
     def peak_disk_bytes(self) -> float:
-        """What the disk must have free: what is written, and the largest chunk once more.
+        """What the disk must have free: what is written, and the largest chunks once more.
 
         Spark's shuffle and spill files are not counted.
         """
         return self.written_bytes + self.staged_bytes
 
 
-def _seconds(chunks: Sequence[Chunk], cores: float, at_once: int) -> float:
-    if not chunks:
-        return 0.0
-    return START_SECONDS + sum(chunk.seconds(cores, at_once) for chunk in chunks)
+def parallel_on(cores: int) -> int:
+    """How many chunks go side by side unless a number is given."""
+    return max(1, cores // 4)
+
+
+def _seconds(chunks: Sequence[Chunk], cores: float, at_once: int, parallel: int) -> float:
+    return START_SECONDS + _ends(chunks, cores, at_once, parallel)[-1] if chunks else 0.0
+
+
+def _ends(chunks: Sequence[Chunk], cores: float, at_once: int, parallel: int) -> list[float]:
+    """When each chunk ends, in seconds from the begin of the first."""
+    lasting = {
+        ChunkRun(number, run.step.name): run.seconds(cores) or 0.0
+        for number, chunk in enumerate(chunks)
+        for run in chunk.runs
+    }
+    order = RunOrder([chunk.interval for chunk in chunks], list(lasting), _reads, parallel)
+    ends = [0.0] * len(chunks)
+    for each in placed(order, lasting.__getitem__, at_once):
+        ends[each.run.chunk] = each.end
+    return ends
 
 
 def planned(
@@ -190,11 +206,12 @@ def planned(
     cores: int,
     at_once: int,
     prices: Prices,
+    parallel: int = 1,
     chunk_days: int | None = None,
     deadline: timedelta | None = None,
 ) -> BackfillPlan:
     """The plan; with chunks of the size that is predicted to take least, unless a size is given."""
-    days = chunk_days or _best_days(span, found, volume, laws, cores, at_once)
+    days = chunk_days or _best_days(span, found, volume, laws, cores, at_once, parallel)
     return BackfillPlan(
         span,
         tuple(found),
@@ -203,6 +220,7 @@ def planned(
         spread,
         cores,
         at_once,
+        parallel,
         prices,
         deadline,
     )
@@ -253,6 +271,7 @@ def _best_days(
     laws: Mapping[str, Law | None],
     cores: int,
     at_once: int,
+    parallel: int,
 ) -> int:
     """The size that is predicted to take least, among those whose chunks take no longer than two hours."""
     if all(laws.get(each.step.name) is None for each in found):
@@ -264,7 +283,7 @@ def _best_days(
         for days, chunks in tried.items()
         if all(chunk.seconds(cores, at_once) <= longest for chunk in chunks)
     ]
-    return min(short or CHUNK_DAYS[:1], key=lambda days: _seconds(tried[days], cores, at_once))
+    return min(short or CHUNK_DAYS[:1], key=lambda days: _seconds(tried[days], cores, at_once, parallel))
 
 
 def hours_by_reason(found: Unmade) -> dict[Why, float]:

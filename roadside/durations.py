@@ -7,7 +7,7 @@ the median of what is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
@@ -173,19 +173,3 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
-
-
-def side_by_side(
-    steps: Sequence[str], reads: Callable[[str], Sequence[str]], seconds: Mapping[str, float], at_once: int
-) -> float:
-    """When the last of the steps ends, run as the runner does: begun in the order of the road.
-
-    So many run at once; one that waits for what it reads keeps its place meanwhile.
-    """
-    free = [0.0] * at_once
-    ended: dict[str, float] = {}
-    for step in steps:
-        place = min(range(at_once), key=lambda n: free[n])
-        ready = max([free[place], *(ended[name] for name in reads(step) if name in ended)])
-        ended[step] = free[place] = ready + seconds[step]
-    return max(ended.values(), default=0.0)

@@ -1,8 +1,8 @@
 """When the features and datasets of a day will be ready, by what runs took; how much is left to 06:00 ET.
 
 The ticks still missing are made one after the other, each no sooner than it ends, the last of them the tick
-of the cut. In a tick the steps take their places as `Runner.backfill` gives them: in the order of the road,
-so many at once, each once what it reads is made. A dataset is ready as long after the daily release as it
+of the cut. In a tick the steps begin as `Runner.backfill` begins them: in the order of the road, so many at
+once, each once what it reads is made. A dataset is ready as long after the daily release as it
 was on other nights. The chain that ends last is the critical path.
 """
 
@@ -20,6 +20,7 @@ from lakehouse.settings import Settings
 from roadside.graph import STEPS, Step
 from roadside.promise_check import DATASET, VIEW, Asked, Kept, Readings, kept_at, read_promise
 from roadside.rendering import counted
+from roadside.run_order import ChunkRun, RunOrder, placed
 from roadside.ticks import ticks_due
 from training_datasets.specs import SPECS
 from validation.clocks import TICK, Interval, business_day_start, daily_available_at
@@ -27,6 +28,7 @@ from validation.errors import NotReady
 
 _NIGHTS_MEASURED = 20
 _A_NIGHT = timedelta(hours=24)  # a dataset built later than this was built after the fact
+_ANY_TICK = Interval(datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 10, tzinfo=UTC) + TICK)
 _ALL_TIME = datetime.max.replace(tzinfo=UTC)
 
 
@@ -52,24 +54,23 @@ class Leg:
 
 
 def scheduled(steps: Sequence[Step], seconds: Mapping[str, float], at_once: int) -> tuple[Leg, ...]:
-    """The steps of one tick in the order of the road, `at_once` at a time.
+    """The steps of one tick as the runner begins them, `at_once` at a time; in the order they end.
 
-    As in the runner, a step holds its place while it waits for those it reads. A step without `seconds` takes
-    none.
+    A step without `seconds` takes none.
     """
-    legs: dict[str, Leg] = {}
     made_by = {table: step.name for step in steps for table in step.writes}
-    places: list[Leg | None] = [None] * at_once
-    for step in steps:
-        place = min(range(at_once), key=lambda each: _end(places[each]))
-        waited = places[place]
-        read = [legs[made_by[table]] for table in step.reads if table in made_by]
-        last_read = max(read, key=_end, default=None)
-        for_a_place = waited is not None and _end(waited) > _end(last_read)
-        after = waited if for_a_place else last_read
+    reads = {step.name: [made_by[name] for name in step.reads if name in made_by] for step in steps}
+    runs = [ChunkRun(0, step.name) for step in steps]
+    order = RunOrder([_ANY_TICK], runs, lambda step: reads[step])
+    legs: dict[str, Leg] = {}
+    for each in placed(order, lambda run: seconds.get(run.step, 0.0), at_once):
+        step = each.run.step
+        after = max((legs[name] for name in reads[step]), key=_end, default=None)
+        for_a_place = each.begin > _end(after)
+        if for_a_place and each.let_by is not None:
+            after = legs[each.let_by.step]
         name = None if after is None else after.step
-        leg = Leg(step.name, _end(after), seconds.get(step.name, 0.0), name, for_a_place)
-        legs[step.name] = places[place] = leg
+        legs[step] = Leg(step, each.begin, seconds.get(step, 0.0), name, for_a_place)
     return tuple(legs.values())
 
 

@@ -7,12 +7,10 @@ unless forced. A step that fails stops only the steps that read it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
-from threading import Lock
 from time import monotonic
 from traceback import format_exception
 from zlib import crc32
@@ -30,23 +28,26 @@ from lakehouse.landing_ledger import LandingLedger
 from lakehouse.leases import Leases
 from lakehouse.ops import Ops
 from lakehouse.quality_ledger import QualityLedger
-from lakehouse.releases import ReleaseKind, Releases
+from lakehouse.releases import Releases
+from lakehouse.run_history import lacking
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from lakehouse.table_notes import TableNotes
 from lakehouse.tables import Lakehouse, Published, frame_digest
 from lakehouse.vault import handle_of
 from roadside.expired import rows_that_stand
+from roadside.feature_releases import release_features
 from roadside.feed_gate import by_tick, gated
-from roadside.graph import STEPS, Edge, Step, downstream, sources_read
+from roadside.graph import STEPS, Edge, Step, downstream, sources_read, step_named
 from roadside.holds import completeness_of
 from roadside.lineage import lineage_of
 from roadside.locations import location_opener
 from roadside.look_backs import require_look_back
+from roadside.run_order import ChunkRun, RunOrder, carried
 from roadside.table_gate import Copies, copies_of, table_gated
 from transforms.features.revisions import content, known_in, newest_revisions, revised_rows
 from transforms.grid import HELD_MEMORY, HELD_MEMORY_DAILY
-from validation.clocks import TICK, TICK_DELAY, Interval, daily_available_at
+from validation.clocks import TICK, Interval
 from validation.contract import Table
 from validation.errors import (
     Busy,
@@ -119,6 +120,20 @@ Changing = Callable[[], None]
 """Called before rows are published that differ from those that were there."""
 
 
+class Watch:
+    """Looks on while chunks are made; this one lets all of them begin."""
+
+    def may_begin(self, _chunk: Interval) -> bool:
+        """Whether the chunk may begin now; if not, it is asked again when a run has ended."""
+        return True
+
+    def ended(self, _chunk: Interval, _results: Sequence[StepResult]) -> None:
+        """The chunk's runs have ended, and what was made is released."""
+
+
+UNWATCHED = Watch()
+
+
 @dataclass(frozen=True)
 class _Order:
     """Rows to stand in a table's interval: the frame's; without one, those that stand there already.
@@ -165,7 +180,6 @@ class Runner:
         self._now = now
         self._look_back = look_back
         self._progress = progress
-        self._telling = Lock()
         self._edge = Edge(location_of=location_opener(handle_of(settings)))
         self._prepared = False
 
@@ -187,62 +201,70 @@ class Runner:
         return self.backfill([interval], steps, force=force)
 
     def backfill(
-        self, chunks: Iterable[Interval], steps: Sequence[Step] = STEPS, *, force: bool = False
+        self,
+        chunks: Iterable[Interval],
+        steps: Sequence[Step] = STEPS,
+        *,
+        force: bool = False,
+        only_lacking: bool = False,
+        parallel: int | None = None,
+        watch: Watch = UNWATCHED,
     ) -> list[StepResult]:
-        """As `run`, over all chunks (in any order); a step begins once those it reads are through all
-        chunks, so that no chunk reads a gap. Steps that do not read one another run side by side.
+        """As `run`, over all chunks (in any order), each released when it is made.
+
+        Runs go side by side as `roadside.run_order` has it: no chunk reads a gap. A run of which a step that
+        it reads is broken, over its chunk or an earlier one, is blocked.
+
+        Args:
+            only_lacking: of a chunk each step makes what the ledger lacks of it when it begins, from the
+                first start to the last end.
+            parallel: how many chunks may be begun and not ended; the chunks then go in order of time.
+            watch: is asked before a chunk begins, and told when it has ended.
         """
         self.prepare()
-        listed = list(chunks)
-        running: dict[str, Future[list[StepResult]]] = {}
-        with ThreadPoolExecutor(self.settings.steps_at_once, "step") as pool:
-            try:
-                for step in steps:  # in the order of the road: what a step waits for was begun before it
-                    read = [running[name] for name in step.reads if name in running]
-                    running |= dict.fromkeys(
-                        step.writes, pool.submit(self._over_chunks, step, listed, read, force)
-                    )
-                done = [running[step.writes[0]].result() for step in steps]
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-        if listed:
-            whole = [step for step, of in zip(steps, done, strict=True) if not any(r.is_broken for r in of)]
-            self._release(max(listed, key=lambda chunk: chunk.end), whole)
-        return [result for of_step in done for result in of_step]
+        listed = sorted(chunks) if parallel else list(chunks)
+        of_name = {step.name: step for step in steps}
+        reads = {step.name: [step_named(name).name for name in step.reads] for step in steps}
+        runs = [ChunkRun(number, name) for number in range(len(listed)) for name in of_name]
+        order = RunOrder(listed, runs, reads.__getitem__, parallel, lambda n: watch.may_begin(listed[n]))
+        results: dict[ChunkRun, StepResult] = {}
+        broken: list[ChunkRun] = []
 
-    def _over_chunks(
-        self,
-        step: Step,
-        chunks: Sequence[Interval],
-        read: Sequence[Future[list[StepResult]]],
-        force: bool,
-    ) -> list[StepResult]:
-        """The step over the chunks, once the steps it reads are done; blocked if one of these is broken."""
-        is_blocked = any(result.is_broken for future in read for result in future.result())
-        results = []
-        for chunk in chunks:
-            if is_blocked:
-                result = StepResult(step.name, chunk, "blocked")
-            else:
-                result = self._run_step(step, chunk, force=force)
-            results.append(result)
-            with self._telling:
-                self._progress(result)
-        return results
+        def begin(run: ChunkRun) -> Callable[[], StepResult]:
+            step, chunk = of_name[run.step], listed[run.chunk]
+            if any(each.step in reads[run.step] and listed[each.chunk].start < chunk.end for each in broken):
+                return partial(StepResult, step.name, chunk, "blocked")
+            return partial(self._run_step, step, chunk, force=force, only_lacking=only_lacking)
 
-    def _run_step(self, step: Step, interval: Interval, *, force: bool) -> StepResult:
-        if not step.due(interval):
-            return StepResult(step.name, interval, "not due")
-        started = monotonic()
+        def ended(run: ChunkRun, result: StepResult) -> None:
+            results[run] = result
+            broken.extend([run] if result.is_broken else [])
+            self._progress(result)
+            if order.is_over(run.chunk):
+                whole = [step for name, step in of_name.items() if name not in {each.step for each in broken}]
+                release_features(self.lakehouse, self._completeness, self.releases, listed[run.chunk], whole)
+                watch.ended(listed[run.chunk], [results[each] for each in runs if each.chunk == run.chunk])
+
+        carried(order, begin, self.settings.steps_at_once, ended)
+        return [results[run] for run in runs if run in results]
+
+    def _run_step(self, step: Step, chunk: Interval, *, force: bool, only_lacking: bool) -> StepResult:
+        if not step.due(chunk):
+            return StepResult(step.name, chunk, "not due")
+        started, interval = monotonic(), chunk
         try:
+            if only_lacking:
+                version = step_version(step, self.settings)
+                found = lacking(self.ops, step.writes, version, chunk, step.due)
+                if found is None:
+                    return StepResult(step.name, chunk, "skipped")
+                interval = found
             result = self._made(step, interval, force=force)
         except RoadsideError as error:
             result = StepResult(step.name, interval, "failed", error=error)
         except (PySparkException, Py4JError) as error:
-            result = StepResult(
-                step.name, interval, "failed", error=self._spark_failure(step, interval, error)
-            )
+            told = self._spark_failure(step, interval, error)
+            result = StepResult(step.name, interval, "failed", error=told)
         return result if result.status == "skipped" else replace(result, seconds=monotonic() - started)
 
     def _made(self, step: Step, interval: Interval, *, force: bool) -> StepResult:
@@ -465,25 +487,6 @@ class Runner:
             f"Its own words are in {log} (restricted: they may quote data).",
         )
 
-    def _release(self, interval: Interval, steps: Sequence[Step]) -> None:
-        features = [step for step in steps if step.is_features]
-        for kind, tick, promised in _due_releases(interval):
-            of_kind = [step for step in features if step.is_daily == (kind is ReleaseKind.DAILY)]
-            last = Interval(tick - TICK, tick)
-            free = [step for step in of_kind if not self._completeness.held_ticks(sources_read(step), last)]
-            wanted = [table for step in free for table in step.tables]
-            heads = {table.name: self.lakehouse.head(table) for table in wanted}
-            tables = {name: head for name, head in heads.items() if head is not None}
-            if tables:
-                self.releases.publish(kind, tick, promised, tables)
-
-
-def _due_releases(interval: Interval) -> Iterator[tuple[ReleaseKind, datetime, datetime]]:
-    yield ReleaseKind.TICK, interval.end, interval.end + TICK_DELAY
-    cuts = interval.cuts()
-    if cuts:
-        yield ReleaseKind.DAILY, cuts[-1], daily_available_at(cuts[-1])
-
 
 def _tables(names: Iterable[str]) -> list[Table]:
     by_name = {table.name: table for step in STEPS for table in step.tables}
@@ -491,5 +494,4 @@ def _tables(names: Iterable[str]) -> list[Table]:
 
 
 def _whole_ticks(span: timedelta) -> timedelta:
-    tick = timedelta(minutes=15)
-    return -(-span // tick) * tick
+    return -(-span // TICK) * TICK

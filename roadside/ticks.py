@@ -1,14 +1,15 @@
-"""Fifteen minutes after fifteen minutes: what an outage left undone first."""
+"""The ticks that are due, what an outage left undone among them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from lakehouse.ops import Ops
 from lakehouse.run_history import Made, gaps, made_by_table, merged
 from roadside.graph import STEPS, Step
 from roadside.runner import Runner, StepResult
+from roadside.time_ranges import chunks_of
 from validation.clocks import TICK, Interval
 from validation.errors import NotReady
 
@@ -16,28 +17,42 @@ HOLES_MENDED = timedelta(hours=48)
 """How far back a tick that failed is made up for by itself. An older hole `roadside status` names, and no
 table whose look-back reaches it is made any further before `roadside run` has filled it."""
 
+Heard = Callable[[Interval, Sequence[StepResult]], None]
+"""Is told of a tick, or of several carried as one."""
+_LONGEST_SPAN = timedelta(days=1)
 
-def ticks_due(ops: Ops, until: datetime) -> list[Interval]:
-    """The ticks from the first that some table lacks to `until`, in order.
+
+def ticks_due(ops: Ops, until: datetime, steps: Sequence[Step] = STEPS) -> list[Interval]:
+    """The ticks from the first that some table of the steps lacks to `until`, in order.
 
     Raises:
         NotReady: no history was ever made, so no tick is the next.
     """
     made = made_by_table(ops)
-    starts = [
-        start
-        for step in STEPS
-        for name in step.writes
-        for start in _lacking(step, made.get(name, Made()), until)
-    ]
-    ingested = [made[name] for step in STEPS if step.build is None for name in step.writes if name in made]
+    ingested = [made[name] for step in steps if step.build is None for name in step.writes if name in made]
     if not ingested:
         raise NotReady(
             "Nothing has been ingested yet, so there is no tick to go on from.",
             "Make the history first: roadside run --start DAY --end DAY.",
         )
-    first = min([each.through for each in ingested if each.through] + starts)
+    return _ticks_from(
+        [each.through for each in ingested if each.through] + _starts(made, until, steps), until
+    )
+
+
+def _ticks_from(starts: Sequence[datetime], until: datetime) -> list[Interval]:
+    first = min(starts, default=until)
     return [Interval(tick - TICK, tick) for tick in Interval(first, until).ticks()] if first < until else []
+
+
+def _starts(made: Mapping[str, Made], until: datetime, steps: Sequence[Step]) -> list[datetime]:
+    """Where something lately lacks of a table of the steps that was made before."""
+    return [
+        start
+        for step in steps
+        for name in step.writes
+        for start in _lacking(step, made.get(name, Made()), until)
+    ]
 
 
 def _lacking(step: Step, made: Made, until: datetime) -> Iterator[datetime]:
@@ -54,20 +69,62 @@ def _lacking(step: Step, made: Made, until: datetime) -> Iterator[datetime]:
         yield from (hole.start for hole in holes)
 
 
-def run_ticks(
-    runner: Runner, ticks: Sequence[Interval], heard: Callable[[Interval, Sequence[StepResult]], None]
-) -> list[StepResult]:
-    """Each tick over every table, oldest first. Returns all results.
+def spans_of(ticks: Sequence[Interval]) -> list[Interval]:
+    """The known time of consecutive ticks in as few intervals as possible, none of them longer than a day."""
+    whole = Interval(ticks[0].start, ticks[-1].end)
+    return [whole] if whole.end - whole.start <= _LONGEST_SPAN else chunks_of(whole, 1)
 
-    A step that failed sits out the later ticks, and so do those that read it: no table gets a
-    tick while it lacks the one before. The others go on.
+
+def run_ticks(
+    runner: Runner, ticks: Sequence[Interval], heard: Heard, steps: Sequence[Step] = STEPS
+) -> list[StepResult]:
+    """Consecutive ticks over every table of the steps. Returns what became of them.
+
+    What an outage left is carried as one run, each step over what it lacks: a row is the same whether its
+    tick is made by itself or among others. Where a step fails, or reads one that did, its ticks follow one
+    by one, oldest first: a bad tick does not hold the good ones before it. A step that failed at a tick sits
+    out the later ones, and so do those that read it: no table gets a tick while it lacks the one before.
     """
+    if len(ticks) < 2:
+        return _one_by_one(runner, ticks, heard, steps, set())
     results: list[StepResult] = []
     broken: set[str] = set()
-    for tick in ticks:
-        steps = [step for step in STEPS if step.name not in broken]
-        done = runner.run(tick, steps)
-        broken |= {each.step for each in done if each.status in {"failed", "blocked"}}
+    for span in spans_of(ticks):
+        whole = _whole(steps, broken)
+        done = runner.backfill([span], whole, only_lacking=True)
+        heard(span, done)
+        results += [each for each in done if not each.is_broken]
+        if _broken(done):
+            results += _one_by_one(runner, _left(runner.ops, span, whole), heard, whole, broken)
+    return results
+
+
+def _one_by_one(
+    runner: Runner, ticks: Sequence[Interval], heard: Heard, steps: Sequence[Step], broken: set[str]
+) -> list[StepResult]:
+    """Each tick with the steps that are not broken, as long as these lack any; adds those that break."""
+    results: list[StepResult] = []
+    waiting = list(ticks)
+    while waiting:
+        tick = waiting.pop(0)
+        done = runner.run(tick, _whole(steps, broken))
         results += done
         heard(tick, done)
+        broken |= _broken(done)
+        if waiting and _broken(done):
+            waiting = _left(runner.ops, Interval(tick.end, waiting[-1].end), _whole(steps, broken))
     return results
+
+
+def _left(ops: Ops, span: Interval, steps: Sequence[Step]) -> list[Interval]:
+    """The span's ticks from the first that some table of the steps lacks."""
+    starts = _starts(made_by_table(ops), span.end, steps)
+    return _ticks_from([max(start, span.start) for start in starts], span.end)
+
+
+def _broken(done: Sequence[StepResult]) -> set[str]:
+    return {each.step for each in done if each.is_broken}
+
+
+def _whole(steps: Sequence[Step], broken: Collection[str]) -> list[Step]:
+    return [step for step in steps if step.name not in broken]

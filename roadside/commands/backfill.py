@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from roadside.backfill import Carried, ChunkDone, Limits
     from roadside.backfill_plan import BackfillPlan, PlannedRun
     from roadside.graph import Step
+    from roadside.runner import StepResult
     from roadside.unmade import LookedBackTo, Unmade
 
 _FEW = 2
@@ -46,6 +47,10 @@ def backfill(
         typer.Option(
             min=1, help="Days of a chunk. Default: what is predicted to take least, at most 2 h a chunk."
         ),
+    ] = None,
+    parallel_chunks: Annotated[
+        int | None,
+        typer.Option(min=1, help="Chunks made side by side. Default: by the cores; 1 on two of them."),
     ] = None,
     deadline: Annotated[
         str | None, typer.Option(metavar="SPAN", help="36h, say: exit code 1 if the plan does not fit it.")
@@ -77,6 +82,7 @@ def backfill(
         raise UserError("--stop-after and --stop-after-dollars stop what is carried out.", "Add --execute.")
     from roadside.backfill import Limits
     from roadside.backfill_outlook import outlook
+    from roadside.backfill_plan import parallel_on
     from roadside.prices import prices
     from roadside.standing import require_home
     from roadside.unmade import upstream
@@ -85,7 +91,15 @@ def backfill(
     steps = [step for step in upstream(view or ()) if step.build is not None or not keep_bronze]
     settings = settings_here()
     require_home(settings)
-    plan, behind = outlook(settings, steps, span, priced, chunk_days=chunk_days, deadline=within)
+    plan, behind = outlook(
+        settings,
+        steps,
+        span,
+        priced,
+        parallel=parallel_chunks or parallel_on(settings.spark_cores),
+        chunk_days=chunk_days,
+        deadline=within,
+    )
     if not execute:
         if as_json:
             print_json(_as_json(plan, behind))
@@ -106,14 +120,21 @@ def _execute(
     """The plan carried out; the exit code."""
     from time import monotonic
 
-    from roadside.backfill import carry_out, chunk_maker
+    from roadside.backfill import carry_out
 
     began = monotonic()
     from roadside.spark_runner import open_runner
+
+    runner = open_runner(settings, _tell_step)
+    return _told(carry_out(plan, runner, steps, lambda: monotonic() - began, limits, _tell_chunk), as_json)
+
+
+def _tell_step(result: StepResult) -> None:
+    """As a run tells it; what a chunk has already is not worth a line."""
     from roadside.step_lines import tell_step
 
-    make = chunk_maker(settings, open_runner(settings, tell_step), steps)
-    return _told(carry_out(plan, make, lambda: monotonic() - began, limits, _tell_chunk), as_json)
+    if result.status != "skipped":
+        tell_step(result)
 
 
 def _tell_chunk(done: ChunkDone) -> None:
@@ -237,6 +258,8 @@ def _runs_by_step(plan: BackfillPlan) -> list[list[PlannedRun]]:
 def _print_totals(plan: BackfillPlan) -> None:
     low, high = plan.likely_seconds
     where = f"{counted(plan.cores, 'core')}, {plan.at_once} steps at once"
+    if plan.parallel > 1:
+        where += f" of {plan.parallel} chunks"
     ground = (
         f"by how {counted(plan.spread.runs, 'past run')} of a day or more of the road were predicted"
         if plan.spread.runs
@@ -256,9 +279,10 @@ def _print_totals(plan: BackfillPlan) -> None:
         f"Costs about ${plan.dollars():,.2f}: {plan.cores} cores at ${plan.prices.core_hour:.4f} an hour "
         f"with their memory ({plan.prices.source}, {plan.prices.as_of})."
     )
+    largest = "the largest chunk" if plan.parallel == 1 else f"the largest {plan.parallel} chunks"
     say(
         f"Needs {sized(plan.peak_disk_bytes)} of disk: {sized(plan.written_bytes)} written beside what it "
-        f"replaces, {sized(plan.staged_bytes)} for the largest chunk staged once more. Spark's own files are "
+        f"replaces, {sized(plan.staged_bytes)} for {largest} staged once more. Spark's own files are "
         "not counted."
     )
 
@@ -373,6 +397,7 @@ def _as_json(plan: BackfillPlan, behind: LookedBackTo) -> dict[str, Any]:
         "unmeasured": plan.unmeasured,
         "cores": plan.cores,
         "steps_at_once": plan.at_once,
+        "parallel_chunks": plan.parallel,
         "predicted_seconds": round(plan.seconds(), 2),
         "likely_seconds": [round(low, 2), round(high, 2)],
         "past_runs_predicted": plan.spread.runs,

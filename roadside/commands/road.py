@@ -11,7 +11,7 @@ import typer
 from roadside.installation import settings_here
 from roadside.rendering import notice, print_json, results, say
 from roadside.time_ranges import chunks_of, interval_of, tick_of, warn_of_future
-from validation.clocks import Interval
+from validation.clocks import TICK, Interval
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -101,7 +101,10 @@ def tick(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make each 15-minute tick since the last one, of every table, then write the views to Redis."""
+    """Make the 15-minute ticks since the last one, of every table, then write the views to Redis.
+
+    What an outage left is carried as one run; where a step fails there, its ticks follow one by one.
+    """
     end = tick_of(until, "--until")
     settings = settings_here()
     from lakehouse.ops import Ops
@@ -174,10 +177,12 @@ def _told(done: Sequence[StepResult], as_json: bool) -> int:
 def _tell_tick(tick: Interval, done: Sequence[StepResult]) -> None:
     published = [each for each in done if each.status == "published"]
     rows = sum(sum(each.rows.values()) for each in published)
-    failed = [each.step for each in done if each.status in {"failed", "blocked"}]
+    failed = [each.step for each in done if each.is_broken]
     ending = f"  without {', '.join(failed)}" if failed else ""
+    count = round((tick.end - tick.start) / TICK)
+    told = f"tick {tick.end:%Y-%m-%dT%H:%MZ}" if count == 1 else f"{count} ticks {tick}"
     notice(
-        f"tick {tick.end:%Y-%m-%dT%H:%MZ}  {len(published):>2} steps {rows:>10,} rows "
+        f"{told}  {len(published):>2} steps {rows:>10,} rows "
         f"{sum(each.seconds for each in done):7.1f} s{ending}",
         "yellow" if failed else "",
     )

@@ -42,7 +42,11 @@ TABLES = (
 
 
 LIVE_LINES = [run_line(END, f"{LIVE:{STAMP}}", VIEWS), *tick_lines(LIVE, TICKS, (*DISPATCH_STEPS, *VIEWS))]
-REPLAY = run_line(START, END, VIEWS, "--chunk-days 1")
+REPLAY = [
+    f"backfill --from {START} --to {END} --view {VIEWS[0]} --view {VIEWS[1]} --chunk-days 1 "
+    "--parallel-chunks 2 --execute --json",
+    run_line(START, END, VIEWS[2:], "--chunk-days 1"),
+]
 COMPACT = f"compact --before {END}"
 TICKS_FLOW = 45
 """Seconds after which the ticks have begun to commit."""
@@ -68,7 +72,7 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Traffic:
     here = environment_of(home)
     actors = (
         Actor(LIVE_LINES, here, [chance.uniform(25, 90) for _ in range(3)]),
-        Actor([REPLAY], here, [chance.uniform(20, 60) for _ in range(3)]),
+        Actor(REPLAY, here, [chance.uniform(20, 60) for _ in range(3)]),
         Actor([COMPACT] * 4, here, [chance.uniform(15, 40) for _ in range(2)]),
     )
     with ThreadPoolExecutor(len(actors)) as pool:

@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+from typing import Any
 
 import pytest
 
-from lakehouse.ops import Ops
-from lakehouse.run_ledger import RunLedger
-from lakehouse.settings import Settings
-from roadside.backfill import Carried, ChunkDone, Limits, carry_out, chunk_maker
-from roadside.backfill_plan import BackfillPlan, Chunk, planned
+from roadside.backfill import Carried, ChunkDone, Limits, carry_out
+from roadside.backfill_plan import BackfillPlan, planned
 from roadside.durations import Law, Rows, Spread
 from roadside.graph import Step, step_named
 from roadside.prices import prices
-from roadside.runner import StepResult, step_version
-from roadside.unmade import Unmade, Why, unmade
+from roadside.runner import StepResult, Watch
+from roadside.unmade import Unmade, Why
 from roadside.volumes import Volume
 from validation.clocks import Interval
 from validation.errors import CheckFailed
 
 DAY = datetime(2026, 3, 10, tzinfo=UTC)
-PINGS, FIXES = step_named("silver.gps_pings"), step_named("tiles.driver_fixes_15m")
+PINGS = step_named("silver.gps_pings")
 
 
 def days(start: float, end: float) -> Interval:
@@ -47,7 +46,7 @@ def four_days() -> BackfillPlan:
 
 @dataclass
 class Making:
-    """Chunks that each take so many seconds, on a clock of its own; the one of that number fails."""
+    """Chunks that take so many seconds each, one by one on a clock of its own; one of them fails."""
 
     seconds: float
     failing: int = -1
@@ -55,15 +54,30 @@ class Making:
     made: list[Interval] = field(default_factory=list)
     told: list[ChunkDone] = field(default_factory=list)
 
-    def __call__(self, chunk: Chunk) -> list[StepResult]:
-        self.now += self.seconds
-        self.made.append(chunk.interval)
-        if len(self.made) == self.failing:
-            return [StepResult(PINGS.name, chunk.interval, "failed", error=CheckFailed("No."))]
-        return [StepResult(PINGS.name, chunk.interval, "published", {PINGS.name: 5})]
+    def backfill(
+        self,
+        chunks: Sequence[Interval],
+        steps: Sequence[Step],
+        *,
+        only_lacking: bool,
+        parallel: int,
+        watch: Watch,
+    ) -> list[StepResult]:
+        assert (list(steps), only_lacking, parallel) == ([PINGS], True, 1)
+        results = []
+        for chunk in chunks:
+            if not watch.may_begin(chunk):
+                break
+            self.now += self.seconds
+            self.made.append(chunk)
+            failed = CheckFailed("No.") if len(self.made) == self.failing else None
+            status = "failed" if failed else "published"
+            results.append(StepResult(PINGS.name, chunk, status, {PINGS.name: 5}, error=failed))
+            watch.ended(chunk, results[-1:])
+        return results
 
     def carry(self, limits: Limits | None = None) -> Carried:
-        return carry_out(four_days(), self, lambda: self.now, limits or Limits(), self.told.append)
+        return carry_out(four_days(), self, [PINGS], lambda: self.now, limits or Limits(), self.told.append)
 
 
 def test_every_chunk_is_made_in_order_of_time() -> None:
@@ -109,32 +123,35 @@ def test_behind_a_step_that_failed_no_chunk_begins() -> None:
     assert not carried.is_whole
 
 
-@dataclass
-class LedgerRunner:
-    """Publishes what it is asked for in the ledger, as the runner does; of rows nobody knows."""
+class TwoAtOnce(Making):
+    """Two chunks are made in the time of one, where two may begin."""
 
-    settings: Settings
-    asked: list[tuple[Interval, list[str]]] = field(default_factory=list)
+    def backfill(self, chunks: Sequence[Interval], _steps: Sequence[Step], **how: Any) -> list[StepResult]:
+        watch: Watch = how["watch"]
+        while len(self.made) < len(chunks):
+            left = chunks[len(self.made) :][:2]
+            begun = list(takewhile(watch.may_begin, left))
+            if not begun:
+                break
+            self.now += self.seconds
+            self.made += begun
+            for each in begun:
+                watch.ended(each, [StepResult(PINGS.name, each, "published")])
+        return []
 
-    def backfill(self, chunks: Sequence[Interval], steps: Sequence[Step]) -> list[StepResult]:
-        runs = RunLedger(Ops(self.settings.ops_url), lambda: DAY)
-        self.asked += [(chunk, [step.name for step in steps]) for chunk in chunks]
-        for chunk in chunks:
-            for step in steps:
-                for name in step.writes:
-                    begun = runs.begin(name, chunk, step_version(step, self.settings))
-                    runs.finish(begun.run_id, snapshot_id=1, rows=1)
-        return [StepResult(step.name, chunk, "published") for chunk in chunks for step in steps]
+
+def test_chunks_side_by_side_are_counted_as_they_end() -> None:
+    """The plan has them end 100 s apart; here two end every 100 s: twice as fast as predicted."""
+    making = TwoAtOnce(100)
+    carried = making.carry()
+    assert (carried.is_whole, carried.seconds) == (True, 210)
+    assert [each.seconds for each in making.told] == [100, 0, 100, 0]
+    assert making.told[1].left_seconds == pytest.approx(200 * 110 / 210)
 
 
-def test_a_chunk_is_made_of_what_the_ledger_lacks_and_not_twice(settings: Settings) -> None:
-    settings.home.mkdir(parents=True)
-    runner = LedgerRunner(settings)
-    runner.backfill([days(0, 1)], [PINGS])
-    runner.asked.clear()
-    make = chunk_maker(settings, runner, [PINGS, FIXES])
-    chunk = Chunk(days(0, 2), ())
-    make(chunk)
-    assert runner.asked == [(days(1, 2), [PINGS.name]), (days(0, 2), [FIXES.name])]
-    assert unmade(settings, [PINGS, FIXES], days(0, 2)) == ()
-    assert make(chunk) == []
+def test_the_limit_is_asked_again_when_a_chunk_has_ended() -> None:
+    """The second chunk was to end after 210 s; the first was so quick that there is time for all."""
+    making = TwoAtOnce(50)
+    carried = making.carry(Limits(after=timedelta(seconds=205)))
+    assert [each.seconds for each in making.told] == [50, 50, 0, 50], "the second began behind the first"
+    assert (carried.done, carried.stopped) == (4, "")

@@ -52,6 +52,15 @@ def test_time_is_that_of_the_chunks_one_after_the_other() -> None:
     assert told.likely_seconds == (4030, 4030)
 
 
+def test_two_chunks_side_by_side_take_less() -> None:
+    """The second chunk's pings go beside the first one's fixes; each has its branches at a time."""
+    told = plan(parallel=2)
+    assert told.ends == [10 + 2 * 1005, 10 + 3 * 1005]
+    assert told.seconds() == told.ends[-1]
+    assert told.staged_bytes == 2 * plan().staged_bytes
+    assert [chunk.seconds(2, 3) for chunk in told.chunks] == [2010, 2010], "each by itself"
+
+
 def test_look_backs_are_read_again_by_every_chunk() -> None:
     back = PINGS.reads["bronze.gps_pings"] / timedelta(days=1) + FIXES.reads[PINGS.name] / timedelta(days=1)
     assert plan(chunk_days=4).reads.rows == pytest.approx(8e6 + back * 1e6, rel=1e-3)

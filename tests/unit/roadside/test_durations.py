@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from roadside.durations import Rows, Spread, Took, Work, law, side_by_side, spread
+from roadside.durations import Rows, Spread, Took, Work, law, spread
 
 
 def took(rows: float, seconds: float, within: float | None = None, cores: int = 1, group: str = "") -> Took:
@@ -91,19 +91,3 @@ def test_steps_that_ran_together_are_judged_together() -> None:
 def test_a_spread_of_too_few_runs_is_a_guess() -> None:
     assert spread({"a": [took(100, 1, group="1"), took(100, 9, group="2")]}) == Spread(0.5, 2.0, 0)
     assert spread({"a": [took(100, 1), took(100, 1), took(100, 9)]}).runs == 0, "ticks tell nothing of chunks"
-
-
-def reads(step: str) -> list[str]:
-    return {"c": ["a"], "d": ["c", "b"]}.get(step, [])
-
-
-@pytest.mark.parametrize(("at_once", "seconds"), [(1, 16), (2, 12), (3, 12)])
-def test_steps_run_side_by_side_behind_what_they_read(at_once: int, seconds: float) -> None:
-    """a 5, b 4, c 3 behind a, d 4 behind b and c: a, c, d is the longest way."""
-    lasting = {"a": 5.0, "b": 4.0, "c": 3.0, "d": 4.0}
-    assert side_by_side(["a", "b", "c", "d"], reads, lasting, at_once) == seconds
-
-
-def test_a_step_that_waits_keeps_its_place() -> None:
-    """c waits for a until 5, so that e, which reads nothing, begins behind b only."""
-    assert side_by_side(["a", "c", "e"], reads, {"a": 5.0, "c": 1.0, "e": 2.0}, 2) == 7

@@ -43,7 +43,7 @@ SECONDS = {"a": 10.0, "b": 20.0, "c": 5.0, "d": 1.0}
     ("at_once", "begins", "path"),
     [
         (9, {"a": 0, "b": 10, "c": 0, "d": 30}, "a b d"),
-        (2, {"a": 0, "b": 10, "c": 10, "d": 30}, "a b d"),  # b waits for a in the second place
+        (2, {"a": 0, "b": 10, "c": 0, "d": 30}, "a b d"),  # b holds no place while it waits for a
         (1, {"a": 0, "b": 10, "c": 30, "d": 35}, "a b c d"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
-from roadside.graph import STEPS
+from roadside.graph import STEPS, Step
 from roadside.runner import StepResult
 from roadside.ticks import run_ticks, ticks_due
 from validation.clocks import TICK, Interval
@@ -64,21 +64,33 @@ def test_an_old_hole_is_left_to_a_run(settings: Settings) -> None:
 
 
 class Road:
-    """A runner whose one step fails once."""
+    """A runner that keeps a ledger, one step of which fails at one tick; rows of its own it has none."""
 
-    def __init__(self, failing: str, at: datetime) -> None:
-        self.failing, self.at = failing, at
+    def __init__(self, settings: Settings, failing: str, at: datetime) -> None:
+        self.ops, self.failing, self.at = Ops(settings.ops_url), failing, at
+        self.as_one_failing = ""
+        self.made: list[tuple[Interval, set[str]]] = []
 
-    def run(self, tick: Interval, steps: tuple) -> list[StepResult]:
-        broken: set[str] = set()
-        results = []
+    def run(self, tick: Interval, steps: Sequence[Step]) -> list[StepResult]:
+        return self.backfill([tick], steps, only_lacking=False)
+
+    def backfill(
+        self, chunks: Sequence[Interval], steps: Sequence[Step], *, only_lacking: bool
+    ) -> list[StepResult]:
+        (chunk,) = chunks
+        runs, broken, results = RunLedger(self.ops, lambda: NOON), set[str](), []
         for step in steps:
-            fails = step.name == self.failing and tick.end == self.at
+            fails = step.name == self.failing and chunk.holds(self.at)
+            fails = fails or (step.name == self.as_one_failing and only_lacking)
             blocked = any(name in broken for name in step.reads)
             if fails or blocked:
                 broken |= set(step.writes)
+            elif step.due(chunk):
+                for name in step.writes:
+                    runs.finish(runs.begin(name, chunk, "code").run_id, snapshot_id=None, rows=0)
             status = "failed" if fails else "blocked" if blocked else "published"
-            results.append(StepResult(step.name, tick, status, error=CheckFailed("no") if fails else None))
+            results.append(StepResult(step.name, chunk, status, error=CheckFailed("no") if fails else None))
+        self.made.append((chunk, {each.step for each in results if not each.is_broken}))
         return results
 
 
@@ -88,7 +100,7 @@ def test_what_is_whole_reaches_redis_although_a_step_failed(
     written = []
     (settings.home / "landing").mkdir(parents=True)
     made(settings, *TABLES, interval=tick_at(NOON))
-    failing = Road("silver.gps_pings", NOON + TICK)
+    failing = Road(settings, "silver.gps_pings", NOON + TICK)
     monkeypatch.setattr("roadside.spark_runner.open_runner", lambda _settings, look_back: failing)
     monkeypatch.setattr(
         "roadside.commands.online.write_views", lambda _settings, until: written.append(until)
@@ -106,9 +118,71 @@ def test_no_tick_that_is_due_is_no_result(settings: Settings, run: Callable) -> 
     assert "made already" in answer.err
 
 
-def test_a_table_gets_no_tick_while_it_lacks_the_one_before() -> None:
-    ticks = [tick_at(NOON + TICK), tick_at(NOON + 2 * TICK)]
-    results = run_ticks(Road("silver.gps_pings", ticks[0].end), ticks, lambda _tick, _done: None)  # type: ignore[arg-type]
-    second = {each.step for each in results if each.interval == ticks[1]}
+def carried(road: Road, count: int) -> list[tuple[str, bool]]:
+    """So many ticks behind noon; what was made, as told, and whether pings were."""
+    told: list[Interval] = []
+    results = run_ticks(
+        road,  # type: ignore[arg-type]
+        [tick_at(NOON + n * TICK) for n in range(1, count + 1)],
+        lambda span, _done: told.append(span),
+    )
+    assert told == [span for span, _ in road.made]
+    assert {each.error is None for each in results if each.status == "failed"} <= {False}
+    return [
+        (f"{span.start:%H:%M}-{span.end:%H:%M}", "silver.gps_pings" in names) for span, names in road.made
+    ]
+
+
+def test_an_outage_is_carried_as_one_run(settings: Settings) -> None:
+    made(settings, *TABLES, interval=Interval(START, NOON))
+    road = Road(settings, "", NOON)
+    assert carried(road, 4) == [("12:00-13:00", True)]
+    assert ticks_due(road.ops, NOON + 4 * TICK) == []
+
+
+def test_a_bad_tick_does_not_hold_the_good_ones_before_it(settings: Settings) -> None:
+    """The third of four: all else is carried as one, its step and its readers then tick by tick up to it."""
+    made(settings, *TABLES, interval=Interval(START, NOON))
+    road = Road(settings, "silver.gps_pings", NOON + 3 * TICK)
+    assert carried(road, 4) == [
+        ("12:00-13:00", False),
+        ("12:00-12:15", True),
+        ("12:15-12:30", True),
+        ("12:30-12:45", False),
+    ], "behind it nothing is left to make"
+    assert "features.zone_demand_15m" in road.made[0][1]
+    first, *_ = ticks_due(road.ops, NOON + 4 * TICK)
+    assert first == tick_at(NOON + 3 * TICK)
+
+
+def test_a_failure_is_told_once(settings: Settings) -> None:
+    made(settings, *TABLES, interval=Interval(START, NOON))
+    road = Road(settings, "silver.gps_pings", NOON + 2 * TICK)
+    ticks = [tick_at(NOON + n * TICK) for n in (1, 2)]
+    results = run_ticks(road, ticks, lambda _span, _done: None)  # type: ignore[arg-type]
+    assert [each.interval for each in results if each.error is not None] == [ticks[1]]
+
+
+def test_an_outage_of_days_is_carried_day_by_day_and_the_bad_step_sits_out(settings: Settings) -> None:
+    made(settings, *TABLES, interval=Interval(START, NOON))
+    road = Road(settings, "silver.gps_pings", NOON + TICK)
+    carried(road, 4 * 24 * 2)
+    whole = [f"{span}" for span, _ in road.made if span.end - span.start > TICK]
+    assert whole == [
+        "[2026-03-10T12:00Z, 2026-03-11T00:00Z)",
+        "[2026-03-11T00:00Z, 2026-03-12T00:00Z)",
+        "[2026-03-12T00:00Z, 2026-03-12T12:00Z)",
+    ]
+    assert not any("silver.gps_pings" in names for _, names in road.made)
+    assert len(road.made) == 3 + 1, "the bad tick by itself, and no other"
+
+
+def test_a_table_gets_no_tick_while_it_lacks_the_one_before(settings: Settings) -> None:
+    """Pings are bad at the first tick. The lifecycle failed over both at once, and goes on without them."""
+    made(settings, *TABLES, interval=Interval(START, NOON))
+    road = Road(settings, "silver.gps_pings", NOON + TICK)
+    road.as_one_failing = "silver.lifecycle"
+    carried(road, 2)
+    second = next(names for span, names in road.made if span == tick_at(NOON + 2 * TICK))
     assert not {"silver.gps_pings", "silver.arrival_evidence", "features.provider_performance_1d"} & second
     assert {"bronze.gps_pings", "silver.lifecycle", "features.zone_demand_15m"} <= second
