@@ -264,12 +264,11 @@ def references_of_rows(
         say("No table with references has rows of such a day.")
         return
     print_table(
-        ("table", "names", "of", "day", "named", "unknown", "share", "before", "days before", "is"),
+        ("table", "names", "day", "named", "unknown", "share", "before", "days before", "is"),
         [
             (
                 each.table.name,
                 each.reference.column,
-                each.reference.table,
                 str(each.day),
                 each.named,
                 each.unknown,
