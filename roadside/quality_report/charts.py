@@ -270,7 +270,7 @@ def _time_labels(
 
 def _below(part: float, told: str, *, is_minor: bool = False, at_top: bool = False) -> Html:
     """A word under the axis; every second one gives way on a narrow page."""
-    anchor = "start" if part < 0.04 else "end" if part > 0.94 else "middle"
+    anchor = "end" if part > 0.94 else "middle"  # beside the axis there is room
     kind = "soft minor" if is_minor else "soft"
     place = 'y="80%"' if at_top else 'y="100%" dy="1.2em"'
     return Html(
