@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from threading import Lock
@@ -31,7 +31,7 @@ from lakehouse.leases import Leases
 from lakehouse.ops import Ops
 from lakehouse.quality_ledger import QualityLedger
 from lakehouse.releases import ReleaseKind, Releases
-from lakehouse.run_ledger import RunLedger
+from lakehouse.run_ledger import RunLedger, RunStatus
 from lakehouse.settings import Settings
 from lakehouse.table_notes import TableNotes
 from lakehouse.tables import Lakehouse, Published, frame_digest
@@ -42,6 +42,7 @@ from roadside.holds import completeness_of
 from roadside.lineage import lineage_of
 from roadside.locations import location_opener
 from roadside.look_backs import require_look_back
+from roadside.step_results import StepResult as StepResult
 from roadside.table_gate import Copies, copies_of, table_gated
 from transforms.features.revisions import content, known_in, newest_revisions, revised_rows
 from transforms.grid import HELD_MEMORY, HELD_MEMORY_DAILY
@@ -93,24 +94,6 @@ def step_version(step: Step, settings: Settings) -> str:
     if not widened:
         return road_version()
     return f"{road_version()}-{crc32(','.join(widened).encode()):08x}"
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """What became of one step over one interval."""
-
-    step: str
-    interval: Interval
-    status: str  # published | skipped | failed | blocked | not due
-    rows: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-    warnings: dict[str, int] = field(default_factory=dict)
-    error: RoadsideError | None = None
-
-    @property
-    def is_broken(self) -> bool:
-        """Whether what it should have written is missing."""
-        return self.status in {"failed", "blocked"}
 
 
 Progress = Callable[[StepResult], None]
@@ -237,12 +220,19 @@ class Runner:
         try:
             result = self._made(step, interval, force=force)
         except RoadsideError as error:
-            result = StepResult(step.name, interval, "failed", error=error)
+            result = self._failed(step, interval, error)
         except (PySparkException, Py4JError) as error:
-            result = StepResult(
-                step.name, interval, "failed", error=self._spark_failure(step, interval, error)
-            )
+            result = self._failed(step, interval, self._spark_failure(step, interval, error))
         return result if result.status == "skipped" else replace(result, seconds=monotonic() - started)
+
+    def _failed(self, step: Step, interval: Interval, error: RoadsideError) -> StepResult:
+        last = [self.runs.last_run(name) for name in step.writes]
+        failed = {
+            run.table: (run.run_id, run.snapshot_id)
+            for run in last
+            if run is not None and run.status is RunStatus.FAILED and run.interval == interval
+        }
+        return StepResult(step.name, interval, "failed", error=error, runs=failed)
 
     def _made(self, step: Step, interval: Interval, *, force: bool) -> StepResult:
         """The step published over the interval, or skipped because it is already."""
@@ -251,8 +241,13 @@ class Runner:
         version = step_version(step, self.settings)
         done = [self.runs.published(name, interval, version) for name in step.writes]
         if not force and all(run is not None for run in done):
+            stand = [run for run in done if run is not None]
             return StepResult(
-                step.name, interval, "skipped", {run.table: run.rows or 0 for run in done if run is not None}
+                step.name,
+                interval,
+                "skipped",
+                {run.table: run.rows or 0 for run in stand},
+                runs={run.table: (run.run_id, run.snapshot_id) for run in stand},
             )
         require_look_back(self.runs, step, interval)
         is_new = any(self.runs.never_made(name, interval) for name in step.writes)
@@ -272,6 +267,7 @@ class Runner:
                 for name, each in published.items()
                 for check, count in each.warnings.items()
             },
+            runs={name: (each.run_id, each.snapshot_id) for name, each in published.items()},
         )
 
     def _supersede_downstream(self, step: Step, interval: Interval) -> None:
@@ -437,7 +433,7 @@ class Runner:
         except BaseException as error:
             self.runs.fail(run.run_id, type(error).__name__)
             raise
-        return published
+        return replace(published, run_id=run.run_id)
 
     def _staged(self, order: _Order, run_id: str) -> Staged | Published:
         """The interval's rows, written and checked; or what stays published, if there is nothing to write."""
