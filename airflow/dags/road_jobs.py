@@ -31,7 +31,7 @@ SECONDS_BETWEEN_POLLS = 15.0
 SECONDS_FOR_THE_LOG = 120.0
 """How long after its end a job's stdout may take to appear in the bucket."""
 MINUTES_AT_MOST = 48 * 60
-"""EMR's own limit for a job; the task's execution_timeout is shorter."""
+"""Instead of EMR's own twelve hours: more than any task's execution_timeout, which cancels the job."""
 
 
 class Job:

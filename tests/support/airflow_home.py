@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "airflow" / "dags"
 POOLS = ROOT / "airflow" / "pools.json"
 FACTS = ROOT / "tests" / "support" / "dag_facts.py"
+KEPT = ("PATH", "HOME", "LANG", "JAVA_HOME", "ROADSIDE_JARS_DIR")
 NEWEST, OLDEST = ROOT / ".tools" / "airflow", ROOT / ".tools" / "airflow-oldest"
 
 _PROGRAM = """#!/bin/sh

@@ -2,7 +2,7 @@
 
     .tools/airflow/bin/python tests/support/dag_facts.py FOLDER
 
-Commands are told as they are rendered for a run with the data interval [2026-03-03T12:00Z, 2026-03-10T12:00Z).
+Commands are told as rendered for a run whose data interval is [2026-03-03T12:00Z, 2026-03-10T12:00Z).
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def _dag(dag: Any) -> dict[str, Any]:
 
 
 def _task(dag: Any, task: Any) -> dict[str, Any]:
-    callback = task.on_failure_callback
+    given = task.on_failure_callback
+    callbacks = given if isinstance(given, list | tuple) else [given]
     return {
         "owner": task.owner,
         "retries": task.retries,
@@ -68,9 +69,7 @@ def _task(dag: Any, task: Any) -> dict[str, Any]:
         "timeout_seconds": _seconds(task.execution_timeout),
         "pool": task.pool,
         "doc_md": task.doc_md,
-        "tells_failure": [
-            each.__name__ for each in (callback if isinstance(callback, list | tuple) else [callback])
-        ],
+        "tells_failure": [each.__name__ for each in callbacks],
         "outlets": sorted(each.name for each in _given(task, "outlets")),
         "upstream": sorted(task.upstream_task_ids),
         "trigger_rule": str(task.trigger_rule),
