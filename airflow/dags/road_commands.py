@@ -158,13 +158,14 @@ class Process:
         assert process.stderr is not None
         reader = Thread(target=lambda out=process.stdout: answer.append(out.read()), daemon=True)
         reader.start()
-        try:
-            for line in process.stderr:
-                heard(line.rstrip("\n"))
-            code = process.wait()
-        finally:  # ended by itself, or by an exception of a timeout or a signal
-            self.stop()
-            reader.join(SECONDS_TO_END)
+        with process.stderr, process.stdout:
+            try:
+                for line in process.stderr:
+                    heard(line.rstrip("\n"))
+                code = process.wait()
+            finally:  # ended by itself, or by an exception of a timeout or a signal
+                self.stop()
+                reader.join(SECONDS_TO_END)
         return Ended(code, "".join(answer), f"process {process.pid} on {socket.gethostname()}")
 
     def stop(self) -> None:

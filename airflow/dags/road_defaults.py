@@ -5,8 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+try:
+    from airflow.sdk import CronTriggerTimetable
+except ImportError:  # Airflow before 3.1
+    from airflow.timetables.trigger import CronTriggerTimetable
+
 from road_alerts import task_failed
 from road_times import MACROS
+
+__all__ = ["CronTriggerTimetable", "of_dag", "of_tasks"]
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

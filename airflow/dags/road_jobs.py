@@ -11,7 +11,6 @@ import gzip
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -150,9 +149,8 @@ def _client(service: str) -> Any:
 
 def _code_told(details: str) -> int:
     """The driver's exit code, where EMR tells it; else one that is tried again."""
-    with suppress(AttributeError):
-        return int(_EXIT_CODE.search(details)[1])  # type: ignore[index]
-    return UNFORESEEN
+    found = _EXIT_CODE.search(details)
+    return int(found[1]) if found else UNFORESEEN
 
 
 def _last_lines(text: str, at_most: int = 200) -> Iterator[str]:

@@ -10,13 +10,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-try:
-    from airflow.sdk import CronTriggerTimetable
-except ImportError:  # Airflow before 3.1
-    from airflow.timetables.trigger import CronTriggerTimetable
-
-__all__ = ["CronTriggerTimetable"]
-
 EASTERN = ZoneInfo("America/New_York")
 TICK = timedelta(minutes=15)
 CUT_HOUR = 3

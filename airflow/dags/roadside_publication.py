@@ -16,7 +16,7 @@ from airflow.sdk import DAG, AssetAny
 
 from road_defaults import of_dag, of_tasks
 from road_operator import RoadsideCommand
-from road_tables import ROAD, assets, daily_features, publications
+from road_assets import ROAD, assets, daily_features, publications
 
 DATASETS = [dataset["table"] for dataset in ROAD["datasets"].values()]
 

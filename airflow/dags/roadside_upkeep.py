@@ -14,9 +14,8 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
-from road_defaults import of_dag, of_tasks
+from road_defaults import CronTriggerTimetable, of_dag, of_tasks
 from road_operator import RoadsideCommand
-from road_times import CronTriggerTimetable
 
 with DAG(
     "roadside_upkeep",

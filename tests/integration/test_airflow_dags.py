@@ -128,7 +128,7 @@ def test_every_dag_says_when_where_and_how_often(newest: Facts) -> None:
         "roadside_daily": ("5 3 * * *", "America/New_York", False, 1, start),
         "roadside_replay": ("0 12 * * 1", "UTC", False, 1, start),
         "roadside_upkeep": ("0 8 * * *", "America/New_York", False, 1, start),
-        "roadside_publication": ("Asset", None, False, 1, start),
+        "roadside_publication": (None, None, False, 1, start),
     }
 
 

@@ -57,7 +57,7 @@ class AirflowHome:
 
     def facts(self, **more: str) -> dict[str, Any]:
         """What it makes of the DAG files."""
-        done = self.python(str(FACTS), str(DAGS), **more)
+        done = self.python("-P", str(FACTS), str(DAGS), **more)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 

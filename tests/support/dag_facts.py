@@ -45,8 +45,8 @@ def _bag(folder: str) -> Any:
 
 def _dag(dag: Any) -> dict[str, Any]:
     return {
-        "schedule": dag.timetable.summary,
-        "zone": getattr(getattr(dag.timetable, "_timezone", None), "name", None),
+        "schedule": _of(dag.timetable, "expression", "_expression"),
+        "zone": _of(dag.timetable, "timezone", "_timezone"),
         "start_date": dag.start_date and dag.start_date.isoformat(),
         "catchup": dag.catchup,
         "max_active_runs": dag.max_active_runs,
@@ -84,6 +84,12 @@ def _words(dag: Any, task: Any) -> Iterator[str]:
     environment = dag.get_template_env()
     for word in _given(task, "command"):
         yield from environment.from_string(word).render(**context).splitlines()
+
+
+def _of(timetable: Any, *names: str) -> str | None:
+    """An attribute under the name that this Airflow has for it."""
+    found = [str(getattr(timetable, name)) for name in names if hasattr(timetable, name)]
+    return found[0].removeprefix("Timezone('").removesuffix("')") if found else None
 
 
 def _given(task: Any, name: str) -> Any:

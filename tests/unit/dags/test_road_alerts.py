@@ -102,7 +102,7 @@ def test_the_line_in_the_log_is_what_the_url_is_sent(
 def test_a_url_that_does_not_answer_is_logged_without_its_key(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for url in ("http://127.0.0.1:9/key-of-the-pager", "no url at all: key-of-the-pager"):
+    for url in ("http://127.0.0.1:9/key-of-the-pager", "key-of-the-pager"):
         monkeypatch.setenv("ROADSIDE_ALERT_URL", url)
         with caplog.at_level(logging.ERROR):
             task_failed(context(Task()))
