@@ -21,9 +21,9 @@ from typing import Any
 from airflow.sdk import DAG, Param
 
 from road_alerts import promise_passed
+from road_assets import ROAD, assets, road_tables
 from road_defaults import CronTriggerTimetable, of_dag, of_tasks
 from road_operator import RoadsideCommand
-from road_assets import ROAD, assets, road_tables
 
 PROMISE = timedelta(hours=2, minutes=55)
 """From 03:05 to 06:00 Eastern, both behind the hour that daylight saving takes or gives."""

@@ -14,9 +14,9 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, AssetAny
 
+from road_assets import ROAD, assets, daily_features, publications
 from road_defaults import of_dag, of_tasks
 from road_operator import RoadsideCommand
-from road_assets import ROAD, assets, daily_features, publications
 
 DATASETS = [dataset["table"] for dataset in ROAD["datasets"].values()]
 

@@ -20,9 +20,9 @@ from typing import Any
 
 from airflow.sdk import DAG, Param
 
+from road_assets import assets, road_tables
 from road_defaults import CronTriggerTimetable, of_dag, of_tasks
 from road_operator import RoadsideCommand
-from road_assets import assets, road_tables
 
 DAY = r"^20\d\d-\d\d-\d\d(T\d\d:\d\dZ)?$"
 RANGE = "{{ replayed(dag_run, params) }}"

@@ -15,9 +15,9 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
+from road_assets import assets, road_tables
 from road_defaults import CronTriggerTimetable, of_dag, of_tasks
 from road_operator import RoadsideCommand
-from road_assets import assets, road_tables
 
 with DAG(
     "roadside_tick",

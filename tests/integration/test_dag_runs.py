@@ -8,7 +8,6 @@ against the ledger of runs.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from lakehouse.settings import load_settings
 from support.airflow_home import AirflowHome, roadside_program
 from support.command_line import answers_to, environment_of
 
@@ -71,7 +69,7 @@ class Night:
 
 
 @pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     """All of it, in the order of a day."""
     folder = tmp_path_factory.mktemp("dag_runs")
     home = folder / "home"
@@ -94,4 +92,4 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     for dag_id, at, conf in asked:
         done = airflow.airflow("dags", "test", dag_id, at, "--conf", json.dumps(conf))
         told[dag_id] = done.stdout + done.stderr
-    yield Night(home, airflow, told)
+    return Night(home, airflow, told)

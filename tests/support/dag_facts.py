@@ -72,7 +72,7 @@ def _task(dag: Any, task: Any) -> dict[str, Any]:
         "tells_failure": [each.__name__ for each in callbacks],
         "outlets": sorted(each.name for each in _given(task, "outlets")),
         "upstream": sorted(task.upstream_task_ids),
-        "trigger_rule": str(task.trigger_rule),
+        "trigger_rule": task.trigger_rule.value,
         "at_once": task.max_active_tis_per_dagrun,
         "words": list(_words(dag, task)),
     }
