@@ -90,7 +90,7 @@ class RoadsideCommand(BaseOperator):
             raise self._failure(words, ended.code, told, ended.where)
         made = published(told, with_skipped=attempt.try_number > 1)
         self._give_events(context, made)
-        self.log.info("done in %s; %s", ended.where, _told(made))
+        self.log.info("%s%s", ended.where, _told(made))
         return self.returns(told) if self.returns else list(made.values())
 
     def on_kill(self) -> None:
@@ -114,4 +114,4 @@ class RoadsideCommand(BaseOperator):
 
 def _told(made: dict[str, Any]) -> str:
     rows = sum(each["rows"] or 0 for each in made.values())
-    return f"{len(made)} tables published, {rows:,} rows" if made else "nothing was published"
+    return f": {len(made)} tables published, {rows:,} rows" if made else " ended well"
