@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lakehouse.settings import Settings
 
 PACKAGES = ("pyspark", "feast", "pyiceberg", "pyarrow", "pandas", "duckdb", "redis", "h3", "pandera")
-_OF_THE_DAGS = re.compile(r"ROADSIDE_(RUNS_ON|PROGRAM|EMR_\w+|ALERT_URL|DEADLINE_ALERTS)")
+OF_THE_DAGS = re.compile(r"ROADSIDE_(RUNS_ON|PROGRAM|EMR_\w+|ALERT_URL|DEADLINE_ALERTS)")
 """Read by airflow/dags/road_commands.py, which imports nothing of ours."""
 _WRITES_ONLINE = {"materialize", "materialize-incremental", "serve", "get-online-features", "ui"}
 
@@ -34,7 +34,7 @@ def env_check(as_json: AsJson = False) -> None:
     problems = [
         f"{name} is read by nothing." + (f" Did you mean {near}?" if near else "")
         for name, near in unknown_variables(environ).items()
-        if not _OF_THE_DAGS.fullmatch(name)
+        if not OF_THE_DAGS.fullmatch(name)
     ]
     settings: Settings | None = None
     try:

@@ -1,8 +1,8 @@
 """`airflow dags test` over a small simulated city: real Airflow, real commands, real Spark.
 
 One home, made through 10 March 2026 06:30 UTC by `roadside run`. The DAGs then make the next tick, the night
-of 10 March with one dataset, and a replay of the day before the history begins. What Airflow says of the tables
-is held against the platform's own ledger of runs.
+of 10 March with one dataset, and a replay of the day before the history begins. What Airflow says of the
+tables is held against the platform's own ledger of runs.
 """
 
 from __future__ import annotations

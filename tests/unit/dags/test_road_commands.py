@@ -15,6 +15,7 @@ import pytest
 
 import road_commands
 from road_commands import Attempt, CannotRun, Process, as_typed, is_final, place_of, words_of
+from roadside.commands.upkeep import OF_THE_DAGS
 from validation import errors
 
 ATTEMPT = Attempt("roadside_tick", "tick", "scheduled__2026-03-10T18:00:00+00:00", -1, 1)
@@ -118,6 +119,11 @@ def test_what_only_the_dags_read_the_command_is_not_given(tmp_path: Path) -> Non
     given = json.loads(ended.out)
     assert given["ROADSIDE_HOME"] == "/home"
     assert [name for name in road_commands.SETTINGS if name in given] == []
+
+
+def test_roadside_env_check_knows_the_settings_of_the_dags() -> None:
+    assert [name for name in road_commands.SETTINGS if not OF_THE_DAGS.fullmatch(name)] == []
+    assert not OF_THE_DAGS.fullmatch("ROADSIDE_ALERT_URLS")
 
 
 def test_a_program_that_is_not_there_is_named_and_not_tried_again(tmp_path: Path) -> None:
