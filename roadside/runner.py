@@ -31,7 +31,7 @@ from lakehouse.leases import Leases
 from lakehouse.ops import Ops
 from lakehouse.quality_ledger import QualityLedger
 from lakehouse.releases import ReleaseKind, Releases
-from lakehouse.run_ledger import RunLedger, RunStatus
+from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from lakehouse.table_notes import TableNotes
 from lakehouse.tables import Lakehouse, Published, frame_digest
@@ -43,6 +43,7 @@ from roadside.lineage import lineage_of
 from roadside.locations import location_opener
 from roadside.look_backs import require_look_back
 from roadside.step_results import StepResult as StepResult
+from roadside.step_results import with_runs
 from roadside.table_gate import Copies, copies_of, table_gated
 from transforms.features.revisions import content, known_in, newest_revisions, revised_rows
 from transforms.grid import HELD_MEMORY, HELD_MEMORY_DAILY
@@ -220,19 +221,14 @@ class Runner:
         try:
             result = self._made(step, interval, force=force)
         except RoadsideError as error:
-            result = self._failed(step, interval, error)
+            result = StepResult(step.name, interval, "failed", error=error)
         except (PySparkException, Py4JError) as error:
-            result = self._failed(step, interval, self._spark_failure(step, interval, error))
+            result = StepResult(
+                step.name, interval, "failed", error=self._spark_failure(step, interval, error)
+            )
+        if result.status != "published":
+            result = with_runs(result, step.writes, self.runs, step_version(step, self.settings))
         return result if result.status == "skipped" else replace(result, seconds=monotonic() - started)
-
-    def _failed(self, step: Step, interval: Interval, error: RoadsideError) -> StepResult:
-        last = [self.runs.last_run(name) for name in step.writes]
-        failed = {
-            run.table: (run.run_id, run.snapshot_id)
-            for run in last
-            if run is not None and run.status is RunStatus.FAILED and run.interval == interval
-        }
-        return StepResult(step.name, interval, "failed", error=error, runs=failed)
 
     def _made(self, step: Step, interval: Interval, *, force: bool) -> StepResult:
         """The step published over the interval, or skipped because it is already."""
@@ -241,13 +237,8 @@ class Runner:
         version = step_version(step, self.settings)
         done = [self.runs.published(name, interval, version) for name in step.writes]
         if not force and all(run is not None for run in done):
-            stand = [run for run in done if run is not None]
             return StepResult(
-                step.name,
-                interval,
-                "skipped",
-                {run.table: run.rows or 0 for run in stand},
-                runs={run.table: (run.run_id, run.snapshot_id) for run in stand},
+                step.name, interval, "skipped", {run.table: run.rows or 0 for run in done if run is not None}
             )
         require_look_back(self.runs, step, interval)
         is_new = any(self.runs.never_made(name, interval) for name in step.writes)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
+from lakehouse.run_ledger import RunLedger, RunStatus
 from validation.clocks import Interval
 from validation.errors import RoadsideError
 
@@ -28,3 +30,18 @@ class StepResult:
     def is_broken(self) -> bool:
         """Whether what it should have written is missing."""
         return self.status in {"failed", "blocked"}
+
+
+def with_runs(result: StepResult, tables: Iterable[str], ledger: RunLedger, version: str) -> StepResult:
+    """The result of a step that published nothing, with the runs that stand already or that failed."""
+    if result.status == "skipped":
+        runs = [ledger.published(name, result.interval, version) for name in tables]
+    else:
+        last = [ledger.last_run(name) for name in tables]
+        runs = [
+            run
+            for run in last
+            if run is not None and run.status is RunStatus.FAILED and run.interval == result.interval
+        ]
+    told = {run.table: (run.run_id, run.snapshot_id) for run in runs if run is not None}
+    return replace(result, runs=told)
