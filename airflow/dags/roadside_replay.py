@@ -4,7 +4,8 @@ Of a range of known time: what is missing, or was made by other code. Each Monda
 range by hand, whole or week by week:
 
     airflow dags trigger roadside_replay --conf '{"from": "2026-01-01", "to": "2026-04-01"}'
-    airflow backfill create --dag-id roadside_replay --from-date 2026-01-01 --to-date 2026-04-01
+    airflow backfill create --dag-id roadside_replay --max-active-runs 1 \\
+        --from-date 2026-01-01 --to-date 2026-04-01
 
 `plan` asks `roadside backfill` for the chunks, each `chunk` is one of them, in order, one at a time;
 `rest` makes what a chunk that came late sent to be made again. What stands is left alone, so a run that was
