@@ -46,7 +46,9 @@ def failure(context: Mapping[str, Any]) -> dict[str, Any]:
         "map_index": ti.map_index if ti.map_index >= 0 else None,
         "dag_run": ti.run_id,
         "try": ti.try_number,
-        "interval": [f"{start:%Y-%m-%dT%H:%MZ}", f"{end:%Y-%m-%dT%H:%MZ}"] if start and end else None,
+        "interval": [f"{start:%Y-%m-%dT%H:%MZ}", f"{end:%Y-%m-%dT%H:%MZ}"]
+        if start and end and start < end
+        else None,
         "error": None if error is None else f"{type(error).__name__}: {error}".splitlines()[0],
         "exit_code": getattr(error, "exit_code", None),
         "roadside_runs": getattr(error, "run_ids", None) or None,

@@ -76,7 +76,6 @@ with DAG(
             "--date",
             "{{ business_date(dag_run) }}",
             "--no-publication",
-            "--json",
         ],
         pool="roadside_checks",
         execution_timeout=timedelta(minutes=10),

@@ -35,7 +35,7 @@ with DAG(
     )
     promise = RoadsideCommand(
         task_id="promise",
-        command=["roadside", "promise", "check", "--date", "{{ business_date(dag_run) }}", "--json"],
+        command=["roadside", "promise", "check", "--date", "{{ business_date(dag_run) }}"],
         pool="roadside_checks",
         execution_timeout=timedelta(minutes=10),
         doc_md="Exit code 1: something promised is missing at 06:00 Eastern, or came out after it.",

@@ -34,7 +34,7 @@ with DAG(
     )
     freshness = RoadsideCommand(
         task_id="freshness",
-        command=["roadside", "freshness", "--json"],
+        command=["roadside", "freshness"],
         pool="roadside_checks",
         execution_timeout=timedelta(minutes=10),
         doc_md="Exit code 1: a hop is over its budget. 6: it cannot tell, and is tried again.",

@@ -180,7 +180,7 @@ def test_the_commands_are_these(newest: Facts) -> None:
     """As rendered for the week until Tuesday 10 March 2026, 12:00 UTC."""
     assert {name: " ".join(task["words"]) for name, task in tasks(newest)} == {
         "roadside_tick.tick": "roadside tick --until 2026-03-10T12:00Z --json",
-        "roadside_tick.freshness": "roadside freshness --json",
+        "roadside_tick.freshness": "roadside freshness",
         "roadside_daily.through_the_cut": "roadside tick --until 2026-03-10T07:00Z --json",
         "roadside_daily.dataset_eta_v1": "roadside dataset build eta_v1 "
         "--start 2026-03-06 --end 2026-03-09 --json",
@@ -190,14 +190,14 @@ def test_the_commands_are_these(newest: Facts) -> None:
         "--start 2026-03-07 --end 2026-03-10 --json",
         "roadside_daily.dataset_matching_ranking_v1": "roadside dataset build matching_ranking_v1 "
         "--start 2026-03-06 --end 2026-03-09 --json",
-        "roadside_daily.promise": "roadside promise check --date 2026-03-10 --no-publication --json",
+        "roadside_daily.promise": "roadside promise check --date 2026-03-10 --no-publication",
         "roadside_replay.plan": "roadside backfill --from 2026-03-03 --to 2026-03-10 --plan --json",
         "roadside_replay.chunk": "roadside backfill --execute --json",
         "roadside_replay.rest": "roadside backfill --from 2026-03-03 --to 2026-03-10 --execute --json",
         "roadside_upkeep.compact": "roadside compact",
         "roadside_upkeep.retention": "roadside retention --execute --json",
         "roadside_publication.publish": "roadside publish --all --json",
-        "roadside_publication.promise": "roadside promise check --date 2026-03-10 --json",
+        "roadside_publication.promise": "roadside promise check --date 2026-03-10",
     }  # fmt: skip
 
 

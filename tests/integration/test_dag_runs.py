@@ -136,9 +136,10 @@ def test_the_night_makes_the_cut_and_the_dataset_and_asks_of_the_promise(night: 
 def test_what_failed_is_told_with_the_command_to_run_again(night: Night) -> None:
     (line,) = [each for each in night.told["roadside_daily"].splitlines() if '"alert": "task failed"' in each]
     told = json.loads(line[line.index("{") : line.rindex("}") + 1])
-    assert told["run_again"] == "roadside promise check --date 2026-03-10 --no-publication --json"
+    assert told["run_again"] == "roadside promise check --date 2026-03-10 --no-publication"
     assert (told["dag"], told["task"], told["exit_code"]) == ("roadside_daily", "promise", 1)
     assert "something that is due is not there (exit code 1)" in told["error"]
+    assert "The promise of 06:00 ET on 2026-03-10" in night.told["roadside_daily"], "what the check said"
 
 
 def test_a_replay_is_planned_made_chunk_by_chunk_in_order_and_leaves_nothing(night: Night) -> None:
