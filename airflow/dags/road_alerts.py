@@ -37,8 +37,6 @@ def promise_passed(promise: str, look: str, context: Mapping[str, Any] | None = 
 def failure(context: Mapping[str, Any]) -> dict[str, Any]:
     """What is told of a failed task; what cannot be known of it is left out."""
     ti, error = context["ti"], context.get("exception")
-    dag_run = context.get("dag_run")
-    start, end = getattr(dag_run, "data_interval_start", None), getattr(dag_run, "data_interval_end", None)
     told = {
         "alert": "task failed",
         "dag": ti.dag_id,
@@ -46,9 +44,7 @@ def failure(context: Mapping[str, Any]) -> dict[str, Any]:
         "map_index": ti.map_index if ti.map_index >= 0 else None,
         "dag_run": ti.run_id,
         "try": ti.try_number,
-        "interval": [f"{start:%Y-%m-%dT%H:%MZ}", f"{end:%Y-%m-%dT%H:%MZ}"]
-        if start and end and start < end
-        else None,
+        "interval": _interval(context.get("dag_run")),
         "error": None if error is None else f"{type(error).__name__}: {error}".splitlines()[0],
         "exit_code": getattr(error, "exit_code", None),
         "roadside_runs": getattr(error, "run_ids", None) or None,
@@ -70,6 +66,11 @@ def tell(told: Mapping[str, Any], url: str) -> None:
             pass
     except (URLError, OSError, ValueError) as error:  # its text may hold the URL, which may hold a key
         log.error("ROADSIDE_ALERT_URL was not told of this: %s", type(error).__name__)
+
+
+def _interval(dag_run: Any) -> list[str] | None:
+    start, end = getattr(dag_run, "data_interval_start", None), getattr(dag_run, "data_interval_end", None)
+    return [f"{each:%Y-%m-%dT%H:%MZ}" for each in (start, end)] if start and end and start < end else None
 
 
 def _run_again(context: Mapping[str, Any]) -> str | None:
