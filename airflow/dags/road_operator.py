@@ -84,7 +84,7 @@ class RoadsideCommand(BaseOperator):
             raise CommandFailedForGood(str(error)) from None
         told = answer(ended.out) if "--json" in words else None
         if told is None:
-            for line in ended.out.splitlines():
+            for line in filter(str.strip, ended.out.splitlines()):
                 self.log.info("%s", line)
         if ended.code != 0:
             raise self._failure(words, ended.code, told, ended.where)
