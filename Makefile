@@ -6,13 +6,19 @@ setup_environment = JAVA_HOME="$$(cat .tools/java_home)" ROADSIDE_JARS_DIR="$(CU
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stock test test-long lint format docs clean clean-all
+.PHONY: help setup setup-airflow airflow demo stock test test-long lint format docs clean clean-all
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install everything: uv, the locked Python packages, Java 17, Spark's jars, Redis
 	@scripts/bootstrap
+
+setup-airflow: setup ## install two Airflows in environments of their own: the one used, and the oldest supported
+	@scripts/bootstrap airflow
+
+airflow: setup-airflow ## start Airflow over airflow/dags, on SQLite, with tasks as processes of this machine
+	@$(setup_environment) scripts/airflow_here $(ARGS)
 
 demo: setup ## build a small city and carry it from landed files to Redis and a training dataset
 	@$(setup_environment) $(bin)/roadside demo $(ARGS)
@@ -21,10 +27,10 @@ stock: setup ## the same demo on Feast's own stores, in a home of its own
 	@$(setup_environment) ROADSIDE_FEAST_STORES=stock ROADSIDE_HOME="$${ROADSIDE_HOME:-.roadside-stock}" \
 		$(bin)/roadside demo $(ARGS)
 
-test: lint ## lint, then run every test; ARGS="tests/unit -k offers" for some of them
+test: lint setup-airflow ## lint, then run every test; ARGS="tests/unit -k offers" for some of them
 	@$(setup_environment) $(bin)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-long: setup ## the tests that take minutes each: any chunks, any stream, four roads, a replay under traffic
+test-long: setup-airflow ## the tests that take minutes each: any chunks, any stream, four roads, a replay under traffic
 	@$(setup_environment) $(bin)/python -m pytest -m long $(ARGS)
 
 lint: setup ## style, types and the direction of imports
@@ -37,7 +43,7 @@ format: setup ## mend what the linters can mend
 	@$(bin)/ruff check --fix
 	@$(bin)/ruff format
 
-docs: setup ## write docs/tables/ and docs/declared.json anew from what is declared
+docs: setup ## write docs/tables/, docs/declared.json and airflow/dags/road.json anew from what is declared
 	@$(setup_environment) $(bin)/roadside docs $(ARGS)
 
 clean: ## remove caches and builds

@@ -57,6 +57,7 @@ class Published:
     rows: int
     warnings: dict[str, int] = field(default_factory=dict)
     is_changed: bool = True
+    run_id: str = ""
 
 
 @dataclass(frozen=True)

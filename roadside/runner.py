@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from time import monotonic
@@ -44,6 +44,8 @@ from roadside.lineage import lineage_of
 from roadside.locations import location_opener
 from roadside.look_backs import require_look_back
 from roadside.run_order import ChunkRun, RunOrder, carried
+from roadside.step_results import StepResult as StepResult
+from roadside.step_results import with_runs
 from roadside.table_gate import Copies, copies_of, table_gated
 from transforms.features.revisions import content, known_in, newest_revisions, revised_rows
 from transforms.grid import HELD_MEMORY, HELD_MEMORY_DAILY
@@ -95,24 +97,6 @@ def step_version(step: Step, settings: Settings) -> str:
     if not widened:
         return road_version()
     return f"{road_version()}-{crc32(','.join(widened).encode()):08x}"
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """What became of one step over one interval."""
-
-    step: str
-    interval: Interval
-    status: str  # published | skipped | failed | blocked | not due
-    rows: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-    warnings: dict[str, int] = field(default_factory=dict)
-    error: RoadsideError | None = None
-
-    @property
-    def is_broken(self) -> bool:
-        """Whether what it should have written is missing."""
-        return self.status in {"failed", "blocked"}
 
 
 Progress = Callable[[StepResult], None]
@@ -265,6 +249,8 @@ class Runner:
         except (PySparkException, Py4JError) as error:
             told = self._spark_failure(step, interval, error)
             result = StepResult(step.name, interval, "failed", error=told)
+        if result.status != "published":
+            result = with_runs(result, step.writes, self.runs, step_version(step, self.settings))
         return result if result.status == "skipped" else replace(result, seconds=monotonic() - started)
 
     def _made(self, step: Step, interval: Interval, *, force: bool) -> StepResult:
@@ -293,6 +279,7 @@ class Runner:
                 for name, each in published.items()
                 for check, count in each.warnings.items()
             },
+            runs={name: (each.run_id, each.snapshot_id) for name, each in published.items()},
         )
 
     def _supersede_downstream(self, step: Step, interval: Interval) -> None:
@@ -458,7 +445,7 @@ class Runner:
         except BaseException as error:
             self.runs.fail(run.run_id, type(error).__name__)
             raise
-        return published
+        return replace(published, run_id=run.run_id)
 
     def _staged(self, order: _Order, run_id: str) -> Staged | Published:
         """The interval's rows, written and checked; or what stays published, if there is nothing to write."""

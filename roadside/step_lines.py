@@ -43,6 +43,10 @@ def results_as_json(results: Sequence[StepResult]) -> str:
                 "rows": result.rows,
                 "seconds": round(result.seconds, 2),
                 "warnings": result.warnings,
+                "runs": {
+                    name: {"run_id": run_id, "snapshot_id": snapshot_id}
+                    for name, (run_id, snapshot_id) in result.runs.items()
+                },
                 "error": None if result.error is None else str(result.error),
             }
             for result in results

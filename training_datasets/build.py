@@ -56,6 +56,8 @@ class DayResult:
     digest: str
     seconds: float = 0.0
     gates: Mapping[str, str] = field(default_factory=dict)
+    run_id: str | None = None
+    snapshot_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -395,4 +397,6 @@ def _result(manifest: DayManifest, status: str, seconds: float = 0.0) -> DayResu
         manifest.digest,
         round(seconds, 2),
         manifest.evidence.get("gates", {}),
+        manifest.evidence.get("run_id"),
+        manifest.evidence.get("snapshot_id"),
     )

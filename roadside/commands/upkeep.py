@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from lakehouse.settings import Settings
 
 PACKAGES = ("pyspark", "feast", "pyiceberg", "pyarrow", "pandas", "duckdb", "redis", "h3", "pandera")
+OF_THE_DAGS = re.compile(r"ROADSIDE_(RUNS_ON|PROGRAM|EMR_\w+|ALERT_URL|DEADLINE_ALERTS)")
+"""Read by airflow/dags/road_commands.py, which imports nothing of ours."""
 _WRITES_ONLINE = {"materialize", "materialize-incremental", "serve", "get-online-features", "ui"}
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -31,6 +34,7 @@ def env_check(as_json: AsJson = False) -> None:
     problems = [
         f"{name} is read by nothing." + (f" Did you mean {near}?" if near else "")
         for name, near in unknown_variables(environ).items()
+        if not OF_THE_DAGS.fullmatch(name)
     ]
     settings: Settings | None = None
     try:
@@ -181,17 +185,19 @@ def compact(
 def docs(
     check: Annotated[bool, typer.Option("--check", help="Only say which pages are stale; exit 1.")] = False,
 ) -> None:
-    """Write docs/tables/ and docs/declared.json anew from the contracts."""
-    from roadside import declared
+    """Write docs/tables/, docs/declared.json and airflow/dags/road.json anew from the contracts."""
+    from roadside import dag_road, declared
     from validation.table_docs import DOCS, stale_pages, write_pages
 
     names = [f"docs/tables/{name}" for name in (stale_pages() if check else write_pages())]
     if declared.is_stale() if check else declared.write():
         names.append(str(declared.PLACE))
+    if dag_road.is_stale() if check else dag_road.write():
+        names.append(str(dag_road.PLACE))
     for name in names:
         say(f"{name} {'is stale' if check else 'written'}")
     if not names:
-        say(f"Every page of {DOCS} is current, and so is {declared.DECLARED}.")
+        say(f"Every page of {DOCS} is current, and so are {declared.DECLARED} and {dag_road.PLACE}.")
     if check and names:
         notice("Run `roadside docs`.")
         raise typer.Exit(1)

@@ -1,0 +1,43 @@
+"""### Datasets and daily features to Snowflake and S3
+
+Runs when a dataset or a daily features table came out; events that come while it runs make one more run.
+`roadside publish --all` sends what the targets do not hold yet and leaves the rest alone, so it may run at
+any time. Then the whole promise is checked, with what readers outside have of it.
+
+**It failed?** `roadside publish --all --dry-run` says what is left to send. Exit code 1: nothing that is
+published was made yet.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, AssetAny
+
+from road_assets import ROAD, assets, daily_features, publications
+from road_defaults import of_dag, of_tasks
+from road_operator import RoadsideCommand
+
+DATASETS = [dataset["table"] for dataset in ROAD["datasets"].values()]
+
+with DAG(
+    "roadside_publication",
+    description="Datasets and features to Snowflake and S3, as they come out",
+    schedule=AssetAny(*assets([*DATASETS, *daily_features()])),
+    default_args=of_tasks("roadside_publish", timedelta(hours=3)),
+    **of_dag(__doc__, "publication"),
+):
+    publish = RoadsideCommand(
+        task_id="publish",
+        command=["roadside", "publish", "--all", "--json"],
+        outlets=publications(),
+        doc_md="Each target the settings name; what is there already is left alone.",
+    )
+    promise = RoadsideCommand(
+        task_id="promise",
+        command=["roadside", "promise", "check", "--date", "{{ business_date(dag_run) }}"],
+        pool="roadside_checks",
+        execution_timeout=timedelta(minutes=10),
+        doc_md="Exit code 1: something promised is missing at 06:00 Eastern, or came out after it.",
+    )
+    publish >> promise

@@ -1,0 +1,104 @@
+"""What Airflow makes of the DAG files, as JSON: run by the Python of an Airflow, in which nothing else is.
+
+    .tools/airflow/bin/python tests/support/dag_facts.py FOLDER
+
+Commands are told as rendered for a run whose data interval is [2026-03-03T12:00Z, 2026-03-10T12:00Z).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+START, END = datetime(2026, 3, 3, 12, tzinfo=UTC), datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+def facts(folder: str) -> dict[str, Any]:
+    """Import errors, seconds by file, and the DAGs."""
+    import airflow
+
+    bag = _bag(folder)
+    return {
+        "airflow": airflow.__version__,
+        "errors": dict(bag.import_errors),
+        "warnings": {str(file): list(said) for file, said in bag.captured_warnings.items()},
+        "seconds": {each.file: each.duration.total_seconds() for each in bag.dagbag_stats},
+        "imported": sorted({name.partition(".")[0] for name in sys.modules}),
+        "dags": {name: _dag(dag) for name, dag in bag.dags.items()},
+    }
+
+
+def _bag(folder: str) -> Any:
+    sys.path.append(folder)  # as every part of Airflow has it
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow before 3.2
+        from airflow.models.dagbag import DagBag
+
+        return DagBag(folder, include_examples=False)
+    return DagBag(folder)
+
+
+def _dag(dag: Any) -> dict[str, Any]:
+    return {
+        "schedule": _of(dag.timetable, "expression", "_expression"),
+        "zone": _of(dag.timetable, "timezone", "_timezone"),
+        "start_date": dag.start_date and dag.start_date.isoformat(),
+        "catchup": dag.catchup,
+        "max_active_runs": dag.max_active_runs,
+        "doc_md": dag.doc_md,
+        "description": dag.description,
+        "has_deadline": bool(getattr(dag, "deadline", None)),
+        "tasks": {task.task_id: _task(dag, task) for task in dag.tasks},
+    }
+
+
+def _task(dag: Any, task: Any) -> dict[str, Any]:
+    given = task.on_failure_callback
+    callbacks = given if isinstance(given, list | tuple) else [given]
+    return {
+        "owner": task.owner,
+        "retries": task.retries,
+        "retry_seconds": _seconds(task.retry_delay),
+        "backs_off": bool(task.retry_exponential_backoff),
+        "longest_retry_seconds": _seconds(task.max_retry_delay),
+        "timeout_seconds": _seconds(task.execution_timeout),
+        "pool": task.pool,
+        "doc_md": task.doc_md,
+        "tells_failure": [each.__name__ for each in callbacks],
+        "outlets": sorted(each.name for each in _given(task, "outlets")),
+        "upstream": sorted(task.upstream_task_ids),
+        "trigger_rule": task.trigger_rule.value,
+        "at_once": task.max_active_tis_per_dagrun,
+        "words": list(_words(dag, task)),
+    }
+
+
+def _words(dag: Any, task: Any) -> Iterator[str]:
+    run = SimpleNamespace(data_interval_start=START, data_interval_end=END, run_after=END)
+    context = {"dag_run": run, "params": dict(dag.params), **dag.user_defined_macros}
+    environment = dag.get_template_env()
+    for word in _given(task, "command"):
+        yield from environment.from_string(word).render(**context).splitlines()
+
+
+def _of(timetable: Any, *names: str) -> str | None:
+    """An attribute under the name that this Airflow has for it."""
+    found = [str(getattr(timetable, name)) for name in names if hasattr(timetable, name)]
+    return found[0].removeprefix("Timezone('").removesuffix("')") if found else None
+
+
+def _given(task: Any, name: str) -> Any:
+    return task.partial_kwargs.get(name, ()) if hasattr(task, "partial_kwargs") else getattr(task, name, ())
+
+
+def _seconds(span: timedelta | float | None) -> float | None:
+    return span.total_seconds() if isinstance(span, timedelta) else span
+
+
+if __name__ == "__main__":
+    print(json.dumps(facts(sys.argv[1])))  # noqa: T201, what it is for
