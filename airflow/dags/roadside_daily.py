@@ -67,6 +67,14 @@ with DAG(
         outlets=assets(road_tables()),
         doc_md="The ticks through 03:00 Eastern, the daily views with the last of them.",
     )
+    for question in ("drift", "references"):
+        through_the_cut >> RoadsideCommand(
+            task_id=f"quality_{question}",
+            command=["roadside", "quality", question],
+            pool="roadside_checks",
+            execution_timeout=timedelta(minutes=30),
+            doc_md="Warns and keeps what it found for `roadside quality report`; stops nothing.",
+        )
     promise = RoadsideCommand(
         task_id="promise",
         command=[

@@ -84,7 +84,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     })  # fmt: skip
     airflow.folder.mkdir()
     airflow.migrate()
-    others = ["--mark-success-pattern", f"dataset_(?!{DATASET}).*"]
+    others = ["--mark-success-pattern", f"(dataset_(?!{DATASET})|quality_).*"]
     asked: tuple[tuple[str, str, dict[str, Any], list[str]], ...] = (
         ("roadside_tick", "2026-03-10T07:00:00", {}, []),
         ("roadside_daily", "2026-03-10T07:05:00", {"dataset_days": 1}, others),
