@@ -235,7 +235,7 @@ def forecast_at(day: date, at: datetime, facts: Facts) -> Forecast:
 def _as_carried(ticks: Sequence[MissingTick], at: datetime) -> list[MissingTick]:
     """Consecutive ticks as they are carried from then on: what has ended as one, the others one by one."""
     ended = [each for each in ticks if each.tick <= at]
-    spans = spans_of([Interval(each.tick - TICK, each.tick) for each in ended]) if ended else []
+    spans = spans_of([Interval(each.tick - TICK, each.tick) for each in ended])
     of_span = [[each.steps for each in ended if span.holds(each.tick)] for span in spans]
     as_one = [MissingTick(span.end, _union(each)) for span, each in zip(spans, of_span, strict=True)]
     return as_one + [each for each in ticks if each.tick > at]

@@ -71,6 +71,8 @@ def _lacking(step: Step, made: Made, until: datetime) -> Iterator[datetime]:
 
 def spans_of(ticks: Sequence[Interval]) -> list[Interval]:
     """The known time of consecutive ticks in as few intervals as possible, none of them longer than a day."""
+    if not ticks:
+        return []
     whole = Interval(ticks[0].start, ticks[-1].end)
     return [whole] if whole.end - whole.start <= _LONGEST_SPAN else chunks_of(whole, 1)
 

@@ -18,6 +18,7 @@ from validation.clocks import TICK, Interval
 from validation.errors import CheckFailed, NotReady
 
 START, NOON = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 10, 12, tzinfo=UTC)
+DEMAND = "features.zone_demand_15m"
 TABLES = [name for step in STEPS for name in step.writes]
 
 
@@ -120,6 +121,18 @@ def test_no_tick_that_is_due_is_no_result(settings: Settings, run: Callable) -> 
     assert "made already" in answer.err
 
 
+def test_a_dry_run_tells_an_outage_as_it_is_carried(settings: Settings, run: Callable) -> None:
+    """Three ticks, over no cut; one view has the first of them already."""
+    (settings.home / "landing").mkdir(parents=True)
+    made(settings, *TABLES, interval=tick_at(NOON))
+    made(settings, DEMAND, interval=tick_at(NOON + TICK), code=step_version(step_named(DEMAND), settings))
+    answer = run("tick", "--until", f"{NOON + 3 * TICK:%Y-%m-%dT%H:%MZ}", "--dry-run", "--json")
+    would = {(each["start"][11:16], each["end"][11:16], each["would"]) for each in json.loads(answer.out)}
+    assert would == {("12:00", "12:45", "run"), ("12:15", "12:45", "run"), ("12:00", "12:45", "not due")}
+    (later,) = [each["step"] for each in json.loads(answer.out) if each["start"][11:16] == "12:15"]
+    assert later == DEMAND
+
+
 def carried(road: Road, count: int) -> list[tuple[str, bool]]:
     """So many ticks behind noon; what was made, as told, and whether pings were."""
     told: list[Interval] = []
@@ -198,9 +211,6 @@ def test_what_was_made_with_the_others_is_not_made_by_itself_again(settings: Set
     (_, as_one), *by_themselves = road.made
     assert len(by_themselves) == 3
     assert [names & as_one for _, names in by_themselves] == [set(), set(), set()]
-
-
-DEMAND = "features.zone_demand_15m"
 
 
 def told_of(road: Road, count: int) -> list[tuple[str, str]]:
