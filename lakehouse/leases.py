@@ -15,7 +15,7 @@ from sqlalchemy import delete, select, update
 from lakehouse.database import changed_rows, insert_new
 from lakehouse.ops import Ops, leases
 from lakehouse.processes import Process, is_dead, is_local, this_process
-from validation.errors import Busy, RoadsideError
+from validation.errors import Busy
 
 LASTS = timedelta(minutes=5)
 """How long a lease outlives a holder on another host, whose death nobody here can see."""
@@ -64,12 +64,14 @@ class Leases:
         lease = self._awaited(table)
         is_over = Event()
         beating = Thread(target=self._beat, args=(lease, is_over), name=f"lease of {table}", daemon=True)
-        beating.start()
         try:
-            yield lease
+            beating.start()
+            try:
+                yield lease
+            finally:
+                is_over.set()
+                beating.join()
         finally:
-            is_over.set()
-            beating.join()
             with self._ops.write() as connection:
                 connection.execute(delete(leases).where(leases.c.token == lease.token))
 
@@ -93,12 +95,16 @@ class Leases:
             return changed_rows(connection.execute(extended)) > 0
 
     def _beat(self, lease: Lease, is_over: Event) -> None:
-        """Renew the lease until that, or until another has it; the ledger away, it is tried again."""
+        """Renew the lease until that, or until another has it.
+
+        Whatever a beat raises, the next is tried: nobody hears of this thread, and a lease that is lost
+        shows when it is renewed before the commit.
+        """
         while not is_over.wait(self._lasts / timedelta(seconds=_BEATS)):
             try:
                 if not self._extended(lease):
                     return
-            except RoadsideError:
+            except Exception:
                 continue
 
     def _awaited(self, table: str) -> Lease:

@@ -142,11 +142,13 @@ class _Carrying(Watch):
         self._refused = _beyond(self._plan, self._limits, max(now, then))
         return not self._refused
 
+    def broke(self, _chunk: Interval) -> None:
+        """No chunk begins any more."""
+        self._is_broken = True
+
     def ended(self, chunk: Interval, results: Sequence[StepResult]) -> None:
         """Counted, if all of it was made, and told."""
         if any(each.is_broken for each in results):
-            self._is_broken = True
-        if self._is_broken:
             return
         number, now = self._number(chunk), self._elapsed()
         before = self._began if self._at is None else self._at

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import accumulate
 
 from lakehouse.run_history import shared
 from roadside.durations import Law, Spread, Work
@@ -106,7 +107,7 @@ class BackfillPlan:
 
     @property
     def ends(self) -> list[float]:
-        """When each chunk ends, in seconds from the command."""
+        """When each chunk and those before it have ended, in seconds from the command."""
         return [START_SECONDS + end for end in _ends(self.chunks, self.cores, self.at_once, self.parallel)]
 
     @property
@@ -183,7 +184,7 @@ def _seconds(chunks: Sequence[Chunk], cores: float, at_once: int, parallel: int)
 
 
 def _ends(chunks: Sequence[Chunk], cores: float, at_once: int, parallel: int) -> list[float]:
-    """When each chunk ends, in seconds from the begin of the first."""
+    """When each chunk and those before it have ended, in seconds from the begin of the first."""
     lasting = {
         ChunkRun(number, run.step.name): run.seconds(cores) or 0.0
         for number, chunk in enumerate(chunks)
@@ -193,7 +194,7 @@ def _ends(chunks: Sequence[Chunk], cores: float, at_once: int, parallel: int) ->
     ends = [0.0] * len(chunks)
     for each in placed(order, lasting.__getitem__, at_once):
         ends[each.run.chunk] = each.end
-    return ends
+    return list(accumulate(ends, max))
 
 
 def planned(

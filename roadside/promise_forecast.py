@@ -1,9 +1,11 @@
 """When the features and datasets of a day will be ready, by what runs took; how much is left to 06:00 ET.
 
-The ticks still missing are made one after the other, each no sooner than it ends, the last of them the tick
-of the cut. In a tick the steps begin as `Runner.backfill` begins them: in the order of the road, so many at
-once, each once what it reads is made. A dataset is ready as long after the daily release as it
-was on other nights. The chain that ends last is the critical path.
+The ticks that have ended and are still missing are carried as one (of a day at most), as the tick command
+does, and are taken to last as one tick does: the least they may, for a step takes nearly the same however
+little a tick holds. The later ones follow one by one, each no sooner than it ends, the last of them the tick
+of the cut. In each the steps begin as `Runner.backfill` begins them: in the order of the road, so many at
+once, each once what it reads is made. A dataset is ready as long after the daily release as it was on other
+nights. The chain that ends last is the critical path.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from roadside.graph import STEPS, Step
 from roadside.promise_check import DATASET, VIEW, Asked, Kept, Readings, kept_at, read_promise
 from roadside.rendering import counted
 from roadside.run_order import ChunkRun, RunOrder, placed
-from roadside.ticks import ticks_due
+from roadside.ticks import spans_of, ticks_due
 from training_datasets.specs import SPECS
 from validation.clocks import TICK, Interval, business_day_start, daily_available_at
 from validation.errors import NotReady
@@ -29,6 +31,7 @@ from validation.errors import NotReady
 _NIGHTS_MEASURED = 20
 _A_NIGHT = timedelta(hours=24)  # a dataset built later than this was built after the fact
 _ANY_TICK = Interval(datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 10, tzinfo=UTC) + TICK)
+_PLACES = {step.name: place for place, step in enumerate(STEPS)}
 _ALL_TIME = datetime.max.replace(tzinfo=UTC)
 
 
@@ -99,7 +102,7 @@ class Lag:
 
 @dataclass(frozen=True)
 class MissingTick:
-    """A tick through the cut, and the steps that lack it."""
+    """A tick through the cut, by its end, or several carried as one; and the steps that lack any of it."""
 
     tick: datetime
     steps: tuple[Step, ...]
@@ -202,13 +205,9 @@ def forecast_at(day: date, at: datetime, facts: Facts) -> Forecast:
     seconds = {step: each.seconds for step, each in facts.measured.items()}
     clock, begins = at, max(at, cut)
     legs: tuple[Leg, ...] = ()
-    known: dict[tuple[str, ...], tuple[Leg, ...]] = {}
-    for each in facts.ticks:
+    for each in _as_carried(facts.ticks, at):
         begins = max(clock, each.tick)
-        names = tuple(step.name for step in each.steps)
-        if names not in known:  # an outage's ticks lack the same steps
-            known[names] = scheduled(each.steps, seconds, facts.at_once)
-        legs = known[names]
+        legs = scheduled(each.steps, seconds, facts.at_once)
         clock = begins + timedelta(seconds=max((leg.end for leg in legs), default=0.0))
     needed = {step.name for each in facts.ticks for step in each.steps}
     lacking = {each.name for each in facts.things if each.kind == DATASET and each.published_at is None}
@@ -231,6 +230,21 @@ def forecast_at(day: date, at: datetime, facts: Facts) -> Forecast:
         held=tuple(sorted({each.because.why for each in facts.things if each.because and each.is_held})),
         is_empty=facts.is_empty,
     )
+
+
+def _as_carried(ticks: Sequence[MissingTick], at: datetime) -> list[MissingTick]:
+    """Consecutive ticks as they are carried from then on: what has ended as one, the others one by one."""
+    ended = [each for each in ticks if each.tick <= at]
+    spans = spans_of([Interval(each.tick - TICK, each.tick) for each in ended])
+    of_span = [[each.steps for each in ended if span.holds(each.tick)] for span in spans]
+    as_one = [MissingTick(span.end, _union(each)) for span, each in zip(spans, of_span, strict=True)]
+    return as_one + [each for each in ticks if each.tick > at]
+
+
+def _union(some: Sequence[Sequence[Step]]) -> tuple[Step, ...]:
+    """All of them once, in the order of the road."""
+    steps = {step.name: step for each in some for step in each}
+    return tuple(sorted(steps.values(), key=lambda step: _PLACES.get(step.name, 0)))
 
 
 def _expected(thing: Kept, facts: Facts, at: datetime, features_at: datetime | None) -> Expected:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from lakehouse.ops import Ops
+from lakehouse.run_history import lacking
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from roadside.expired import rows_that_stand
@@ -28,24 +29,35 @@ class PlannedStep:
 
 
 def plan(
-    settings: Settings, intervals: Sequence[Interval], steps: Sequence[Step], *, force: bool
+    settings: Settings,
+    intervals: Sequence[Interval],
+    steps: Sequence[Step],
+    *,
+    force: bool,
+    only_lacking: bool = False,
 ) -> list[PlannedStep]:
-    """Each step over each interval, in the order of the road. Writes nothing."""
+    """Each step over each interval, in the order of the road. Writes nothing.
+
+    With `only_lacking`, over what the ledger lacks of it, as `Runner.backfill` has it.
+    """
     ops = Ops(settings.ops_url) if has_ops(settings) else None
 
-    def outlook(step: Step, interval: Interval) -> str:
+    def planned(step: Step, interval: Interval) -> PlannedStep:
         if not step.due(interval):
-            return "not due"
+            return PlannedStep(step.name, interval, "not due")
         if ops is None:
-            return "run"
+            return PlannedStep(step.name, interval, "run")
         runs, version = RunLedger(ops, lambda: datetime.now(UTC)), step_version(step, settings)
+        found = lacking(ops, step.writes, version, interval, step.due) if only_lacking else interval
+        if found is None:
+            return PlannedStep(step.name, interval, "done already")
         try:
-            standing = rows_that_stand(ops, runs, step, interval, version, force=force)
+            standing = rows_that_stand(ops, runs, step, found, version, force=force)
         except UserError as error:
-            return f"refused: {error.what}"
-        return "run" if standing is None else "done already"
+            return PlannedStep(step.name, found, f"refused: {error.what}")
+        return PlannedStep(step.name, found, "run" if standing is None else "done already")
 
-    return [PlannedStep(step.name, each, outlook(step, each)) for step in steps for each in intervals]
+    return [planned(step, each) for step in steps for each in intervals]
 
 
 def source_steps(sources: Sequence[str]) -> tuple[Step, ...]:

@@ -111,6 +111,9 @@ class Watch:
         """Whether the chunk may begin now; if not, it is asked again when a run has ended."""
         return True
 
+    def broke(self, _chunk: Interval) -> None:
+        """A run of the chunk is broken; told before another chunk begins."""
+
     def ended(self, _chunk: Interval, _results: Sequence[StepResult]) -> None:
         """The chunk's runs have ended, and what was made is released."""
 
@@ -203,7 +206,7 @@ class Runner:
             only_lacking: of a chunk each step makes what the ledger lacks of it when it begins, from the
                 first start to the last end.
             parallel: how many chunks may be begun and not ended; the chunks then go in order of time.
-            watch: is asked before a chunk begins, and told when it has ended.
+            watch: is asked before a chunk begins, and told when a run of it breaks and when it has ended.
         """
         self.prepare()
         listed = sorted(chunks) if parallel else list(chunks)
@@ -214,20 +217,27 @@ class Runner:
         results: dict[ChunkRun, StepResult] = {}
         broken: list[ChunkRun] = []
 
+        def broken_for(chunk: Interval) -> set[str]:
+            return {each.step for each in broken if listed[each.chunk].start < chunk.end}
+
         def begin(run: ChunkRun) -> Callable[[], StepResult]:
             step, chunk = of_name[run.step], listed[run.chunk]
-            if any(each.step in reads[run.step] and listed[each.chunk].start < chunk.end for each in broken):
+            if broken_for(chunk) & set(reads[run.step]):
                 return partial(StepResult, step.name, chunk, "blocked")
             return partial(self._run_step, step, chunk, force=force, only_lacking=only_lacking)
 
         def ended(run: ChunkRun, result: StepResult) -> None:
             results[run] = result
-            broken.extend([run] if result.is_broken else [])
+            chunk, is_over = listed[run.chunk], order.is_over(run.chunk)
+            if result.is_broken:
+                broken.append(run)
+                watch.broke(chunk)
+            if is_over:  # released before it is told: what the telling raises costs no release
+                whole = [step for name, step in of_name.items() if name not in broken_for(chunk)]
+                release_features(self.lakehouse, self._completeness, self.releases, chunk, whole)
             self._progress(result)
-            if order.is_over(run.chunk):
-                whole = [step for name, step in of_name.items() if name not in {each.step for each in broken}]
-                release_features(self.lakehouse, self._completeness, self.releases, listed[run.chunk], whole)
-                watch.ended(listed[run.chunk], [results[each] for each in runs if each.chunk == run.chunk])
+            if is_over:
+                watch.ended(chunk, [results[each] for each in runs if each.chunk == run.chunk])
 
         carried(order, begin, self.settings.steps_at_once, ended)
         return [results[run] for run in runs if run in results]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from lakehouse.ops import Ops
-from lakehouse.run_history import Made, gaps, made_by_table, merged
+from lakehouse.run_history import Made, gaps, lacking, made_by_table, merged
 from roadside.graph import STEPS, Step
-from roadside.runner import Runner, StepResult
+from roadside.runner import Runner, StepResult, step_version
 from roadside.time_ranges import chunks_of
 from validation.clocks import TICK, Interval
 from validation.errors import NotReady
@@ -71,6 +71,8 @@ def _lacking(step: Step, made: Made, until: datetime) -> Iterator[datetime]:
 
 def spans_of(ticks: Sequence[Interval]) -> list[Interval]:
     """The known time of consecutive ticks in as few intervals as possible, none of them longer than a day."""
+    if not ticks:
+        return []
     whole = Interval(ticks[0].start, ticks[-1].end)
     return [whole] if whole.end - whole.start <= _LONGEST_SPAN else chunks_of(whole, 1)
 
@@ -82,8 +84,9 @@ def run_ticks(
 
     What an outage left is carried as one run, each step over what it lacks: a row is the same whether its
     tick is made by itself or among others. Where a step fails, or reads one that did, its ticks follow one
-    by one, oldest first: a bad tick does not hold the good ones before it. A step that failed at a tick sits
-    out the later ones, and so do those that read it: no table gets a tick while it lacks the one before.
+    by one, oldest first: a bad tick does not hold the good ones before it. What was made stands, and comes
+    out once. A step that failed at a tick sits out the later ones, and so do those that read it: no table
+    gets a tick while it lacks the one before. A failure that no tick by itself met again is told as it was.
     """
     if len(ticks) < 2:
         return _one_by_one(runner, ticks, heard, steps, set())
@@ -93,9 +96,11 @@ def run_ticks(
         whole = _whole(steps, broken)
         done = runner.backfill([span], whole, only_lacking=True)
         heard(span, done)
-        results += [each for each in done if not each.is_broken]
-        if _broken(done):
-            results += _one_by_one(runner, _left(runner.ops, span, whole), heard, whole, broken)
+        failed = [step for step in whole if step.name in _broken(done)]
+        again = _one_by_one(runner, _left(runner, span, failed), heard, failed, broken)
+        met = {each.step for each in again if each.status != "not due"}
+        results += [each for each in done if not each.is_broken or each.step not in met] + again
+        broken |= _broken(done) - met
     return results
 
 
@@ -112,14 +117,19 @@ def _one_by_one(
         heard(tick, done)
         broken |= _broken(done)
         if waiting and _broken(done):
-            waiting = _left(runner.ops, Interval(tick.end, waiting[-1].end), _whole(steps, broken))
+            waiting = _left(runner, Interval(tick.end, waiting[-1].end), _whole(steps, broken))
     return results
 
 
-def _left(ops: Ops, span: Interval, steps: Sequence[Step]) -> list[Interval]:
-    """The span's ticks from the first that some table of the steps lacks."""
-    starts = _starts(made_by_table(ops), span.end, steps)
-    return _ticks_from([max(start, span.start) for start in starts], span.end)
+def _left(runner: Runner, span: Interval, steps: Sequence[Step]) -> list[Interval]:
+    """The span's ticks from the first at which one of the steps has what this code has not made."""
+    starts: list[datetime] = []
+    for step in steps:
+        version = step_version(step, runner.settings)
+        found = lacking(runner.ops, step.writes, version, span, step.due)
+        ticks = [] if found is None else [Interval(end - TICK, end) for end in found.ticks()]
+        starts += [tick.start for tick in ticks if step.due(tick)][:1]
+    return _ticks_from(starts, span.end)
 
 
 def _broken(done: Sequence[StepResult]) -> set[str]:

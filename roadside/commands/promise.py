@@ -56,9 +56,10 @@ def promise(
 ) -> None:
     """When today's features and datasets will be ready, by what runs took, and the slack to 06:00 ET.
 
-    The ticks still missing through the 03:00 ET cut are made one after the other, each no sooner than it
-    ends; in a tick, ROADSIDE_STEPS_AT_ONCE steps at a time. A dataset follows the daily release as long
-    after it as on other nights. Not counted: the start of a process, and what waits for a scheduler.
+    Of the ticks still missing through the 03:00 ET cut, those that have ended are carried as one, and taken
+    to last as one; the later ones follow, each no sooner than it ends; in each, ROADSIDE_STEPS_AT_ONCE steps
+    at a time. A dataset follows the daily release as long after it as on other nights. Not counted: the
+    start of a process, and what waits for a scheduler.
 
     Exit codes: 0 what remains fits; 1 it does not; 6 cannot tell, for something that remains was never
     measured.

@@ -110,20 +110,20 @@ def tick(
     from lakehouse.ops import Ops
     from roadside.graph import STEPS
     from roadside.standing import require_home
-    from roadside.ticks import ticks_due
+    from roadside.ticks import run_ticks, spans_of, ticks_due
 
     require_home(settings)
     due = ticks_due(Ops(settings.ops_url), end)
     look_back = timedelta(hours=look_back_hours)
     if dry_run:
-        _tell_plan(settings, due, STEPS, look_back, force=False, as_json=as_json)
+        as_one = len(due) > 1
+        _tell_plan(settings, spans_of(due), STEPS, look_back, only_lacking=as_one, as_json=as_json)
         return
     warn_of_future(end)
     if not due:
         (notice if as_json else say)(f"Every tick through {until} is made already.")
     from roadside.spark_runner import open_runner
     from roadside.step_lines import tell_outcome
-    from roadside.ticks import run_ticks
 
     done = run_ticks(open_runner(settings, look_back=look_back), due, _tell_tick) if due else []
     code = _told(done, as_json) if as_json else (tell_outcome(done) if due else 0)
@@ -194,13 +194,14 @@ def _tell_plan(
     steps: Sequence[Step],
     look_back: timedelta,
     *,
-    force: bool,
+    force: bool = False,
+    only_lacking: bool = False,
     as_json: bool,
 ) -> None:
     from roadside.road_plan import plan
     from roadside.step_lines import tell_plan
 
-    planned = plan(settings, intervals, steps, force=force)
+    planned = plan(settings, intervals, steps, force=force, only_lacking=only_lacking)
     if as_json:
         print_json(
             [

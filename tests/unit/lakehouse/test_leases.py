@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import Popen
+from threading import Thread
 from time import sleep
 
 import pytest
@@ -77,6 +78,32 @@ def test_a_holder_that_lives_on_another_host_keeps_its_lease(ops: Ops) -> None:
         with pytest.raises(Busy, match="on elsewhere"), brief().publishing(TABLE):
             pass
     with brief().publishing(TABLE):
+        pass
+
+
+def test_a_beat_that_raises_does_not_end_the_renewing(ops: Ops) -> None:
+    moments: list[datetime] = []
+
+    def now() -> datetime:
+        moments.append(NOW)
+        if len(moments) == 2:
+            raise ZeroDivisionError
+        return NOW
+
+    with Leases(ops, now, lasts=timedelta(seconds=0.2)).publishing(TABLE):
+        sleep(0.5)
+    assert len(moments) > 2, "asked again behind the one that raised"
+
+
+def test_a_lease_whose_renewing_cannot_begin_is_given_back(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_thread: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Thread, "start", start)
+        with pytest.raises(RuntimeError), at(ops).publishing(TABLE):
+            pass
+    with at(ops).publishing(TABLE):
         pass
 
 

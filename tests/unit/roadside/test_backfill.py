@@ -73,6 +73,8 @@ class Making:
             failed = CheckFailed("No.") if len(self.made) == self.failing else None
             status = "failed" if failed else "published"
             results.append(StepResult(PINGS.name, chunk, status, {PINGS.name: 5}, error=failed))
+            if failed:
+                watch.broke(chunk)
             watch.ended(chunk, results[-1:])
         return results
 

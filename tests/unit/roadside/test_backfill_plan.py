@@ -61,6 +61,17 @@ def test_two_chunks_side_by_side_take_less() -> None:
     assert [chunk.seconds(2, 3) for chunk in told.chunks] == [2010, 2010], "each by itself"
 
 
+def test_a_short_chunk_that_ends_before_a_long_one_does_not_end_the_plan() -> None:
+    """Pings of three days take 1,500 s; beside them speeds of the fourth, which read no pings, 500 s."""
+    found = [never(PINGS.name, days(0, 3)), never("silver.traffic_speeds", days(3, 4))]
+    laws = {PINGS.name: NO_FIXED, "silver.traffic_speeds": NO_FIXED}
+    told = planned(
+        days(0, 4), found, volume, laws, EXACT, cores=2, at_once=3, prices=PRICES, parallel=2, chunk_days=3
+    )
+    assert told.ends == [10 + 1500, 10 + 1500]
+    assert told.seconds() == 10 + 1500
+
+
 def test_look_backs_are_read_again_by_every_chunk() -> None:
     back = PINGS.reads["bronze.gps_pings"] / timedelta(days=1) + FIXES.reads[PINGS.name] / timedelta(days=1)
     assert plan(chunk_days=4).reads.rows == pytest.approx(8e6 + back * 1e6, rel=1e-3)

@@ -127,13 +127,46 @@ def test_before_the_cut_the_night_is_foretold_from_it_on(night: Nights) -> None:
     assert (found.not_measured, found.of_longer) == ((), ())
 
 
-def test_ticks_still_missing_come_first_and_may_cost_the_promise(night: Nights) -> None:
-    """At 09:50 the tick of 06:45 takes 66 s, then that of the cut 180 s, then the datasets 25 min."""
+def test_a_tick_still_missing_before_the_cut_comes_first(night: Nights) -> None:
+    """At 06:59 the tick of 06:45 takes 66 s, so that of the cut begins 6 s late."""
+    found = foretold(night, utc("2026-03-11 06:59"))
+    assert found.cut_begins_at == CUT + timedelta(seconds=6)
+    assert ready(found)["area_hour_1d"] == CUT + timedelta(seconds=6 + 180)
+
+
+def test_ticks_that_have_ended_are_made_as_one_and_may_cost_the_promise(night: Nights) -> None:
+    """At 09:50 those of 06:45 and the cut take 180 s, then the datasets 25 min."""
     found = foretold(night, utc("2026-03-11 09:50"))
-    assert found.cut_begins_at == utc("2026-03-11 09:51:06")
-    assert ready(found)["area_hour_1d"] == utc("2026-03-11 09:54:06")
-    assert ready(found)["eta_v1"] == utc("2026-03-11 10:19:06")
-    assert (found.slack, found.fits) == (-timedelta(minutes=19, seconds=6), False)
+    assert (found.missing, found.cut_begins_at) == (2, utc("2026-03-11 09:50"))
+    assert ready(found)["area_hour_1d"] == utc("2026-03-11 09:53")
+    assert ready(found)["eta_v1"] == utc("2026-03-11 10:18")
+    assert (found.slack, found.fits) == (-minutes(18), False)
+
+
+@pytest.mark.parametrize(
+    ("at", "runs"),
+    [
+        (CUT, [31]),
+        (CUT - TICK, [30, 31]),
+        (CUT - TICK + timedelta(seconds=880), [30, 31]),
+        (CUT + timedelta(hours=1), [31]),
+    ],
+)
+def test_an_outage_is_foretold_as_it_is_carried(at: datetime, runs: list[int]) -> None:
+    """Twenty ticks lack the first steps, the tick of the cut all: what has ended is one run."""
+    ticks = (*(MissingTick(CUT - n * TICK, DIAMOND[:2]) for n in range(20, 0, -1)), MissingTick(CUT, DIAMOND))
+    measured = {name: TickMeasured(seconds, 3, TICK) for name, seconds in SECONDS.items()}
+    found = forecast_at(DAY, at, Facts((view(),), None, ticks, measured, at_once=9))
+    begins = at if len(runs) == 1 else max(CUT, at + timedelta(seconds=runs[0]))
+    assert (found.missing, found.cut_begins_at) == (21, begins)
+    assert ready(found)["area_hour_1d"] == begins + timedelta(seconds=31)
+
+
+def test_an_outage_of_days_is_foretold_day_by_day() -> None:
+    ticks = tuple(MissingTick(CUT - n * TICK, DIAMOND[:1]) for n in range(2 * 96 - 1, -1, -1))
+    measured = {"a": TickMeasured(10.0, 3, TICK)}
+    found = forecast_at(DAY, CUT, Facts((view(),), None, ticks, measured))
+    assert ready(found)["area_hour_1d"] == CUT + timedelta(seconds=30), "of three days by the calendar, UTC"
 
 
 def test_what_is_out_is_not_made_again_and_datasets_follow_the_release(night: Nights) -> None:
@@ -202,7 +235,7 @@ def test_the_command_names_the_path_and_ends_by_whether_it_fits(run: Callable, n
     assert "features.provider_performance_1d" in answer.out
     late = run("promise", "--at", "2026-03-11T09:50Z", "--json")
     told = json.loads(late.out)
-    assert (late.code, told["fits"], told["slack"]) == (1, False, -1146.0)
+    assert (late.code, told["fits"], told["slack"]) == (1, False, -1080.0)
     assert told["critical_path"][-1]["step"] == "features.provider_performance_1d"
 
 

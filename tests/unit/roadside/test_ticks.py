@@ -11,13 +11,14 @@ import pytest
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
-from roadside.graph import STEPS, Step
-from roadside.runner import StepResult
+from roadside.graph import STEPS, Step, step_named
+from roadside.runner import StepResult, step_version
 from roadside.ticks import run_ticks, ticks_due
 from validation.clocks import TICK, Interval
 from validation.errors import CheckFailed, NotReady
 
 START, NOON = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 10, 12, tzinfo=UTC)
+DEMAND = "features.zone_demand_15m"
 TABLES = [name for step in STEPS for name in step.writes]
 
 
@@ -25,11 +26,11 @@ def tick_at(moment: datetime) -> Interval:
     return Interval(moment - TICK, moment)
 
 
-def made(settings: Settings, *names: str, interval: Interval) -> Ops:
+def made(settings: Settings, *names: str, interval: Interval, code: str = "code") -> Ops:
     ops = Ops(settings.ops_url)
     runs = RunLedger(ops, lambda: NOON)
     for name in names:
-        runs.finish(runs.begin(name, interval, "code").run_id, snapshot_id=None, rows=0)
+        runs.finish(runs.begin(name, interval, code).run_id, snapshot_id=None, rows=0)
     return ops
 
 
@@ -68,6 +69,7 @@ class Road:
 
     def __init__(self, settings: Settings, failing: str, at: datetime) -> None:
         self.ops, self.failing, self.at = Ops(settings.ops_url), failing, at
+        self.settings = settings
         self.as_one_failing = ""
         self.made: list[tuple[Interval, set[str]]] = []
 
@@ -86,8 +88,9 @@ class Road:
             if fails or blocked:
                 broken |= set(step.writes)
             elif step.due(chunk):
+                version = step_version(step, self.settings)
                 for name in step.writes:
-                    runs.finish(runs.begin(name, chunk, "code").run_id, snapshot_id=None, rows=0)
+                    runs.finish(runs.begin(name, chunk, version).run_id, snapshot_id=None, rows=0)
             status = "failed" if fails else "blocked" if blocked else "published"
             results.append(StepResult(step.name, chunk, status, error=CheckFailed("no") if fails else None))
         self.made.append((chunk, {each.step for each in results if not each.is_broken}))
@@ -116,6 +119,18 @@ def test_no_tick_that_is_due_is_no_result(settings: Settings, run: Callable) -> 
     answer = run("tick", "--until", f"{NOON:%Y-%m-%dT%H:%MZ}", "--no-online", "--json")
     assert (answer.code, json.loads(answer.out)) == (0, [])
     assert "made already" in answer.err
+
+
+def test_a_dry_run_tells_an_outage_as_it_is_carried(settings: Settings, run: Callable) -> None:
+    """Three ticks, over no cut; one view has the first of them already."""
+    (settings.home / "landing").mkdir(parents=True)
+    made(settings, *TABLES, interval=tick_at(NOON))
+    made(settings, DEMAND, interval=tick_at(NOON + TICK), code=step_version(step_named(DEMAND), settings))
+    answer = run("tick", "--until", f"{NOON + 3 * TICK:%Y-%m-%dT%H:%MZ}", "--dry-run", "--json")
+    would = {(each["start"][11:16], each["end"][11:16], each["would"]) for each in json.loads(answer.out)}
+    assert would == {("12:00", "12:45", "run"), ("12:15", "12:45", "run"), ("12:00", "12:45", "not due")}
+    (later,) = [each["step"] for each in json.loads(answer.out) if each["start"][11:16] == "12:15"]
+    assert later == DEMAND
 
 
 def carried(road: Road, count: int) -> list[tuple[str, bool]]:
@@ -185,4 +200,46 @@ def test_a_table_gets_no_tick_while_it_lacks_the_one_before(settings: Settings) 
     carried(road, 2)
     second = next(names for span, names in road.made if span == tick_at(NOON + 2 * TICK))
     assert not {"silver.gps_pings", "silver.arrival_evidence", "features.provider_performance_1d"} & second
-    assert {"bronze.gps_pings", "silver.lifecycle", "features.zone_demand_15m"} <= second
+    assert {"silver.lifecycle", "features.zone_demand_15m"} <= second
+
+
+def test_what_was_made_with_the_others_is_not_made_by_itself_again(settings: Settings) -> None:
+    """So that no tick that is out already is released anew."""
+    made(settings, *TABLES, interval=Interval(START, NOON))
+    road = Road(settings, "silver.gps_pings", NOON + 3 * TICK)
+    carried(road, 4)
+    (_, as_one), *by_themselves = road.made
+    assert len(by_themselves) == 3
+    assert [names & as_one for _, names in by_themselves] == [set(), set(), set()]
+
+
+def told_of(road: Road, count: int) -> list[tuple[str, str]]:
+    """What broke in so many ticks behind noon, and over which known time."""
+    ticks = [tick_at(NOON + n * TICK) for n in range(1, count + 1)]
+    results = run_ticks(road, ticks, lambda _span, _done: None)  # type: ignore[arg-type]
+    return [(each.step, f"{each.interval.start:%H:%M}") for each in results if each.is_broken]
+
+
+def test_a_table_never_made_that_fails_is_told(settings: Settings) -> None:
+    """A view is new: no history says that it lacks anything. It is bad at the second of three ticks."""
+    made(settings, *(name for name in TABLES if name != DEMAND), interval=Interval(START, NOON))
+    road = Road(settings, DEMAND, NOON + 2 * TICK)
+    assert told_of(road, 3) == [(DEMAND, "12:15")]
+
+
+def test_what_other_code_made_of_the_ticks_is_not_taken_for_made(settings: Settings) -> None:
+    made(settings, *TABLES, interval=Interval(START, NOON + 2 * TICK))
+    road = Road(settings, DEMAND, NOON + TICK)
+    assert told_of(road, 2) == [(DEMAND, "12:00")]
+    assert [f"{span.end:%H:%M}" for span, _ in road.made] == ["12:30", "12:15"], "tried by itself too"
+
+
+def test_a_failure_that_no_tick_meets_again_is_told_and_its_step_sits_out(settings: Settings) -> None:
+    """The first day failed, and the ledger has all of it all the same: no tick is left to try."""
+    made(settings, *TABLES, interval=Interval(START, NOON))
+    version = step_version(step_named(DEMAND), settings)
+    made(settings, DEMAND, interval=Interval(NOON, NOON + timedelta(hours=12)), code=version)
+    road = Road(settings, "", NOON)
+    road.as_one_failing = DEMAND
+    assert told_of(road, 4 * 30) == [(DEMAND, "12:00")]
+    assert [DEMAND in names for _, names in road.made] == [False, False], "nor is the second day tried"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from lakehouse.ops import Ops
 from lakehouse.settings import Settings
 from lakehouse.step_timings import StepTiming, StepTimings
@@ -27,3 +29,16 @@ def test_a_step_that_published_is_timed_and_one_that_did_not_is_only_told(settin
         heard(each)
     assert told == results
     assert timings.recent("silver.jobs") == [StepTiming("silver.jobs", TICK, 7.5, 2, NOON)]
+
+
+def test_a_time_that_cannot_be_kept_stops_nothing(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder is where the ledger should be."""
+    (settings.home / "not_a_ledger.db").mkdir(parents=True)
+    away = Ops(f"sqlite:///{settings.home}/not_a_ledger.db")
+    told: list[StepResult] = []
+    result = StepResult("silver.jobs", TICK, "published", seconds=7.5)
+    timed(StepTimings(away), 2, lambda: NOON, told.append)(result)
+    assert told == [result]
+    assert "note: how long silver.jobs took is not kept" in capsys.readouterr().err
