@@ -9,20 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 
 from sqlalchemy import select
 
 from lakehouse.catalog_reader import CatalogReader, DaySize
 from lakehouse.expiries import LANDED, Expiries, expire_known_time, expired
-from lakehouse.landed_accounts import OldObjects, delete_objects, old_objects
+from lakehouse.landed_accounts import OldObjects, begun_releases, delete_objects, old_objects, readable_since
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.ledger_upkeep import drop_ledger_rows, old_ledger_rows
 from lakehouse.object_store import LandedObject, list_objects
-from lakehouse.ops import Ops, answered_lines, landing_objects, quarantine_answers
+from lakehouse.ops import Ops, answered_lines, landing_objects
 from lakehouse.run_history import reach_by_table
 from lakehouse.settings import Settings
 from roadside.landed_backlog import has_landing
-from validation.clocks import known_date
+from validation.clocks import Interval, known_date
 from validation.contract import Table
 from validation.contracts import TABLES
 from validation.errors import NotReady, UnknownName
@@ -54,20 +55,27 @@ class Horizons:
 DECLARED = Horizons()
 
 
+class Held(StrEnum):
+    """Why a day is kept although its time is over."""
+
+    BEGUN = "a release of their lines was begun, which the next `roadside quarantine replay` writes"
+    YOUNG = f"their lines have been readable for less than {LANDING}"
+
+
 @dataclass(frozen=True)
 class OldRows:
     """Days of a table that are past its retention.
 
     Attributes:
         before: the first day that is kept.
-        held: days kept all the same: a release that was begun needs their lines.
+        held: days kept all the same, in order.
     """
 
     table: Table
     kept: Retention
     before: date
     days: Mapping[date, DaySize] = field(default_factory=dict)
-    held: tuple[date, ...] = ()
+    held: Mapping[date, Held] = field(default_factory=dict)
 
     @property
     def size(self) -> DaySize:
@@ -155,11 +163,9 @@ def planned(
         for source in SOURCES
         if f"{LANDED}{source.name}" in names and has_landing(settings)
     )
-    reader, begun = CatalogReader(settings), _days_of_begun_releases(ops)
+    reader = CatalogReader(settings)
     tables = tuple(
-        _old_rows(reader, table, horizons.of(table), day, begun.get(table.name, ()))
-        for table in TABLES
-        if table.name in names
+        _old_rows(ops, reader, table, horizons.of(table), day) for table in TABLES if table.name in names
     )
     plan = RetentionPlan(at, landed, tables, None, horizons.landing, _unanswered(ops, tables))
     if LEDGER not in names:
@@ -223,35 +229,23 @@ def carry_out(
     return Dropped(objects, tables, rows)
 
 
-def _old_rows(
-    reader: CatalogReader, table: Table, kept: Retention, day: date, begun: Collection[date]
-) -> OldRows:
+def _old_rows(ops: Ops, reader: CatalogReader, table: Table, kept: Retention, day: date) -> OldRows:
     before = kept.first_kept(day)
     sizes = {each: size for each, size in reader.sizes_by_day(table).items() if each < before}
-    held = tuple(sorted(each for each in sizes if each in begun))
+    due = _held(ops, table, min(sizes), before) if sizes and table.layer == "quarantine" else {}
+    held = {each: due[each] for each in sizes if each in due}
     return OldRows(
         table, kept, before, {each: size for each, size in sizes.items() if each not in held}, held
     )
 
 
-def _days_of_begun_releases(ops: Ops) -> dict[str, set[date]]:
-    """By quarantine table the days of lines whose release was begun and not written."""
-    query = (
-        select(landing_objects.c.source, landing_objects.c.known_at)
-        .join_from(
-            quarantine_answers,
-            answered_lines,
-            answered_lines.c.answer_id == quarantine_answers.c.answer_id,
-        )
-        .join(landing_objects, landing_objects.c.object_key == answered_lines.c.source_object)
-        .where(quarantine_answers.c.is_done.is_(False))
-        .distinct()
-    )
-    found: dict[str, set[date]] = {}
-    with ops.read() as connection:
-        for source, known_at in connection.execute(query):
-            found.setdefault(f"quarantine.{source}", set()).add(known_date(known_at))
-    return found
+def _held(ops: Ops, table: Table, first: date, before: date) -> dict[date, Held]:
+    """The days of refused lines that nobody had the time to look at, or whose release was begun."""
+    span = Interval(_midnight(first), _midnight(before))
+    since = readable_since(ops, table.short_name, span)
+    young = {known_date(tick): Held.YOUNG for tick, at in since.items() if at >= span.end}
+    begun = {known_date(tick): Held.BEGUN for tick in begun_releases(ops, table.short_name).values()}
+    return young | begun
 
 
 def _unanswered(ops: Ops, tables: Sequence[OldRows]) -> dict[str, int]:

@@ -112,12 +112,9 @@ def _print(plan: RetentionPlan) -> None:
     for each in plan.landed:
         _notice_kept(each)
     for old in plan.tables:
-        if old.held:
-            notice(
-                f"kept: {old.table.name}, {counted(len(old.held), 'day')} from {old.held[0]}: a release of "
-                "their lines was begun. The next `roadside quarantine replay` writes it.",
-                "yellow",
-            )
+        for why in sorted(set(old.held.values())):
+            days = [day for day, reason in old.held.items() if reason is why]
+            notice(f"kept: {old.table.name}, {counted(len(days), 'day')} from {days[0]}: {why}.", "yellow")
     for name, count in plan.unanswered.items():
         notice(
             f"note: {counted(count, 'refused line')} of {name} go unanswered: released they would be history "

@@ -110,8 +110,10 @@ def home(
         said = capsys.readouterr()
         return json.loads(said.out) if "--json" in line else said.out + said.err
 
-    made = Home(settings, Runner(settings, spark), tmp_path, answer)
+    then = Runner(settings, spark, now=lambda: OLD)  # its refused line has been readable for fifty days
+    made = Home(settings, then, tmp_path, answer)
     assert made.run(Interval(OLD, NEW_TICK.end)) == ["published", "published"]
+    made.runner = Runner(settings, spark)
     writer.write(SOURCE, OLD + timedelta(minutes=12), "late", [reading("S4", OLD)])
     return made
 

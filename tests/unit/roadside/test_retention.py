@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pyarrow as pa
 import pytest
@@ -14,13 +14,13 @@ from pyiceberg.schema import Schema
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import DateType, NestedField, StringType
 
-from lakehouse.landing_ledger import LandingLedger
+from lakehouse.landing_ledger import LandingLedger, ObjectOutcome, ObjectStatus
 from lakehouse.object_store import LandedObject
 from lakehouse.ops import Ops
 from lakehouse.quarantine_ledger import Answer, QuarantineLedger
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
-from roadside.retention import LEDGER, carry_out, counted_from, expiring, names_of, planned
+from roadside.retention import LEDGER, Held, carry_out, counted_from, expiring, names_of, planned
 from validation.clocks import Interval, tick_end
 from validation.errors import NotReady, UnknownName
 from validation.sources import SOURCES
@@ -125,8 +125,28 @@ def test_lines_of_a_release_that_was_begun_stay_and_unanswered_ones_are_counted(
     answers.begin(Answer("done", "gps_pings", None, "ada", "late", NOW, is_done=True), [(keys[1], 1)])
     plan = planned(settings, AT, [REFUSED])
     (old,) = plan.tables
-    assert (old.held, sorted(old.days)) == ((date(2026, 1, 10),), [date(2026, 1, 11), date(2026, 1, 12)])
+    assert old.held == {date(2026, 1, 10): Held.BEGUN}
+    assert sorted(old.days) == [date(2026, 1, 11), date(2026, 1, 12)]
     assert plan.unanswered == {REFUSED: 1}
+
+
+def test_days_of_lines_that_are_readable_lately_stay(settings: Settings, ops: Ops) -> None:
+    """An archive of two days read on one evening; counted from 35 days later, both go."""
+    days, ledger = [date(2026, 1, 10), date(2026, 1, 11)], LandingLedger(ops)
+    hold(settings, REFUSED, *days)
+    for day, refused in zip(days, (1, 0), strict=True):
+        at = datetime.combine(day, time(12), UTC)
+        key = f"landing/gps_pings/{at:%Y/%m/%d/%H}/gps_pings-{at:%Y-%m-%d-%H-%M-%S}-a.gz"
+        ledger.register("gps_pings", [LandedObject(key, at, 1)], tick_end(at), archive=True)
+        ledger.record_outcome(ObjectOutcome(key, ObjectStatus.OK, 1, 1 - refused, refused, {}, 1, 1))
+    evening = datetime(2026, 2, 24, 20, tzinfo=UTC)  # AT is 35 days and 16 hours later
+    runs = RunLedger(ops, lambda: evening)
+    made = runs.begin(REFUSED, Interval(datetime(2026, 1, 1, tzinfo=UTC), AT), "code")
+    runs.finish(made.run_id, snapshot_id=1, rows=1)
+    (old,) = planned(settings, AT, [REFUSED]).tables
+    assert (old.held, list(old.days)) == ({days[0]: Held.YOUNG}, [days[1]])
+    (old,) = planned(settings, AT + timedelta(days=1), [REFUSED]).tables
+    assert (old.held, list(old.days)) == ({}, days)
 
 
 def test_datasets_are_not_asked_for(ops: Ops) -> None:
