@@ -18,7 +18,7 @@ from lakehouse.expiries import LANDED, Expiries, expire_known_time, expired
 from lakehouse.landed_accounts import OldObjects, begun_releases, delete_objects, old_objects, readable_since
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.ledger_upkeep import drop_ledger_rows, old_ledger_rows
-from lakehouse.object_store import LandedObject, list_objects
+from lakehouse.object_store import LandedObject, list_objects, never_read
 from lakehouse.ops import Ops, answered_lines, landing_objects
 from lakehouse.run_history import reach_by_table
 from lakehouse.settings import Settings
@@ -33,6 +33,8 @@ from validation.sources import SOURCES
 LEDGER = "ledgers"
 """The name under which the ledgers are asked for."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_STANDS_STILL = timedelta(days=2)
+_UPLOADED_WITHIN = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class RetentionPlan:
     Attributes:
         counted_from: the known time that the horizons are counted back from.
         unanswered: refused lines that go without that anybody answered, by quarantine table.
+        unread: what lies among the landed objects, and no run reads nor retention ends.
+        behind: sources that no tick closed for days, by their last: `counted_from` waits for them.
     """
 
     counted_from: datetime
@@ -108,6 +112,8 @@ class RetentionPlan:
     ledgers: OldLedgerRows | None
     landing_kept: Retention
     unanswered: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    behind: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -141,12 +147,22 @@ def counted_from(ops: Ops, now: datetime) -> datetime:
     Raises:
         NotReady: nothing was ingested yet.
     """
-    ledger = LandingLedger(ops)
-    closed = [ledger.closed_through(source.name) for source in SOURCES]
-    through = [each for each in closed if each is not None]
+    through = _closed(ops)
     if not through:
         raise NotReady("Nothing has been ingested yet, so nothing is old.", "Run `roadside run` first.")
-    return min(*through, now)
+    return min(*through.values(), now)
+
+
+def standing_still(ops: Ops, now: datetime) -> dict[str, datetime]:
+    """The sources that no tick closed for two days, with their last: nothing gets old while one stands."""
+    return {source: at for source, at in _closed(ops).items() if now - at > _STANDS_STILL}
+
+
+def _closed(ops: Ops) -> dict[str, datetime]:
+    """The last tick closed of every source that ever was."""
+    ledger = LandingLedger(ops)
+    closed = {source.name: ledger.closed_through(source.name) for source in SOURCES}
+    return {source: at for source, at in closed.items() if at is not None}
 
 
 def planned(
@@ -167,7 +183,11 @@ def planned(
     tables = tuple(
         _old_rows(ops, reader, table, horizons.of(table), day) for table in TABLES if table.name in names
     )
-    plan = RetentionPlan(at, landed, tables, None, horizons.landing, _unanswered(ops, tables))
+    unread: tuple[str, ...] = ()
+    if landed:
+        sources = [source.name for source in SOURCES]
+        unread = tuple(never_read(settings.landing_uri, sources, at - _UPLOADED_WITHIN))
+    plan = RetentionPlan(at, landed, tables, None, horizons.landing, _unanswered(ops, tables), unread)
     if LEDGER not in names:
         return plan
     return replace(plan, ledgers=_old_ledgers(settings, ops, horizons.ledgers, plan))

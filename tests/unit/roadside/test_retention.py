@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -20,7 +21,16 @@ from lakehouse.ops import Ops
 from lakehouse.quarantine_ledger import Answer, QuarantineLedger
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
-from roadside.retention import LEDGER, Held, carry_out, counted_from, expiring, names_of, planned
+from roadside.retention import (
+    LEDGER,
+    Held,
+    carry_out,
+    counted_from,
+    expiring,
+    names_of,
+    planned,
+    standing_still,
+)
 from validation.clocks import Interval, tick_end
 from validation.errors import NotReady, UnknownName
 from validation.sources import SOURCES
@@ -63,6 +73,32 @@ def test_horizons_count_from_the_tick_that_every_source_has_closed(ops: Ops) -> 
     assert counted_from(ops, NOW) == AT
     close(ops, NOW + timedelta(days=400))
     assert counted_from(ops, NOW) == NOW
+
+
+def test_a_source_that_stands_still_is_named(ops: Ops, run: Callable) -> None:
+    close(ops, AT, "gps_pings")
+    close(ops, AT + timedelta(days=1), "traffic_speeds")
+    assert standing_still(ops, AT + timedelta(days=2)) == {}
+    assert standing_still(ops, AT + timedelta(days=3)) == {"gps_pings": AT}
+    told = " ".join(run("retention").err.split())
+    assert "note: gps_pings closed no tick since" in told
+    assert "closed no tick" not in run("retention", "--at", "2026-03-31").err
+
+
+def test_what_no_run_reads_is_named_and_left(settings: Settings, ops: Ops, run: Callable) -> None:
+    close(ops, AT)
+    landing = settings.home / "landing"
+    hour = landing / "gps_pings/2026/03/10/17"
+    for folder in (landing / "gps_ping", hour):
+        folder.mkdir(parents=True)
+    for name, age in ((".old.7.part", 25), (".new.7.part", 23)):
+        (hour / name).write_bytes(b"")
+        os.utime(hour / name, (stamp := (AT - timedelta(hours=age)).timestamp(), stamp))
+    plan = planned(settings, AT, ["landing.gps_pings"])
+    assert plan.unread == ("landing/gps_ping/", "landing/gps_pings/2026/03/10/17/.old.7.part")
+    assert planned(settings, AT, [OFFERS]).unread == ()
+    told = " ".join(run("retention").err.split())
+    assert "kept: 2 things among the landed objects, the first landing/gps_ping/" in told
 
 
 def test_days_before_the_first_one_kept_go(settings: Settings, ops: Ops) -> None:
