@@ -31,7 +31,7 @@ from lakehouse.ops import (
     runs,
 )
 from lakehouse.quality_ledger import QualityLedger
-from lakehouse.run_ledger import WAS_PUBLISHED
+from lakehouse.run_ledger import IS_RUNNING, WAS_PUBLISHED
 from lakehouse.settings import Settings
 from validation.clocks import TICK, Interval, known_date, tick_end
 from validation.contracts import table_named
@@ -55,6 +55,7 @@ class Unaccounted(StrEnum):
     UNBALANCED = "it has lines that are neither in bronze nor in quarantine"
     STOPPED = "a check stopped its tick, and nobody accepted or refused it"
     UNPUBLISHED = "bronze or quarantine of its tick was never published"
+    RUNNING = "a run over its tick goes on"
     OUTRUN = "bronze of its tick was published again, and quarantine was not"
     YOUNG = f"its refused lines have been readable for less than {LANDING}"
     BEGUN = "a release of its lines was begun and not written"
@@ -210,14 +211,17 @@ class _Publications:
     last: datetime
 
 
-def _publications(ops: Ops, table: str, ticks: Iterable[datetime]) -> dict[datetime, _Publications]:
-    """By tick, the table's runs over it that were ever published; ticks without one are left out."""
+def _publications(
+    ops: Ops, table: str, ticks: Iterable[datetime], statuses: Sequence[str] = WAS_PUBLISHED
+) -> dict[datetime, _Publications]:
+    """By tick, the table's runs over it of these statuses; ticks without one are left out."""
     ordered = sorted(set(ticks))
     if not ordered:
         return {}
-    query = select(runs.c.interval_start, runs.c.interval_end, runs.c.finished_at).where(
+    ended_at = func.coalesce(runs.c.finished_at, runs.c.started_at)
+    query = select(runs.c.interval_start, runs.c.interval_end, ended_at).where(
         runs.c.table_name == table,
-        runs.c.status.in_(WAS_PUBLISHED),
+        runs.c.status.in_(statuses),
         runs.c.interval_end >= ordered[0],
         runs.c.interval_start < ordered[-1],
     )
@@ -236,9 +240,9 @@ def _judge(settings: Settings, ops: Ops, source: str, before: datetime, ticks: C
     first = datetime.combine(known_date(min(ticks)), time(0), UTC)  # whole days are compared
     span = Interval(min(first, before - TICK), before)
     stopping = {each.known_at for each in QualityLedger(ops).stopping(before) if each.source == source}
-    bronze, quarantine = (
-        _publications(ops, f"{layer}.{source}", ticks) for layer in ("bronze", "quarantine")
-    )
+    tables = f"bronze.{source}", f"quarantine.{source}"
+    bronze, quarantine = (_publications(ops, name, ticks) for name in tables)
+    running = {tick for name in tables for tick in _publications(ops, name, ticks, IS_RUNNING)}
     readable, begun = readable_since(ops, source, span), begun_releases(ops, source)
     short = _short_days(settings, ops, source, span)
 
@@ -253,6 +257,8 @@ def _judge(settings: Settings, ops: Ops, source: str, before: datetime, ticks: C
             return Unaccounted.UNBALANCED
         if row.known_at in stopping:
             return Unaccounted.STOPPED
+        if row.known_at in running:
+            return Unaccounted.RUNNING
         if row.known_at not in bronze or row.known_at not in quarantine:
             return Unaccounted.UNPUBLISHED
         if row.quarantined_rows and quarantine[row.known_at].last < bronze[row.known_at].last:

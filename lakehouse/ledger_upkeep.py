@@ -31,10 +31,9 @@ from lakehouse.ops import (
     step_timings,
 )
 from lakehouse.releases import ReleaseKind
-from lakehouse.run_ledger import RunStatus
+from lakehouse.run_ledger import IS_RUNNING
 
 _BRONZE = "bronze."
-_GOING_ON = (RunStatus.RUNNING.value, RunStatus.OUTDATED.value)
 
 
 def old_ledger_rows(ops: Ops, before: datetime, gone: Expiries, lying: Collection[str]) -> dict[str, int]:
@@ -93,7 +92,7 @@ def _due(
         runs,
         and_(
             runs.c.interval_end <= before,
-            runs.c.status.not_in(_GOING_ON),
+            runs.c.status.not_in(IS_RUNNING),
             or_(runs.c.table_name.in_(expired_tables), runs.c.table_name.startswith("online.")),
         ),
     )

@@ -17,6 +17,7 @@ from lakehouse.catalog_reader import CatalogReader, DaySize
 from lakehouse.expiries import LANDED, Expiries, expire_known_time, expired
 from lakehouse.landed_accounts import OldObjects, begun_releases, delete_objects, old_objects, readable_since
 from lakehouse.landing_ledger import LandingLedger
+from lakehouse.leases import Leases
 from lakehouse.ledger_upkeep import drop_ledger_rows, old_ledger_rows
 from lakehouse.object_store import LandedObject, list_objects, never_read
 from lakehouse.ops import Ops, answered_lines, landing_objects
@@ -30,6 +31,8 @@ from validation.errors import NotReady, UnknownName
 from validation.retention import LANDING, LEDGERS, Retention
 from validation.sources import SOURCES
 
+PATIENCE = timedelta(minutes=10)
+"""How long a deletion waits for a run that publishes the table."""
 LEDGER = "ledgers"
 """The name under which the ledgers are asked for."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -240,13 +243,23 @@ def carry_out(
     """
     ops = Ops(settings.ops_url)
     expire_known_time(ops, expiring(ops, plan), now())
-    objects = {each.source: delete_objects(settings, ops, each.due, now()) for each in plan.landed}
+    objects = {each.source: _ended(settings, ops, each, now) for each in plan.landed}
     tables = tuple(each.table.name for each in plan.tables if drop(each))
     rows: Mapping[str, int] = {}
     if plan.ledgers is not None:
         before = _midnight(plan.ledgers.before)
         rows = drop_ledger_rows(ops, before, expired(ops), _lying(settings, before))
     return Dropped(objects, tables, rows)
+
+
+def _ended(settings: Settings, ops: Ops, old: OldObjects, now: Callable[[], datetime]) -> int:
+    """The objects deleted that are still to go, judged while nobody can publish their tables; how many."""
+    if not old.due:
+        return 0
+    leases = Leases(ops, now, patience=PATIENCE)
+    with leases.publishing(f"bronze.{old.source}"), leases.publishing(f"quarantine.{old.source}"):
+        still = set(old_objects(settings, ops, old.source, old.before).due)
+        return delete_objects(settings, ops, [each for each in old.due if each in still], now())
 
 
 def _old_rows(ops: Ops, reader: CatalogReader, table: Table, kept: Retention, day: date) -> OldRows:

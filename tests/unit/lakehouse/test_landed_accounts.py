@@ -159,6 +159,14 @@ def test_an_object_that_was_turned_away_lately_stays(home: Home) -> None:
     assert home.why(landed) is Unaccounted.YOUNG
 
 
+def test_objects_that_a_run_goes_on_over_wait_for_its_end(home: Home) -> None:
+    landed, runs = home.land("read"), RunLedger(home.ops, lambda: OLD + DAY)
+    going_on = runs.begin(f"bronze.{SOURCE}", Interval(OLD, OLD + DAY), "newer")
+    assert home.why(landed) is Unaccounted.RUNNING
+    runs.finish(going_on.run_id, snapshot_id=None, rows=0)
+    assert home.why(landed) is None
+
+
 def test_bronze_that_was_made_again_without_quarantine_keeps_them_for_good(home: Home) -> None:
     """Killed between the two, and since then quarantine dropped that day, with fewer lines than were read."""
     landed, plain = home.land("read", **REFUSED), home.land("plain")

@@ -16,11 +16,13 @@ from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import DateType, NestedField, StringType
 
 from lakehouse.landing_ledger import LandingLedger, ObjectOutcome, ObjectStatus
-from lakehouse.object_store import LandedObject
+from lakehouse.leases import Leases
+from lakehouse.object_store import LandedObject, put_object
 from lakehouse.ops import Ops
 from lakehouse.quarantine_ledger import Answer, QuarantineLedger
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
+from roadside import retention
 from roadside.retention import (
     LEDGER,
     Held,
@@ -32,7 +34,7 @@ from roadside.retention import (
     standing_still,
 )
 from validation.clocks import Interval, tick_end
-from validation.errors import NotReady, UnknownName
+from validation.errors import Busy, NotReady, UnknownName
 from validation.sources import SOURCES
 
 AT = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -164,6 +166,29 @@ def test_lines_of_a_release_that_was_begun_stay_and_unanswered_ones_are_counted(
     assert old.held == {date(2026, 1, 10): Held.BEGUN}
     assert sorted(old.days) == [date(2026, 1, 11), date(2026, 1, 12)]
     assert plan.unanswered == {REFUSED: 1}
+
+
+def test_objects_are_judged_once_more_before_they_go(
+    settings: Settings, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the tables that hold their lines stand still; of two one landed again since the plan."""
+    at, ledger, runs = datetime(2026, 1, 10, 12, tzinfo=UTC), LandingLedger(ops), RunLedger(ops, lambda: NOW)
+    for name in "ab":
+        key = f"landing/gps_pings/{at:%Y/%m/%d/%H}/gps_pings-{at:%Y-%m-%d-%H-%M-%S}-{name}.json.gz"
+        put_object(settings.landing_uri, key, b"1")
+        ledger.register("gps_pings", [LandedObject(key, at, 1)], tick_end(at))
+        ledger.record_outcome(ObjectOutcome(key, ObjectStatus.EMPTY, 0, 0, 0, {}, 1, 1))
+    for table in ("bronze.gps_pings", REFUSED):
+        runs.finish(runs.begin(table, Interval(at, AT), "code").run_id, snapshot_id=1, rows=0)
+    plan = planned(settings, AT, ["landing.gps_pings"])
+    assert len(plan.landed[0].due) == 2
+    put_object(settings.landing_uri, key, b"12")
+    monkeypatch.setattr(retention, "PATIENCE", timedelta(0))
+    with Leases(ops, lambda: NOW).publishing(REFUSED), pytest.raises(Busy, match="publishing it since"):
+        carry_out(settings, plan, lambda _old: False, lambda: NOW)
+    assert len(list(settings.home.rglob("*.gz"))) == 2
+    assert carry_out(settings, plan, lambda _old: False, lambda: NOW).objects == {"gps_pings": 1}
+    assert [path.name[-9:] for path in settings.home.rglob("*.gz")] == ["b.json.gz"]
 
 
 def test_days_of_lines_that_are_readable_lately_stay(settings: Settings, ops: Ops) -> None:
