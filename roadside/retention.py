@@ -14,7 +14,7 @@ from enum import StrEnum
 from sqlalchemy import select
 
 from lakehouse.catalog_reader import CatalogReader, DaySize
-from lakehouse.expiries import LANDED, Expiries, expire_known_time, expired
+from lakehouse.expiries import KEPT_FROM, LANDED, Expiries, expire_known_time, expired
 from lakehouse.landed_accounts import OldObjects, begun_releases, delete_objects, old_objects, readable_since
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.leases import Leases
@@ -74,6 +74,7 @@ class OldRows:
     Attributes:
         before: the first day that is kept.
         held: days kept all the same, in order.
+        has_dropped: whether the table says itself that it dropped days.
     """
 
     table: Table
@@ -81,6 +82,7 @@ class OldRows:
     before: date
     days: Mapping[date, DaySize] = field(default_factory=dict)
     held: Mapping[date, Held] = field(default_factory=dict)
+    has_dropped: bool = False
 
     @property
     def size(self) -> DaySize:
@@ -205,7 +207,8 @@ def expiring(ops: Ops, plan: RetentionPlan) -> dict[str, datetime]:
     found = {}
     for each in plan.tables:
         before, first = _midnight(each.before), reach.get(each.table.name)
-        if each.table.name in known or each.days or (first is not None and first[0] < before):
+        is_known = each.table.name in known or each.has_dropped
+        if is_known or each.days or (first is not None and first[0] < before):
             found[each.table.name] = before
     for objects in plan.landed:
         name = f"{LANDED}{objects.source}"
@@ -267,9 +270,8 @@ def _old_rows(ops: Ops, reader: CatalogReader, table: Table, kept: Retention, da
     sizes = {each: size for each, size in reader.sizes_by_day(table).items() if each < before}
     due = _held(ops, table, min(sizes), before) if sizes and table.layer == "quarantine" else {}
     held = {each: due[each] for each in sizes if each in due}
-    return OldRows(
-        table, kept, before, {each: size for each, size in sizes.items() if each not in held}, held
-    )
+    days = {each: size for each, size in sizes.items() if each not in held}
+    return OldRows(table, kept, before, days, held, reader.property(table, KEPT_FROM) is not None)
 
 
 def _held(ops: Ops, table: Table, first: date, before: date) -> dict[date, Held]:

@@ -15,6 +15,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import DateType, NestedField, StringType
 
+from lakehouse.expiries import KEPT_FROM
 from lakehouse.landing_ledger import LandingLedger, ObjectOutcome, ObjectStatus
 from lakehouse.leases import Leases
 from lakehouse.object_store import LandedObject, put_object
@@ -51,13 +52,16 @@ def ops(settings: Settings) -> Ops:
     return Ops(settings.ops_url)
 
 
-def hold(settings: Settings, name: str, *days: date) -> None:
-    """A table with one row a day."""
+def hold(settings: Settings, name: str, *days: date, kept_from: str = "") -> None:
+    """A table with one row a day; it may have dropped days before."""
     catalog = SqlCatalog("lake", uri=f"sqlite:///{settings.catalog_path}", warehouse=settings.warehouse_uri)
     catalog.create_namespace_if_not_exists(name.partition(".")[0])
     table = catalog.create_table_if_not_exists(name, SCHEMA, partition_spec=BY_DATE)
     rows = [{"source_object": "a", "known_date": day} for day in days]
     table.append(pa.Table.from_pylist(rows, schema=table.schema().as_arrow()))
+    if kept_from:
+        with table.transaction() as changed:
+            changed.set_properties({KEPT_FROM: kept_from})
     catalog.engine.dispose()
 
 
@@ -131,6 +135,13 @@ def test_a_known_time_once_expired_moves_on_without_rows(settings: Settings, ops
     carry_out(settings, planned(settings, AT, [OFFERS]), lambda _old: True, lambda: NOW)
     next_month = planned(settings, AT + timedelta(days=30), [OFFERS])
     assert expiring(ops, next_month) == {OFFERS: datetime(2025, 3, 30, tzinfo=UTC)}
+
+
+def test_a_table_that_dropped_days_tells_a_new_ledger_so(settings: Settings, ops: Ops) -> None:
+    hold(settings, OFFERS, date(2026, 3, 1), kept_from="2025-01-28")
+    hold(settings, "silver.jobs", date(2026, 3, 1))
+    plan = planned(settings, AT, [OFFERS, "silver.jobs"])
+    assert expiring(ops, plan) == {OFFERS: datetime(2025, 2, 28, tzinfo=UTC)}
 
 
 def test_what_is_expired_is_kept_in_the_ledger_before_the_first_row_goes(
