@@ -261,7 +261,7 @@ def _judge(settings: Settings, ops: Ops, source: str, before: datetime, ticks: C
             return Unaccounted.RUNNING
         if row.known_at not in bronze or row.known_at not in quarantine:
             return Unaccounted.UNPUBLISHED
-        if row.quarantined_rows and quarantine[row.known_at].last < bronze[row.known_at].last:
+        if quarantine[row.known_at].last < bronze[row.known_at].last:  # all of the tick, to make it again
             return Unaccounted.OUTRUN
         if row.quarantined_rows and readable[row.known_at] >= before:
             return Unaccounted.YOUNG
