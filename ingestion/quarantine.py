@@ -237,7 +237,8 @@ def finish_begun(settings: Settings, source: Source) -> list[Answer]:
     """Write the objects of releases that were begun and not ended; the answers that are done by it.
 
     Raises:
-        CheckFailed: lines of one are no longer in quarantine.
+        CheckFailed: lines of one are no longer in quarantine, or the object that their header stood in is
+            gone.
     """
     ledger = QuarantineLedger(Ops(settings.ops_url))
     begun = [each for each in ledger.answers(source.name) if not each.is_done and each.object_key]
@@ -260,9 +261,16 @@ def finish_begun(settings: Settings, source: Source) -> list[Answer]:
                 f"Of {begun_with} lines released into {answer.object_key} {len(lines)} are still there.",
                 "It was begun and not written; ask their producer to land the lines again.",
             )
+        header = headers.of(lines[0][0])
+        if header is _GONE:
+            raise CheckFailed(
+                f"The header of {begun_with} lines released into {answer.object_key} is gone with the object "
+                "that it stood in.",
+                "It was begun and not written; ask their producer to land the lines again.",
+            )
         raw = [vault.open(sealed, line_context(source.name)) for _, _, sealed in lines]
         assert answer.object_key is not None
-        _write(settings, answer.object_key, headers.of(lines[0][0]), raw)
+        _write(settings, answer.object_key, header, raw)
         ledger.finish(answer.answer_id)
     return [replace(each, is_done=True) for each in begun]
 

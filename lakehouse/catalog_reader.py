@@ -153,6 +153,11 @@ class CatalogReader:
         }
         return dict(sorted(sizes.items()))
 
+    def property(self, table: Table, name: str) -> str | None:
+        """What the table's property says; None without it, and of a table never created."""
+        found = self._load(table)
+        return None if found is None else found.properties.get(name)
+
     def snapshot(self, table: Table) -> SnapshotRows:
         """All published rows as they stand now, to be read bit by bit; later commits do not show.
 

@@ -21,6 +21,9 @@ from validation.retention import LANDING
 LANDED = "landing."
 """Begins the name under which a source's landed objects expire: landing.<source>."""
 
+KEPT_FROM = "roadside.kept_from"
+"""Property of a table that dropped days: the first day that it kept; an operational database may be lost."""
+
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 

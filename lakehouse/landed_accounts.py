@@ -5,11 +5,12 @@ An object that may not go is kept however old it is, and is named with the reaso
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Any
 
@@ -20,13 +21,21 @@ from lakehouse.database import chunks
 from lakehouse.expiries import expired
 from lakehouse.landed_counts import landed_by_tick
 from lakehouse.object_store import LandedObject, Misnamed, delete_object, list_objects
-from lakehouse.ops import Ops, landing_objects, landing_outcomes
+from lakehouse.ops import (
+    Ops,
+    answered_lines,
+    landing_objects,
+    landing_outcomes,
+    quarantine_answers,
+    refused_objects,
+    runs,
+)
 from lakehouse.quality_ledger import QualityLedger
-from lakehouse.run_history import gaps, merged
-from lakehouse.run_ledger import RunLedger
+from lakehouse.run_ledger import IS_RUNNING, WAS_PUBLISHED
 from lakehouse.settings import Settings
 from validation.clocks import TICK, Interval, known_date, tick_end
 from validation.contracts import table_named
+from validation.retention import LANDING
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _A_TIME = 200
@@ -42,10 +51,19 @@ class Unaccounted(StrEnum):
     MISNAMED = "its name tells no arrival, so no run ever reads it"
     UNREGISTERED = "no run has registered it"
     UNREAD = "no run has read it to the end"
+    CHANGED = "it has another size than when it was read: landed again under its name, it was not read since"
     UNBALANCED = "it has lines that are neither in bronze nor in quarantine"
     STOPPED = "a check stopped its tick, and nobody accepted or refused it"
     UNPUBLISHED = "bronze or quarantine of its tick was never published"
+    RUNNING = "a run over its tick goes on"
+    OUTRUN = "bronze of its tick was published again, and quarantine was not"
+    YOUNG = f"its refused lines have been readable for less than {LANDING}"
+    BEGUN = "a release of its lines was begun and not written"
     NOT_HELD = "bronze or quarantine does not hold as many rows of its day as were read"
+
+
+Why = Callable[[LandedObject, Any], Unaccounted | None]
+"""What keeps an object, by its row of the ledger (None: it has none)."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +99,7 @@ def old_objects(settings: Settings, ops: Ops, source: str, before: datetime) -> 
         row = known.get(each.key)
         if (tick_end(each.landed_at) if row is None else row.known_at) > before:
             continue  # a straggler: its time counts from the tick that found it
-        reason = why(row)
+        reason = why(each, row)
         if reason is None:
             due.append(each)
         else:
@@ -138,30 +156,117 @@ def _ledger_rows(ops: Ops, keys: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _judge(
-    settings: Settings, ops: Ops, source: str, before: datetime, ticks: Sequence[datetime]
-) -> Callable[[Any], Unaccounted | None]:
-    """What keeps an object, by its row of the ledger (None: it has none)."""
+def begun_releases(ops: Ops, source: str) -> dict[str, datetime]:
+    """By key, the known time of the objects with lines whose release was begun and not written."""
+    query = (
+        select(landing_objects.c.object_key, landing_objects.c.known_at)
+        .join_from(
+            quarantine_answers,
+            answered_lines,
+            answered_lines.c.answer_id == quarantine_answers.c.answer_id,
+        )
+        .join(landing_objects, landing_objects.c.object_key == answered_lines.c.source_object)
+        .where(quarantine_answers.c.is_done.is_(False), landing_objects.c.source == source)
+        .distinct()
+    )
+    with ops.read() as connection:
+        return {row.object_key: row.known_at for row in connection.execute(query)}
+
+
+def readable_since(ops: Ops, source: str, interval: Interval) -> dict[datetime, datetime]:
+    """By tick with refused lines, since when a person can read them; ticks never published are left out.
+
+    Since quarantine's first run over it ended, however often code made it again, or an object of it was
+    turned away later.
+    """
+    query = (
+        select(landing_objects.c.known_at, func.max(refused_objects.c.refused_at).label("turned_away"))
+        .join_from(
+            landing_objects, landing_outcomes, landing_outcomes.c.object_key == landing_objects.c.object_key
+        )
+        .join(refused_objects, refused_objects.c.object_key == landing_objects.c.object_key, isouter=True)
+        .where(
+            landing_objects.c.source == source,
+            landing_objects.c.known_at > interval.start,
+            landing_objects.c.known_at <= interval.end,
+            landing_outcomes.c.quarantined_rows > 0,
+        )
+        .group_by(landing_objects.c.known_at)
+    )
+    with ops.read() as connection:
+        refused = {row.known_at: row.turned_away for row in connection.execute(query)}
+    made = _publications(ops, f"quarantine.{source}", refused)
+    return {
+        tick: max(made[tick].first, turned_away or _BEGINNING)
+        for tick, turned_away in refused.items()
+        if tick in made
+    }
+
+
+@dataclass(frozen=True)
+class _Publications:
+    """When the first and the last of the runs over a tick ended."""
+
+    first: datetime
+    last: datetime
+
+
+def _publications(
+    ops: Ops, table: str, ticks: Iterable[datetime], statuses: Sequence[str] = WAS_PUBLISHED
+) -> dict[datetime, _Publications]:
+    """By tick, the table's runs over it of these statuses; ticks without one are left out."""
+    ordered = sorted(set(ticks))
+    if not ordered:
+        return {}
+    ended_at = func.coalesce(runs.c.finished_at, runs.c.started_at)
+    query = select(runs.c.interval_start, runs.c.interval_end, ended_at).where(
+        runs.c.table_name == table,
+        runs.c.status.in_(statuses),
+        runs.c.interval_end >= ordered[0],
+        runs.c.interval_start < ordered[-1],
+    )
+    found: dict[datetime, _Publications] = {}
+    with ops.read() as connection:
+        for start, end, ended in connection.execute(query):
+            for tick in ordered[bisect_right(ordered, start) : bisect_right(ordered, end)]:
+                known = found.get(tick, _Publications(ended, ended))
+                found[tick] = _Publications(min(known.first, ended), max(known.last, ended))
+    return found
+
+
+def _judge(settings: Settings, ops: Ops, source: str, before: datetime, ticks: Collection[datetime]) -> Why:
     if not ticks:
-        return lambda _row: Unaccounted.UNREGISTERED
-    span = Interval(min(*ticks, before - TICK) - TICK, before)
+        return lambda _object, _row: Unaccounted.UNREGISTERED
+    first = datetime.combine(known_date(min(ticks)), time(0), UTC)  # whole days are compared
+    span = Interval(min(first, before - TICK), before)
     stopping = {each.known_at for each in QualityLedger(ops).stopping(before) if each.source == source}
-    runs = RunLedger(ops, lambda: before)  # never finishes a run, so asks no clock that matters
-    tables = [f"bronze.{source}", f"quarantine.{source}"]
-    unpublished = merged(part for table in tables for part in runs.never_made(table, span))
+    tables = f"bronze.{source}", f"quarantine.{source}"
+    bronze, quarantine = (_publications(ops, name, ticks) for name in tables)
+    running = {tick for name in tables for tick in _publications(ops, name, ticks, IS_RUNNING)}
+    readable, begun = readable_since(ops, source, span), begun_releases(ops, source)
     short = _short_days(settings, ops, source, span)
 
-    def why(row: Any) -> Unaccounted | None:
+    def why(landed: LandedObject, row: Any) -> Unaccounted | None:
         if row is None:
             return Unaccounted.UNREGISTERED
         if row.status is None:
             return Unaccounted.UNREAD
+        if row.size_bytes != landed.size:
+            return Unaccounted.CHANGED
         if row.lines != row.bronze_rows + row.quarantined_rows:
             return Unaccounted.UNBALANCED
         if row.known_at in stopping:
             return Unaccounted.STOPPED
-        if gaps([Interval(row.known_at - TICK, row.known_at)], unpublished) == []:
+        if row.known_at in running:
+            return Unaccounted.RUNNING
+        if row.known_at not in bronze or row.known_at not in quarantine:
             return Unaccounted.UNPUBLISHED
+        if quarantine[row.known_at].last < bronze[row.known_at].last:  # all of the tick, to make it again
+            return Unaccounted.OUTRUN
+        if row.quarantined_rows and readable[row.known_at] >= before:
+            return Unaccounted.YOUNG
+        if landed.key in begun:
+            return Unaccounted.BEGUN
         return Unaccounted.NOT_HELD if known_date(row.known_at) in short else None
 
     return why

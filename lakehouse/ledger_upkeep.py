@@ -7,12 +7,13 @@ ticks, the expiries themselves, the releases of datasets, and the access log, wh
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, false, func, not_, or_, select
 
-from lakehouse.database import changed_rows
+from lakehouse.database import changed_rows, chunks
 from lakehouse.expiries import Expiries
 from lakehouse.ops import (
     Ops,
@@ -30,21 +31,19 @@ from lakehouse.ops import (
     step_timings,
 )
 from lakehouse.releases import ReleaseKind
-from lakehouse.run_ledger import RunStatus
+from lakehouse.run_ledger import IS_RUNNING
 
 _BRONZE = "bronze."
-_GOING_ON = (RunStatus.RUNNING.value, RunStatus.OUTDATED.value)
 
 
 def old_ledger_rows(ops: Ops, before: datetime, gone: Expiries, lying: Collection[str]) -> dict[str, int]:
     """How many rows of each ledger would go; with the arguments of `drop_ledger_rows`."""
+    found: Counter[str] = Counter()
     with ops.read() as connection:
-        return {
-            table.name: int(
-                connection.execute(select(func.count()).select_from(table).where(where)).scalar_one()
-            )
-            for table, where in _due(before, gone, lying)
-        }
+        for table, where in _due(connection, before, gone, lying):
+            query = select(func.count()).select_from(table).where(where)
+            found[table.name] += int(connection.execute(query).scalar_one())
+    return dict(found)
 
 
 def drop_ledger_rows(ops: Ops, before: datetime, gone: Expiries, lying: Collection[str]) -> dict[str, int]:
@@ -54,24 +53,24 @@ def drop_ledger_rows(ops: Ops, before: datetime, gone: Expiries, lying: Collecti
         gone: runs go with the known time of their table: whether it is missing is no longer asked.
         lying: keys of landed objects that still lie there; without its row one would become known again.
     """
+    found: Counter[str] = Counter()
     with ops.write() as connection:
-        return {table.name: _dropped(connection, table, where) for table, where in _due(before, gone, lying)}
-
-
-def _dropped(connection: Connection, table: Table, where: ColumnElement[bool]) -> int:
-    return changed_rows(connection.execute(delete(table).where(where)))
+        for table, where in _due(connection, before, gone, lying):
+            found[table.name] += changed_rows(connection.execute(delete(table).where(where)))
+    return dict(found)
 
 
 def _due(
-    before: datetime, gone: Expiries, lying: Collection[str]
+    connection: Connection, before: datetime, gone: Expiries, lying: Collection[str]
 ) -> Iterator[tuple[Table, ColumnElement[bool]]]:
-    """Each ledger with the condition of its old rows; those that tell of others before these."""
-    objects = and_(_of_dropped_bronze(before, gone), landing_objects.c.object_key.not_in(sorted(lying)))
-    old_keys = select(landing_objects.c.object_key).where(objects)
-    yield landing_outcomes, landing_outcomes.c.object_key.in_(old_keys)
-    yield refused_objects, refused_objects.c.object_key.in_(old_keys)
-    yield answered_lines, answered_lines.c.source_object.in_(old_keys)
-    yield landing_objects, objects
+    """Each ledger with conditions of its old rows, no row under two; what tells of others goes first."""
+    dropped = select(landing_objects.c.object_key).where(_of_dropped_bronze(before, gone))
+    old_keys = sorted(set(connection.execute(dropped).scalars()).difference(lying))
+    for some in list(chunks(old_keys)) or [[]]:  # lists: a statement takes so many values
+        yield landing_outcomes, landing_outcomes.c.object_key.in_(some)
+        yield refused_objects, refused_objects.c.object_key.in_(some)
+        yield answered_lines, answered_lines.c.source_object.in_(some)
+        yield landing_objects, landing_objects.c.object_key.in_(some)
     answered = select(answered_lines.c.answer_id)
     yield (
         quarantine_answers,
@@ -93,7 +92,7 @@ def _due(
         runs,
         and_(
             runs.c.interval_end <= before,
-            runs.c.status.not_in(_GOING_ON),
+            runs.c.status.not_in(IS_RUNNING),
             or_(runs.c.table_name.in_(expired_tables), runs.c.table_name.startswith("online.")),
         ),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -69,6 +69,28 @@ def list_objects(
     store = _Store(root_uri)
     store.require_root()
     yield from _walk(store, f"landing/{source}", (), first, last)
+
+
+def never_read(root_uri: str, sources: Collection[str], before: datetime) -> list[str]:
+    """What no listing of a source ever yields, by key: folders of no source, and on a disk names that start
+    with a dot and were written before that moment, such as uploads that died.
+
+    Raises:
+        Unreachable: the store does not answer.
+    """
+    store = _Store(root_uri)
+    found = [
+        f"{store.key(each)}{'/' if each.type == fs.FileType.Directory else ''}"
+        for each in store.children("landing", is_deep=False)
+        if each.base_name not in sources and not each.base_name.startswith(".")
+    ]
+    if isinstance(store.files, fs.LocalFileSystem):  # elsewhere an object is there whole or not at all
+        found += [
+            store.key(each)
+            for each in store.children("landing", is_deep=True)
+            if each.base_name.startswith(".") and each.mtime is not None and each.mtime < before
+        ]
+    return sorted(found)
 
 
 def open_bytes(root_uri: str, key: str) -> NativeFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -152,19 +152,6 @@ def made_by_code(ops: Ops, table: str, code_version: str, within: Interval | Non
     if within is not None:
         is_wanted = and_(is_wanted, runs.c.interval_start < within.end, runs.c.interval_end > within.start)
     return _made_where(ops, table, is_wanted)
-
-
-def lacking(
-    ops: Ops, tables: Sequence[str], code_version: str, interval: Interval, due: Callable[[Interval], bool]
-) -> Interval | None:
-    """From the first to the last of what no standing run of this code made of one of the tables.
-
-    None if nothing is lacking that is `due`. One run that covers two holes is cheaper than two, and what
-    lies between them stays as it is.
-    """
-    made = [made_by_code(ops, name, code_version, within=interval) for name in tables]
-    holes = merged(hole for of in made for hole in gaps([interval], of) if due(hole))
-    return Interval(holes[0].start, holes[-1].end) if holes else None
 
 
 def made_by_other_code(ops: Ops, table: str, code_version: str) -> list[Interval]:

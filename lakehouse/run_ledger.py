@@ -37,7 +37,7 @@ class RunStatus(StrEnum):
     SUPERSEDED = "superseded"
 
 
-_IS_RUNNING = (RunStatus.RUNNING.value, RunStatus.OUTDATED.value)
+IS_RUNNING = (RunStatus.RUNNING.value, RunStatus.OUTDATED.value)
 WAS_PUBLISHED = (RunStatus.PUBLISHED.value, RunStatus.SUPERSEDED.value)
 
 
@@ -61,7 +61,7 @@ class Run:
     @property
     def is_running(self) -> bool:
         """Whether it has not ended, as far as the ledger knows."""
-        return self.status.value in _IS_RUNNING
+        return self.status.value in IS_RUNNING
 
 
 Heard = Callable[[Run], None]
@@ -220,7 +220,7 @@ class RunLedger:
 
     def running(self, table: str) -> set[str]:
         """Ids of the table's runs that have not ended, nor died that anyone noticed."""
-        query = select(runs.c.run_id).where(runs.c.table_name == table, runs.c.status.in_(_IS_RUNNING))
+        query = select(runs.c.run_id).where(runs.c.table_name == table, runs.c.status.in_(IS_RUNNING))
         with self._ops.read() as connection:
             return set(connection.execute(query).scalars())
 
@@ -267,7 +267,7 @@ def _overlaps(interval: Interval) -> ColumnElement[bool]:
 
 
 def _fail_the_dead(connection: Connection, now: datetime) -> list[Run]:
-    running = select(runs).where(runs.c.status.in_(_IS_RUNNING))
+    running = select(runs).where(runs.c.status.in_(IS_RUNNING))
     dead = []
     for row in connection.execute(running).all():
         run = run_of(row)

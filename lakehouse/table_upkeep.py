@@ -16,6 +16,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 
 from lakehouse.branches import drop_branches, moved
+from lakehouse.expiries import KEPT_FROM
 from lakehouse.spark import CATALOG, java_class
 from lakehouse.tables import Lakehouse
 from validation.contract import Table
@@ -24,8 +25,6 @@ READERS_GO_ON = timedelta(hours=24)
 """A reader that began so long ago still finds its files."""
 STRAYS_AFTER = timedelta(days=3)
 """A file so old that no snapshot names was left by a run that died: none takes so long."""
-KEPT_FROM = "roadside.kept_from"
-"""On a snapshot that dropped days: the first day that was kept."""
 
 
 def compact(lakehouse: Lakehouse, table: Table, before: date) -> int:
@@ -65,7 +64,10 @@ def drop_before(lakehouse: Lakehouse, table: Table, before: date, held: Collecti
     iceberg, due = lakehouse.iceberg(table), lakehouse.expression(table, where)
     if not iceberg.newScan().filter(due).planFiles().iterator().hasNext():
         return False
-    iceberg.newDelete().deleteFromRowFilter(due).set(KEPT_FROM, before.isoformat()).commit()
+    both = iceberg.newTransaction()
+    both.updateProperties().set(KEPT_FROM, before.isoformat()).commit()
+    both.newDelete().deleteFromRowFilter(due).commit()
+    both.commitTransaction()
     return True
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from lakehouse.expiries import LANDED, Expiries, expired
 from lakehouse.landed_accounts import deleted_within
 from lakehouse.ops import Ops
-from lakehouse.run_history import gaps, merged
+from lakehouse.run_history import gaps, made_by_code, merged, shared
 from lakehouse.run_ledger import RunLedger
 from roadside.graph import Step
 from transforms.grid import HELD_MEMORY_DAILY
@@ -159,6 +159,26 @@ def kept_as_it_is(ops: Ops, steps: Sequence[Step]) -> Kept:
         for name, parts in landed.items()
     }
     return Kept(gone, as_made)
+
+
+def lacking(ops: Ops, step: Step, version: str, chunk: Interval) -> list[Interval]:
+    """What no standing run of this code made of one of the step's tables, and can be made; in order.
+
+    One run over two holes is cheaper than two, so they are joined, unless something lies between that was
+    made of landed objects that are gone: it must stand. None if nothing is lacking that is due.
+    """
+    kept, holes = kept_as_it_is(ops, [step]), []
+    for name in step.writes:
+        lacks = gaps([chunk], made_by_code(ops, name, version, within=chunk))
+        holes += [each for each in kept.wanted(step, name, lacks) if step.due(each)]
+    stands = merged(part for name in step.writes for part in kept.as_made.get(name, ()))
+    joined: list[Interval] = []
+    for hole in merged(holes):
+        if joined and not shared([Interval(joined[-1].end, hole.start)], stands):
+            joined[-1] = Interval(joined[-1].start, hole.end)
+        else:
+            joined.append(hole)
+    return joined
 
 
 def left_as_it_is(ops: Ops, steps: Sequence[Step], start: datetime) -> dict[str, datetime]:

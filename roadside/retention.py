@@ -9,29 +9,35 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 
 from sqlalchemy import select
 
 from lakehouse.catalog_reader import CatalogReader, DaySize
-from lakehouse.expiries import LANDED, Expiries, expire_known_time, expired
-from lakehouse.landed_accounts import OldObjects, delete_objects, old_objects
+from lakehouse.expiries import KEPT_FROM, LANDED, Expiries, expire_known_time, expired
+from lakehouse.landed_accounts import OldObjects, begun_releases, delete_objects, old_objects, readable_since
 from lakehouse.landing_ledger import LandingLedger
+from lakehouse.leases import Leases
 from lakehouse.ledger_upkeep import drop_ledger_rows, old_ledger_rows
-from lakehouse.object_store import LandedObject, list_objects
-from lakehouse.ops import Ops, answered_lines, landing_objects, quarantine_answers
+from lakehouse.object_store import LandedObject, list_objects, never_read
+from lakehouse.ops import Ops, answered_lines, landing_objects
 from lakehouse.run_history import reach_by_table
 from lakehouse.settings import Settings
 from roadside.landed_backlog import has_landing
-from validation.clocks import known_date
+from validation.clocks import Interval, known_date
 from validation.contract import Table
 from validation.contracts import TABLES
 from validation.errors import NotReady, UnknownName
 from validation.retention import LANDING, LEDGERS, Retention
 from validation.sources import SOURCES
 
+PATIENCE = timedelta(minutes=10)
+"""How long a deletion waits for a run that publishes the table."""
 LEDGER = "ledgers"
 """The name under which the ledgers are asked for."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_STANDS_STILL = timedelta(days=2)
+_UPLOADED_WITHIN = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -54,20 +60,29 @@ class Horizons:
 DECLARED = Horizons()
 
 
+class Held(StrEnum):
+    """Why a day is kept although its time is over."""
+
+    BEGUN = "a release of their lines was begun, which the next `roadside quarantine replay` writes"
+    YOUNG = f"their lines have been readable for less than {LANDING}"
+
+
 @dataclass(frozen=True)
 class OldRows:
     """Days of a table that are past its retention.
 
     Attributes:
         before: the first day that is kept.
-        held: days kept all the same: a release that was begun needs their lines.
+        held: days kept all the same, in order.
+        has_dropped: whether the table says itself that it dropped days.
     """
 
     table: Table
     kept: Retention
     before: date
     days: Mapping[date, DaySize] = field(default_factory=dict)
-    held: tuple[date, ...] = ()
+    held: Mapping[date, Held] = field(default_factory=dict)
+    has_dropped: bool = False
 
     @property
     def size(self) -> DaySize:
@@ -92,6 +107,8 @@ class RetentionPlan:
     Attributes:
         counted_from: the known time that the horizons are counted back from.
         unanswered: refused lines that go without that anybody answered, by quarantine table.
+        unread: what lies among the landed objects, and no run reads nor retention ends.
+        behind: sources that no tick closed for days, by their last: `counted_from` waits for them.
     """
 
     counted_from: datetime
@@ -100,6 +117,8 @@ class RetentionPlan:
     ledgers: OldLedgerRows | None
     landing_kept: Retention
     unanswered: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    behind: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -133,12 +152,22 @@ def counted_from(ops: Ops, now: datetime) -> datetime:
     Raises:
         NotReady: nothing was ingested yet.
     """
-    ledger = LandingLedger(ops)
-    closed = [ledger.closed_through(source.name) for source in SOURCES]
-    through = [each for each in closed if each is not None]
+    through = _closed(ops)
     if not through:
         raise NotReady("Nothing has been ingested yet, so nothing is old.", "Run `roadside run` first.")
-    return min(*through, now)
+    return min(*through.values(), now)
+
+
+def standing_still(ops: Ops, now: datetime) -> dict[str, datetime]:
+    """The sources that no tick closed for two days, with their last: nothing gets old while one stands."""
+    return {source: at for source, at in _closed(ops).items() if now - at > _STANDS_STILL}
+
+
+def _closed(ops: Ops) -> dict[str, datetime]:
+    """The last tick closed of every source that ever was."""
+    ledger = LandingLedger(ops)
+    closed = {source.name: ledger.closed_through(source.name) for source in SOURCES}
+    return {source: at for source, at in closed.items() if at is not None}
 
 
 def planned(
@@ -155,13 +184,15 @@ def planned(
         for source in SOURCES
         if f"{LANDED}{source.name}" in names and has_landing(settings)
     )
-    reader, begun = CatalogReader(settings), _days_of_begun_releases(ops)
+    reader = CatalogReader(settings)
     tables = tuple(
-        _old_rows(reader, table, horizons.of(table), day, begun.get(table.name, ()))
-        for table in TABLES
-        if table.name in names
+        _old_rows(ops, reader, table, horizons.of(table), day) for table in TABLES if table.name in names
     )
-    plan = RetentionPlan(at, landed, tables, None, horizons.landing, _unanswered(ops, tables))
+    unread: tuple[str, ...] = ()
+    if landed:
+        sources = [source.name for source in SOURCES]
+        unread = tuple(never_read(settings.landing_uri, sources, at - _UPLOADED_WITHIN))
+    plan = RetentionPlan(at, landed, tables, None, horizons.landing, _unanswered(ops, tables), unread)
     if LEDGER not in names:
         return plan
     return replace(plan, ledgers=_old_ledgers(settings, ops, horizons.ledgers, plan))
@@ -176,7 +207,8 @@ def expiring(ops: Ops, plan: RetentionPlan) -> dict[str, datetime]:
     found = {}
     for each in plan.tables:
         before, first = _midnight(each.before), reach.get(each.table.name)
-        if each.table.name in known or each.days or (first is not None and first[0] < before):
+        is_known = each.table.name in known or each.has_dropped
+        if is_known or each.days or (first is not None and first[0] < before):
             found[each.table.name] = before
     for objects in plan.landed:
         name = f"{LANDED}{objects.source}"
@@ -214,7 +246,7 @@ def carry_out(
     """
     ops = Ops(settings.ops_url)
     expire_known_time(ops, expiring(ops, plan), now())
-    objects = {each.source: delete_objects(settings, ops, each.due, now()) for each in plan.landed}
+    objects = {each.source: _ended(settings, ops, each, now) for each in plan.landed}
     tables = tuple(each.table.name for each in plan.tables if drop(each))
     rows: Mapping[str, int] = {}
     if plan.ledgers is not None:
@@ -223,35 +255,32 @@ def carry_out(
     return Dropped(objects, tables, rows)
 
 
-def _old_rows(
-    reader: CatalogReader, table: Table, kept: Retention, day: date, begun: Collection[date]
-) -> OldRows:
+def _ended(settings: Settings, ops: Ops, old: OldObjects, now: Callable[[], datetime]) -> int:
+    """The objects deleted that are still to go, judged while nobody can publish their tables; how many."""
+    if not old.due:
+        return 0
+    leases = Leases(ops, now, patience=PATIENCE)
+    with leases.publishing(f"bronze.{old.source}"), leases.publishing(f"quarantine.{old.source}"):
+        still = set(old_objects(settings, ops, old.source, old.before).due)
+        return delete_objects(settings, ops, [each for each in old.due if each in still], now())
+
+
+def _old_rows(ops: Ops, reader: CatalogReader, table: Table, kept: Retention, day: date) -> OldRows:
     before = kept.first_kept(day)
     sizes = {each: size for each, size in reader.sizes_by_day(table).items() if each < before}
-    held = tuple(sorted(each for each in sizes if each in begun))
-    return OldRows(
-        table, kept, before, {each: size for each, size in sizes.items() if each not in held}, held
-    )
+    due = _held(ops, table, min(sizes), before) if sizes and table.layer == "quarantine" else {}
+    held = {each: due[each] for each in sizes if each in due}
+    days = {each: size for each, size in sizes.items() if each not in held}
+    return OldRows(table, kept, before, days, held, reader.property(table, KEPT_FROM) is not None)
 
 
-def _days_of_begun_releases(ops: Ops) -> dict[str, set[date]]:
-    """By quarantine table the days of lines whose release was begun and not written."""
-    query = (
-        select(landing_objects.c.source, landing_objects.c.known_at)
-        .join_from(
-            quarantine_answers,
-            answered_lines,
-            answered_lines.c.answer_id == quarantine_answers.c.answer_id,
-        )
-        .join(landing_objects, landing_objects.c.object_key == answered_lines.c.source_object)
-        .where(quarantine_answers.c.is_done.is_(False))
-        .distinct()
-    )
-    found: dict[str, set[date]] = {}
-    with ops.read() as connection:
-        for source, known_at in connection.execute(query):
-            found.setdefault(f"quarantine.{source}", set()).add(known_date(known_at))
-    return found
+def _held(ops: Ops, table: Table, first: date, before: date) -> dict[date, Held]:
+    """The days of refused lines that nobody had the time to look at, or whose release was begun."""
+    span = Interval(_midnight(first), _midnight(before))
+    since = readable_since(ops, table.short_name, span)
+    young = {known_date(tick): Held.YOUNG for tick, at in since.items() if at >= span.end}
+    begun = {known_date(tick): Held.BEGUN for tick in begun_releases(ops, table.short_name).values()}
+    return young | begun
 
 
 def _unanswered(ops: Ops, tables: Sequence[OldRows]) -> dict[str, int]:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from lakehouse.ops import Ops
-from lakehouse.run_history import lacking
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
-from roadside.expired import rows_that_stand
+from roadside.expired import lacking, rows_that_stand
 from roadside.graph import STEPS, Step, step_named
 from roadside.runner import step_version
 from roadside.standing import has_ops
@@ -42,22 +41,26 @@ def plan(
     """
     ops = Ops(settings.ops_url) if has_ops(settings) else None
 
-    def planned(step: Step, interval: Interval) -> PlannedStep:
+    def planned(step: Step, interval: Interval) -> list[PlannedStep]:
         if not step.due(interval):
-            return PlannedStep(step.name, interval, "not due")
+            return [PlannedStep(step.name, interval, "not due")]
         if ops is None:
-            return PlannedStep(step.name, interval, "run")
-        runs, version = RunLedger(ops, lambda: datetime.now(UTC)), step_version(step, settings)
-        found = lacking(ops, step.writes, version, interval, step.due) if only_lacking else interval
-        if found is None:
-            return PlannedStep(step.name, interval, "done already")
-        try:
-            standing = rows_that_stand(ops, runs, step, found, version, force=force)
-        except UserError as error:
-            return PlannedStep(step.name, found, f"refused: {error.what}")
-        return PlannedStep(step.name, found, "run" if standing is None else "done already")
+            return [PlannedStep(step.name, interval, "run")]
+        version = step_version(step, settings)
+        found = lacking(ops, step, version, interval) if only_lacking else [interval]
+        if not found:
+            return [PlannedStep(step.name, interval, "done already")]
+        return [PlannedStep(step.name, each, outlook(ops, step, version, each)) for each in found]
 
-    return [planned(step, each) for step in steps for each in intervals]
+    def outlook(ops: Ops, step: Step, version: str, interval: Interval) -> str:
+        runs = RunLedger(ops, lambda: datetime.now(UTC))
+        try:
+            standing = rows_that_stand(ops, runs, step, interval, version, force=force)
+        except UserError as error:
+            return f"refused: {error.what}"
+        return "run" if standing is None else "done already"
+
+    return [each for step in steps for interval in intervals for each in planned(step, interval)]
 
 
 def source_steps(sources: Sequence[str]) -> tuple[Step, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import cache, partial, reduce
 from time import monotonic
 from traceback import format_exception
 from zlib import crc32
@@ -29,13 +29,12 @@ from lakehouse.leases import Leases
 from lakehouse.ops import Ops
 from lakehouse.quality_ledger import QualityLedger
 from lakehouse.releases import Releases
-from lakehouse.run_history import lacking
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from lakehouse.table_notes import TableNotes
 from lakehouse.tables import Lakehouse, Published, frame_digest
 from lakehouse.vault import handle_of
-from roadside.expired import rows_that_stand
+from roadside.expired import lacking, rows_that_stand
 from roadside.feature_releases import release_features
 from roadside.feed_gate import by_tick, gated
 from roadside.graph import STEPS, Edge, Step, downstream, sources_read, step_named
@@ -203,8 +202,7 @@ class Runner:
         it reads is broken, over its chunk or an earlier one, is blocked.
 
         Args:
-            only_lacking: of a chunk each step makes what the ledger lacks of it when it begins, from the
-                first start to the last end.
+            only_lacking: of a chunk each step makes what it lacks when it begins: `roadside.expired.lacking`.
             parallel: how many chunks may be begun and not ended; the chunks then go in order of time.
             watch: is asked before a chunk begins, and told when a run of it breaks and when it has ended.
         """
@@ -245,15 +243,12 @@ class Runner:
     def _run_step(self, step: Step, chunk: Interval, *, force: bool, only_lacking: bool) -> StepResult:
         if not step.due(chunk):
             return StepResult(step.name, chunk, "not due")
-        started, interval = monotonic(), chunk
+        started, interval, made = monotonic(), chunk, [StepResult(step.name, chunk, "skipped")]
         try:
-            if only_lacking:
-                version = step_version(step, self.settings)
-                found = lacking(self.ops, step.writes, version, chunk, step.due)
-                if found is None:
-                    return StepResult(step.name, chunk, "skipped")
-                interval = found
-            result = self._made(step, interval, force=force)
+            version = step_version(step, self.settings)
+            for interval in lacking(self.ops, step, version, chunk) if only_lacking else [chunk]:
+                made.append(self._made(step, interval, force=force))
+            result = reduce(StepResult.then, made[1:] or made)
         except RoadsideError as error:
             result = StepResult(step.name, interval, "failed", error=error)
         except (PySparkException, Py4JError) as error:
@@ -295,7 +290,7 @@ class Runner:
     def _supersede_downstream(self, step: Step, interval: Interval) -> None:
         """What was made of the interval, however far behind it, is to be made again."""
         for later, reach in downstream(step):
-            beyond = Interval(interval.start, interval.end + _whole_ticks(reach))
+            beyond = Interval(interval.start, interval.end + -(-reach // TICK) * TICK)  # in whole ticks
             for name in later.writes:
                 self.runs.supersede(name, beyond)
 
@@ -488,7 +483,3 @@ class Runner:
 def _tables(names: Iterable[str]) -> list[Table]:
     by_name = {table.name: table for step in STEPS for table in step.tables}
     return [by_name[name] for name in names]
-
-
-def _whole_ticks(span: timedelta) -> timedelta:
-    return -(-span // TICK) * TICK

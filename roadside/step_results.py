@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -30,6 +31,20 @@ class StepResult:
     def is_broken(self) -> bool:
         """Whether what it should have written is missing."""
         return self.status in {"failed", "blocked"}
+
+    def then(self, later: StepResult) -> StepResult:
+        """Both as one: of the same step, over known time that is not all between them."""
+        rows, warnings = Counter(self.rows), Counter(self.warnings)
+        rows.update(later.rows)
+        warnings.update(later.warnings)
+        return StepResult(
+            self.step,
+            Interval(self.interval.start, later.interval.end),
+            "published" if self.status == "published" else later.status,
+            dict(rows),
+            warnings=dict(warnings),
+            runs=self.runs | later.runs,
+        )
 
 
 def with_runs(result: StepResult, tables: Iterable[str], ledger: RunLedger, version: str) -> StepResult:

@@ -19,11 +19,8 @@ from lakehouse.table_upkeep import (
     remove_strays,
 )
 from lakehouse.tables import Lakehouse
-from roadside.retention import OldRows
+from roadside.retention import PATIENCE, OldRows
 from validation.contract import Table
-
-PATIENCE = timedelta(minutes=10)
-"""How long a drop waits for a tick that publishes the table."""
 
 
 class Maintenance:

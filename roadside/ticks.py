@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from lakehouse.ops import Ops
-from lakehouse.run_history import Made, gaps, lacking, made_by_table, merged
+from lakehouse.run_history import Made, gaps, made_by_table, merged
+from roadside.expired import lacking
 from roadside.graph import STEPS, Step
 from roadside.runner import Runner, StepResult, step_version
 from roadside.time_ranges import chunks_of
@@ -126,8 +127,8 @@ def _left(runner: Runner, span: Interval, steps: Sequence[Step]) -> list[Interva
     starts: list[datetime] = []
     for step in steps:
         version = step_version(step, runner.settings)
-        found = lacking(runner.ops, step.writes, version, span, step.due)
-        ticks = [] if found is None else [Interval(end - TICK, end) for end in found.ticks()]
+        found = lacking(runner.ops, step, version, span)
+        ticks = [Interval(end - TICK, end) for part in found for end in part.ticks()]
         starts += [tick.start for tick in ticks if step.due(tick)][:1]
     return _ticks_from(starts, span.end)
 

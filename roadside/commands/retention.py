@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,7 +48,7 @@ def retention(
     if asked is not None and asked > now:
         raise UserError(f"--at {at} lies in the future.", "Nothing is old yet then: --at now at the latest.")
     from lakehouse.ops import Ops
-    from roadside.retention import counted_from, names_of, planned
+    from roadside.retention import counted_from, names_of, planned, standing_still
     from roadside.standing import require_home
 
     names = names_of(table or ())
@@ -55,6 +56,8 @@ def retention(
     require_home(settings)
     ops = Ops(settings.ops_url)
     plan = planned(settings, asked or counted_from(ops, now), names)
+    if asked is None:
+        plan = replace(plan, behind=standing_still(ops, now))
     if not execute:
         print_json(_as_json(plan)) if as_json else _print_dry_run(plan)
         return
@@ -109,15 +112,24 @@ def _print(plan: RetentionPlan) -> None:
     )
     if quiet := [each.table.name for each in plan.tables if not each.days and not each.held]:
         say(f"Nothing old in {counted(len(quiet), 'table')} more.")
+    for source, closed in plan.behind.items():
+        notice(
+            f"note: {source} closed no tick since {moment(closed)}, and nothing gets old without it. Run it, "
+            "or count from another moment: --at.",
+            "yellow",
+        )
     for each in plan.landed:
         _notice_kept(each)
+    if plan.unread:
+        notice(
+            f"kept: {counted(len(plan.unread), 'thing')} among the landed objects, the first "
+            f"{plan.unread[0]}: of no source, or an upload that died. No run reads and no retention ends it.",
+            "yellow",
+        )
     for old in plan.tables:
-        if old.held:
-            notice(
-                f"kept: {old.table.name}, {counted(len(old.held), 'day')} from {old.held[0]}: a release of "
-                "their lines was begun. The next `roadside quarantine replay` writes it.",
-                "yellow",
-            )
+        for why in sorted(set(old.held.values())):
+            days = [day for day, reason in old.held.items() if reason is why]
+            notice(f"kept: {old.table.name}, {counted(len(days), 'day')} from {days[0]}: {why}.", "yellow")
     for name, count in plan.unanswered.items():
         notice(
             f"note: {counted(count, 'refused line')} of {name} go unanswered: released they would be history "
@@ -195,6 +207,7 @@ def _tell(dropped: Dropped) -> None:
 def _as_json(plan: RetentionPlan) -> dict[str, Any]:
     return {
         "counted_from": plan.counted_from,
+        "behind": dict(plan.behind),
         "landing": [
             {
                 "source": each.source,
@@ -209,6 +222,7 @@ def _as_json(plan: RetentionPlan) -> dict[str, Any]:
             }
             for each in plan.landed
         ],
+        "unread": list(plan.unread),
         "tables": [
             {
                 "table": old.table.name,

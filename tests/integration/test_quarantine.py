@@ -26,6 +26,7 @@ from roadside.runner import Runner
 from simulation.landing import LandingWriter
 from validation.clocks import TICK, Interval
 from validation.contracts import table_named
+from validation.errors import CheckFailed
 
 DISPATCH, TRAFFIC = "dispatch_events", "traffic_speeds"
 START = datetime(2026, 3, 10, 10, tzinfo=UTC)
@@ -174,6 +175,15 @@ def test_a_release_that_died_before_it_was_written_is_written_by_the_next_call(
         patched.setattr(quarantine, "put_object", dies)
         home.answer(f"replay {TRAFFIC} --at {LATER.isoformat()} --why clock", 130)
     assert home.landed() == before
+    (landed,) = [key for key in before if key.startswith(f"landing/{TRAFFIC}/")]
+    header = Path(home.settings.landing_uri.removeprefix("file://")) / landed
+    header.rename(aside := header.parent / ".aside")
+    said = home.answer(
+        f"replay {TRAFFIC} --at {(LATER + TICK).isoformat()} --why clock", CheckFailed.exit_code
+    )
+    assert "The header of 1 lines released into" in said
+    assert all(TRAFFIC not in key or key.endswith(".aside") for key in home.landed())
+    aside.rename(header)
     said = home.answer(f"replay {TRAFFIC} --at {(LATER + TICK).isoformat()} --why clock")
     (written,) = home.landed() - before
     assert f"A release begun before was finished: {written}" in said

@@ -110,8 +110,10 @@ def home(
         said = capsys.readouterr()
         return json.loads(said.out) if "--json" in line else said.out + said.err
 
-    made = Home(settings, Runner(settings, spark), tmp_path, answer)
+    then = Runner(settings, spark, now=lambda: OLD)  # its refused line has been readable for fifty days
+    made = Home(settings, then, tmp_path, answer)
     assert made.run(Interval(OLD, NEW_TICK.end)) == ["published", "published"]
+    made.runner = Runner(settings, spark)
     writer.write(SOURCE, OLD + timedelta(minutes=12), "late", [reading("S4", OLD)])
     return made
 
@@ -156,6 +158,12 @@ def test_landed_objects_and_refused_lines_go_and_bronze_stays_what_it_was(
     assert (bronze.status, type(bronze.error), silver.status) == ("failed", UserError, "blocked")
     monkeypatch.setattr("roadside.runner.road_version", lambda: "other code")
     assert home.run(OLD_TICK) == ["skipped", "published"]
+    monkeypatch.setattr("roadside.runner.road_version", lambda: "newer code")
+    across = home.runner.backfill([Interval(OLD, NEW_TICK.end)], [BRONZE, SILVER], only_lacking=True)
+    assert [(each.status, each.interval.start) for each in across] == [
+        ("published", datetime(2026, 2, 3, tzinfo=UTC)),
+        ("published", OLD),
+    ]
     assert digests(home.runner.lakehouse, [BRONZE.tables[0], *SILVER.tables]) == before
 
 

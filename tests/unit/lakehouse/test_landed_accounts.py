@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.transforms import IdentityTransform
+from pyiceberg.types import DateType, NestedField
 
 from lakehouse import landed_accounts
+from lakehouse.expiries import expire_known_time
 from lakehouse.landed_accounts import OldObjects, Unaccounted, delete_objects, deleted_within, old_objects
-from lakehouse.landing_ledger import LandingLedger, ObjectOutcome, ObjectStatus
+from lakehouse.landing_ledger import LandingLedger, ObjectOutcome, ObjectStatus, Refusal
 from lakehouse.object_store import LandedObject, delete_object
 from lakehouse.ops import Ops
 from lakehouse.quality_ledger import KeptFinding, QualityLedger
+from lakehouse.quarantine_ledger import Answer, QuarantineLedger
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings, load_settings
 from validation.clocks import TICK, Interval, tick_end
 
 SOURCE = "gps_pings"
+DATED = Schema(NestedField(1, "known_date", DateType()))
+BY_DATE = PartitionSpec(PartitionField(1, 1000, IdentityTransform(), "known_date"))
 OLD = datetime(2026, 1, 20, 12, tzinfo=UTC)
 BEFORE = datetime(2026, 2, 1, tzinfo=UTC)
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
+DAY = timedelta(days=1)
+REFUSED = {"lines": 1, "quarantined_rows": 1}
 
 
 @dataclass
@@ -53,14 +65,24 @@ class Home:
             )
         return landed
 
-    def publish(self, interval: Interval, *layers: str) -> None:
-        runs = RunLedger(self.ops, lambda: NOW)
+    def publish(self, interval: Interval, *layers: str, at: datetime = OLD + DAY) -> None:
+        runs = RunLedger(self.ops, lambda: at)
         for layer in layers or ("bronze", "quarantine"):
             run = runs.begin(f"{layer}.{SOURCE}", interval, "code")
             runs.finish(run.run_id, snapshot_id=None, rows=0)
 
     def old(self) -> OldObjects:
         return old_objects(self.settings, self.ops, SOURCE, BEFORE)
+
+    def holds(self, layer: str, *days: date) -> None:
+        """The layer's table has one row on each of the days."""
+        name, uri = f"{layer}.{SOURCE}", f"sqlite:///{self.settings.catalog_path}"
+        catalog = SqlCatalog("lake", uri=uri, warehouse=self.settings.warehouse_uri)
+        catalog.create_namespace_if_not_exists(layer)
+        table = catalog.create_table_if_not_exists(name, DATED, partition_spec=BY_DATE)
+        rows = [{"known_date": day} for day in days]
+        table.append(pa.Table.from_pylist(rows, schema=table.schema().as_arrow()))
+        catalog.engine.dispose()
 
     def why(self, landed: LandedObject) -> Unaccounted | None:
         """What keeps the object; None if it is to go."""
@@ -76,7 +98,7 @@ class Home:
 def home(tmp_path: Path) -> Home:
     settings = load_settings({"ROADSIDE_HOME": str(tmp_path)})
     made = Home(settings, Ops(settings.ops_url))
-    made.publish(Interval(OLD - timedelta(days=1), OLD + timedelta(days=1)))
+    made.publish(Interval(OLD - DAY, OLD + DAY))
     return made
 
 
@@ -111,6 +133,77 @@ def test_rows_that_a_table_does_not_hold_keep_the_day_s_objects(home: Home) -> N
 
 def test_refused_lines_that_quarantine_does_not_hold_keep_them_too(home: Home) -> None:
     assert home.why(home.land("read", lines=1, quarantined_rows=1)) is Unaccounted.NOT_HELD
+
+
+def test_refused_lines_keep_their_object_until_they_were_readable_for_as_long(home: Home) -> None:
+    """A tick that is read so late: an archive, an outage caught up."""
+    plain, refusing = home.land("plain", OLD + 2 * DAY), home.land("refusing", OLD + 3 * DAY, **REFUSED)
+    home.holds("quarantine", (OLD + 3 * DAY).date())
+    home.publish(Interval(OLD + DAY, OLD + 4 * DAY), at=BEFORE)
+    assert (home.why(plain), home.why(refusing)) == (None, Unaccounted.YOUNG)
+    later = old_objects(home.settings, home.ops, SOURCE, BEFORE + DAY)
+    assert refusing in later.due
+
+
+def test_lines_that_were_made_again_are_as_old_as_when_they_were_first_readable(home: Home) -> None:
+    landed = home.land("refusing", **REFUSED)
+    home.holds("quarantine", OLD.date())
+    home.publish(Interval(OLD, OLD + DAY), at=BEFORE + DAY)
+    assert home.why(landed) is None
+
+
+def test_an_object_that_was_turned_away_lately_stays(home: Home) -> None:
+    landed = home.land("refusing", **REFUSED)
+    home.holds("quarantine", OLD.date())
+    LandingLedger(home.ops).refuse([Refusal(landed.key, SOURCE, "run", "ada", "wrong", BEFORE)])
+    assert home.why(landed) is Unaccounted.YOUNG
+
+
+def test_objects_that_a_run_goes_on_over_wait_for_its_end(home: Home) -> None:
+    landed, runs = home.land("read"), RunLedger(home.ops, lambda: OLD + DAY)
+    going_on = runs.begin(f"bronze.{SOURCE}", Interval(OLD, OLD + DAY), "newer")
+    assert home.why(landed) is Unaccounted.RUNNING
+    runs.finish(going_on.run_id, snapshot_id=None, rows=0)
+    assert home.why(landed) is None
+
+
+def test_bronze_that_was_made_again_without_quarantine_keeps_the_tick_s_objects(home: Home) -> None:
+    """Killed between the two, and since then quarantine dropped that day, with fewer lines than were read.
+    Of all objects the tick can be made again.
+    """
+    landed, plain = home.land("read", **REFUSED), home.land("plain")
+    expire_known_time(home.ops, {f"quarantine.{SOURCE}": BEFORE}, NOW)
+    assert home.why(landed) is None
+    home.publish(Interval(OLD, OLD + DAY), "bronze", at=OLD + 2 * DAY)
+    assert home.why(landed) is home.why(plain) is Unaccounted.OUTRUN
+    home.publish(Interval(OLD, OLD + DAY), "quarantine", at=OLD + 2 * DAY)
+    assert home.why(landed) is None
+
+
+def test_an_object_that_landed_again_under_its_name_stays(home: Home) -> None:
+    landed = home.land("again")
+    (home.settings.home / landed.key).write_bytes(b"123456")
+    assert home.why(replace(landed, size=6)) is Unaccounted.CHANGED
+
+
+def test_an_object_of_a_begun_release_stays_until_it_is_written(home: Home) -> None:
+    """The header of its lines stands there only."""
+    landed, ledger = home.land("released", **REFUSED), QuarantineLedger(home.ops)
+    home.holds("quarantine", OLD.date())
+    answer = Answer("answer", SOURCE, "landing/new", "ada", "mended", NOW, is_done=False)
+    ledger.begin(answer, [(landed.key, 1)])
+    assert home.why(landed) is Unaccounted.BEGUN
+    ledger.finish("answer")
+    assert home.why(landed) is None
+
+
+def test_a_day_of_which_some_objects_are_deleted_goes_on(home: Home) -> None:
+    """Rows of several of its ticks; what is left begins in the middle of it."""
+    landed = [home.land("read", OLD + n * TICK, lines=1, bronze_rows=1) for n in range(3)]
+    for _ in landed:
+        home.holds("bronze", OLD.date())
+    assert delete_objects(home.settings, home.ops, home.old().due[:2], NOW) == 2
+    assert home.old() == OldObjects(SOURCE, BEFORE, (landed[2],), {})
 
 
 @pytest.mark.parametrize("layer", ["bronze", "quarantine"])

@@ -83,6 +83,12 @@ def test_an_object_that_lies_there_keeps_its_rows(ops: Ops) -> None:
     assert LandingLedger(ops).register(SOURCE, [LandedObject(key, OLD, 5)], tick_end(NEW)) == []
 
 
+def test_so_many_objects_may_lie_there_as_no_statement_takes(ops: Ops) -> None:
+    lying = [f"landing/{SOURCE}/{number}" for number in range(300_000)]
+    due = old_ledger_rows(ops, BEFORE, BRONZE, lying)
+    assert (due["landing_objects"], drop_ledger_rows(ops, BEFORE, BRONZE, lying)["landing_objects"]) == (1, 1)
+
+
 def test_objects_and_runs_of_a_table_that_keeps_its_days_stay(ops: Ops) -> None:
     gone = drop_ledger_rows(ops, BEFORE, Expiries({f"bronze.{SOURCE}": OLD}), ())
     assert [gone[name] for name in ("landing_objects", "landing_outcomes", "runs")] == [0, 0, 0]

@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import DataFrame
 
 from lakehouse.catalog_reader import CatalogReader
+from lakehouse.expiries import KEPT_FROM
 from lakehouse.settings import Settings
 from lakehouse.table_upkeep import drop_before, drop_dead_branches, expire, remove_strays
 from lakehouse.tables import Lakehouse
@@ -80,8 +81,10 @@ def tomorrow() -> datetime:
 def test_days_are_dropped_and_no_file_is_written_again(lake: Lake) -> None:
     kept, before = Interval(THIRD, THIRD + DAY), lake.in_force()
     digest = lake.lakehouse.digest(TABLE, kept)
+    assert lake.reader.property(TABLE, KEPT_FROM) is None
     assert drop_before(lake.lakehouse, TABLE, date(2026, 3, 3))
     assert lake.zones() == ["kept-zone-03"]
+    assert lake.reader.property(TABLE, KEPT_FROM) == "2026-03-03"
     assert lake.in_force() < before
     assert lake.stored() >= before
     assert lake.lakehouse.digest(TABLE, kept) == digest

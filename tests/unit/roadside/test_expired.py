@@ -14,10 +14,10 @@ from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from roadside.corrected import as_corrected
-from roadside.expired import left_as_it_is, rows_that_stand
+from roadside.expired import lacking, left_as_it_is, rows_that_stand
 from roadside.graph import step_named
 from roadside.road_plan import plan
-from roadside.runner import Runner, road_version
+from roadside.runner import Runner, StepResult, road_version
 from roadside.standing import standing
 from roadside.unmade import unmade
 from transforms.grid import HELD_MEMORY_DAILY
@@ -149,6 +149,33 @@ def test_bronze_that_was_never_made_is_still_to_be_made_of_what_was_kept(
     expire(ops, 2, "landing.gps_pings")
     (found,) = unmade(settings, [BRONZE], days(0, 9))
     assert found.intervals == [days(1, 1.5)]
+
+
+def test_a_run_of_a_backfill_covers_holes_and_what_lies_between_them(ops: Ops) -> None:
+    made(ops, days(2, 3), *BRONZE.writes, version="code")
+    made(ops, days(8, 9), *BRONZE.writes, version="code")
+    assert lacking(ops, BRONZE, "code", days(0, 9)) == [days(0, 8)]
+    assert lacking(ops, BRONZE, "code", days(2, 3)) == []
+
+
+def test_a_run_of_a_backfill_leaves_out_what_must_stand(ops: Ops) -> None:
+    """Between two parts of bronze that can be made lies one whose landed objects are gone."""
+    for part in (days(0, 1), days(1.5, 5)):
+        made(ops, part, *BRONZE.writes, *SILVER.writes)
+    expire(ops, 2, "landing.gps_pings")
+    expire(ops, 0.5, *SILVER.writes)
+    assert lacking(ops, BRONZE, "code", days(0, 9)) == [days(1, 1.5), days(2, 9)]
+    assert lacking(ops, BRONZE, "code", days(1.5, 9)) == [days(2, 9)]
+    assert lacking(ops, SILVER, "code", days(0, 9)) == [days(0.5, 9)]
+    assert lacking(ops, SILVER, "code", days(0, 0.5)) == []
+
+
+def test_parts_that_were_made_one_after_the_other_are_told_as_one() -> None:
+    first = StepResult(BRONZE.name, days(0, 1), "published", {"bronze.gps_pings": 3}, warnings={"late": 1})
+    second = StepResult(BRONZE.name, days(2, 3), "published", {"bronze.gps_pings": 4})
+    told = StepResult(BRONZE.name, days(0, 3), "published", {"bronze.gps_pings": 7}, warnings={"late": 1})
+    assert first.then(second) == told
+    assert first.then(StepResult(BRONZE.name, days(2, 3), "skipped")).status == "published"
 
 
 def test_status_misses_nothing_that_is_past_its_retention(settings: Settings, ops: Ops) -> None:

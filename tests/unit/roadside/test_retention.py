@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pyarrow as pa
 import pytest
@@ -14,15 +15,27 @@ from pyiceberg.schema import Schema
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import DateType, NestedField, StringType
 
-from lakehouse.landing_ledger import LandingLedger
-from lakehouse.object_store import LandedObject
+from lakehouse.expiries import KEPT_FROM
+from lakehouse.landing_ledger import LandingLedger, ObjectOutcome, ObjectStatus
+from lakehouse.leases import Leases
+from lakehouse.object_store import LandedObject, put_object
 from lakehouse.ops import Ops
 from lakehouse.quarantine_ledger import Answer, QuarantineLedger
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
-from roadside.retention import LEDGER, carry_out, counted_from, expiring, names_of, planned
+from roadside import retention
+from roadside.retention import (
+    LEDGER,
+    Held,
+    carry_out,
+    counted_from,
+    expiring,
+    names_of,
+    planned,
+    standing_still,
+)
 from validation.clocks import Interval, tick_end
-from validation.errors import NotReady, UnknownName
+from validation.errors import Busy, NotReady, UnknownName
 from validation.sources import SOURCES
 
 AT = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -39,13 +52,16 @@ def ops(settings: Settings) -> Ops:
     return Ops(settings.ops_url)
 
 
-def hold(settings: Settings, name: str, *days: date) -> None:
-    """A table with one row a day."""
+def hold(settings: Settings, name: str, *days: date, kept_from: str = "") -> None:
+    """A table with one row a day; it may have dropped days before."""
     catalog = SqlCatalog("lake", uri=f"sqlite:///{settings.catalog_path}", warehouse=settings.warehouse_uri)
     catalog.create_namespace_if_not_exists(name.partition(".")[0])
     table = catalog.create_table_if_not_exists(name, SCHEMA, partition_spec=BY_DATE)
     rows = [{"source_object": "a", "known_date": day} for day in days]
     table.append(pa.Table.from_pylist(rows, schema=table.schema().as_arrow()))
+    if kept_from:
+        with table.transaction() as changed:
+            changed.set_properties({KEPT_FROM: kept_from})
     catalog.engine.dispose()
 
 
@@ -63,6 +79,32 @@ def test_horizons_count_from_the_tick_that_every_source_has_closed(ops: Ops) -> 
     assert counted_from(ops, NOW) == AT
     close(ops, NOW + timedelta(days=400))
     assert counted_from(ops, NOW) == NOW
+
+
+def test_a_source_that_stands_still_is_named(ops: Ops, run: Callable) -> None:
+    close(ops, AT, "gps_pings")
+    close(ops, AT + timedelta(days=1), "traffic_speeds")
+    assert standing_still(ops, AT + timedelta(days=2)) == {}
+    assert standing_still(ops, AT + timedelta(days=3)) == {"gps_pings": AT}
+    told = " ".join(run("retention").err.split())
+    assert "note: gps_pings closed no tick since" in told
+    assert "closed no tick" not in run("retention", "--at", "2026-03-31").err
+
+
+def test_what_no_run_reads_is_named_and_left(settings: Settings, ops: Ops, run: Callable) -> None:
+    close(ops, AT)
+    landing = settings.home / "landing"
+    hour = landing / "gps_pings/2026/03/10/17"
+    for folder in (landing / "gps_ping", hour):
+        folder.mkdir(parents=True)
+    for name, age in ((".old.7.part", 25), (".new.7.part", 23)):
+        (hour / name).write_bytes(b"")
+        os.utime(hour / name, (stamp := (AT - timedelta(hours=age)).timestamp(), stamp))
+    plan = planned(settings, AT, ["landing.gps_pings"])
+    assert plan.unread == ("landing/gps_ping/", "landing/gps_pings/2026/03/10/17/.old.7.part")
+    assert planned(settings, AT, [OFFERS]).unread == ()
+    told = " ".join(run("retention").err.split())
+    assert "kept: 2 things among the landed objects, the first landing/gps_ping/" in told
 
 
 def test_days_before_the_first_one_kept_go(settings: Settings, ops: Ops) -> None:
@@ -95,6 +137,13 @@ def test_a_known_time_once_expired_moves_on_without_rows(settings: Settings, ops
     assert expiring(ops, next_month) == {OFFERS: datetime(2025, 3, 30, tzinfo=UTC)}
 
 
+def test_a_table_that_dropped_days_tells_a_new_ledger_so(settings: Settings, ops: Ops) -> None:
+    hold(settings, OFFERS, date(2026, 3, 1), kept_from="2025-01-28")
+    hold(settings, "silver.jobs", date(2026, 3, 1))
+    plan = planned(settings, AT, [OFFERS, "silver.jobs"])
+    assert expiring(ops, plan) == {OFFERS: datetime(2025, 2, 28, tzinfo=UTC)}
+
+
 def test_what_is_expired_is_kept_in_the_ledger_before_the_first_row_goes(
     settings: Settings, ops: Ops
 ) -> None:
@@ -125,8 +174,51 @@ def test_lines_of_a_release_that_was_begun_stay_and_unanswered_ones_are_counted(
     answers.begin(Answer("done", "gps_pings", None, "ada", "late", NOW, is_done=True), [(keys[1], 1)])
     plan = planned(settings, AT, [REFUSED])
     (old,) = plan.tables
-    assert (old.held, sorted(old.days)) == ((date(2026, 1, 10),), [date(2026, 1, 11), date(2026, 1, 12)])
+    assert old.held == {date(2026, 1, 10): Held.BEGUN}
+    assert sorted(old.days) == [date(2026, 1, 11), date(2026, 1, 12)]
     assert plan.unanswered == {REFUSED: 1}
+
+
+def test_objects_are_judged_once_more_before_they_go(
+    settings: Settings, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the tables that hold their lines stand still; of two one landed again since the plan."""
+    at, ledger, runs = datetime(2026, 1, 10, 12, tzinfo=UTC), LandingLedger(ops), RunLedger(ops, lambda: NOW)
+    for name in "ab":
+        key = f"landing/gps_pings/{at:%Y/%m/%d/%H}/gps_pings-{at:%Y-%m-%d-%H-%M-%S}-{name}.json.gz"
+        put_object(settings.landing_uri, key, b"1")
+        ledger.register("gps_pings", [LandedObject(key, at, 1)], tick_end(at))
+        ledger.record_outcome(ObjectOutcome(key, ObjectStatus.EMPTY, 0, 0, 0, {}, 1, 1))
+    for table in ("bronze.gps_pings", REFUSED):
+        runs.finish(runs.begin(table, Interval(at, AT), "code").run_id, snapshot_id=1, rows=0)
+    plan = planned(settings, AT, ["landing.gps_pings"])
+    assert len(plan.landed[0].due) == 2
+    put_object(settings.landing_uri, key, b"12")
+    monkeypatch.setattr(retention, "PATIENCE", timedelta(0))
+    with Leases(ops, lambda: NOW).publishing(REFUSED), pytest.raises(Busy, match="publishing it since"):
+        carry_out(settings, plan, lambda _old: False, lambda: NOW)
+    assert len(list(settings.home.rglob("*.gz"))) == 2
+    assert carry_out(settings, plan, lambda _old: False, lambda: NOW).objects == {"gps_pings": 1}
+    assert [path.name[-9:] for path in settings.home.rglob("*.gz")] == ["b.json.gz"]
+
+
+def test_days_of_lines_that_are_readable_lately_stay(settings: Settings, ops: Ops) -> None:
+    """An archive of two days read on one evening; counted from 35 days later, both go."""
+    days, ledger = [date(2026, 1, 10), date(2026, 1, 11)], LandingLedger(ops)
+    hold(settings, REFUSED, *days)
+    for day, refused in zip(days, (1, 0), strict=True):
+        at = datetime.combine(day, time(12), UTC)
+        key = f"landing/gps_pings/{at:%Y/%m/%d/%H}/gps_pings-{at:%Y-%m-%d-%H-%M-%S}-a.gz"
+        ledger.register("gps_pings", [LandedObject(key, at, 1)], tick_end(at), archive=True)
+        ledger.record_outcome(ObjectOutcome(key, ObjectStatus.OK, 1, 1 - refused, refused, {}, 1, 1))
+    evening = datetime(2026, 2, 24, 20, tzinfo=UTC)  # AT is 35 days and 16 hours later
+    runs = RunLedger(ops, lambda: evening)
+    made = runs.begin(REFUSED, Interval(datetime(2026, 1, 1, tzinfo=UTC), AT), "code")
+    runs.finish(made.run_id, snapshot_id=1, rows=1)
+    (old,) = planned(settings, AT, [REFUSED]).tables
+    assert (old.held, list(old.days)) == ({days[0]: Held.YOUNG}, [days[1]])
+    (old,) = planned(settings, AT + timedelta(days=1), [REFUSED]).tables
+    assert (old.held, list(old.days)) == ({}, days)
 
 
 def test_datasets_are_not_asked_for(ops: Ops) -> None:
