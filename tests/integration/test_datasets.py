@@ -30,6 +30,7 @@ from support import oracle
 from support.afternoon import at
 from support.afternoon import expected as afternoon_expected
 from support.dataset_city import DAY, City, differences, key_of, mountain, plain
+from support.landed_city import forget_city
 from support.oracle import Silver, records_from_landing
 from support.oracle_dataset import ROLES, Dataset, joined
 from support.tokens import driver_tokens
@@ -73,6 +74,7 @@ def city(spark: SparkSession, spark_settings: Settings) -> Iterator[City]:
     feast_edge.apply(spark_settings)
     yield City(spark_settings, runner, feast_edge.feature_store(spark_settings))
     shutil.rmtree(spark_settings.datasets_dir, ignore_errors=True)
+    forget_city(spark_settings.home)
     for table in (*TABLES, *(spec.table for spec in SPECS), ROW_INDEX):
         spark.sql(f"DROP TABLE IF EXISTS {CATALOG}.{table.name} PURGE")
 

@@ -41,6 +41,7 @@ from simulation.city import SimulationConfig, simulate
 from simulation.landing import LandingWriter
 from support.afternoon import at, expected, zone_ids
 from support.identities import Planted, found_in, found_in_bytes, planted_in, readable, redis_bytes
+from support.landed_city import forget_city
 from support.oracle import Silver, records_from_landing
 from support.oracle_rows import row_written
 from support.oracle_views import VIEWS, View, parts_of
@@ -106,6 +107,7 @@ def road(spark: SparkSession, spark_settings: Settings) -> Iterator[Road]:
     built.failure = fail_for_want_of_an_object(built)
     built.run(LAST_DAY, force=False)
     yield built
+    forget_city(spark_settings.home)
     for table in TABLES:
         spark.sql(f"DROP TABLE IF EXISTS {CATALOG}.{table.name} PURGE")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -73,3 +74,9 @@ def good_records(lines: list[bytes]) -> list[dict]:
         if isinstance(record, dict) and "event_timestamp" in record:
             records.append(record)
     return records
+
+
+def forget_city(home: Path) -> None:
+    """Remove what landed and its truth, so that another module of the session may simulate into the home."""
+    for name in ("landing", "truth"):
+        shutil.rmtree(home / name, ignore_errors=True)
