@@ -63,9 +63,8 @@ def drift(reader: CatalogReader, table: Table, day: date | None = None) -> list[
     Returns nothing where the table has no rows of the day.
     """
     days = list(reader.rows_by_day(table))
+    day = day_compared(days, day)
     if day is None:
-        day = max(days[:-1], default=None)  # the newest may still be growing
-    if day is None or day not in days:
         return []
     columns = [column for column in feature_columns(table) if _is_compared(column)]
     like_it = days_like(day, days)
@@ -89,6 +88,12 @@ def days_like(day: date, days: Sequence[date]) -> tuple[date, ...]:
     if len(found) < LEAST_DAYS:
         found = [each for each in days if day - DAYS * _DAY <= each < day]
     return tuple(found)
+
+
+def day_compared(days: Sequence[date], asked: date | None) -> date | None:
+    """The day asked for, if it has rows; without one the newest whole day: the last may still be growing."""
+    day = max(days[:-1], default=None) if asked is None else asked
+    return day if day in days else None
 
 
 def day_of(day: date) -> Interval:

@@ -11,27 +11,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 
 from lakehouse.catalog_reader import CatalogReader
 from lakehouse.quality_ledger import KeptFinding, kept_finding
-from validation.clocks import Interval
+from roadside.drift import day_compared, day_of
 from validation.contract import Reference, Table
 from validation.contracts import table_named
-from validation.feed_checks import LEAST_WINDOWS, ROWS, Counts, FeedCheck, ReferenceShare, judged
+from validation.feed_checks import LEAST_WINDOWS, ROWS, Counts, ReferenceShare, judged
+from validation.table_checks import TableWatch
 
 DAYS = 14
 _DAY = timedelta(days=1)
 _KNOWN = "known_date"
-
-
-@dataclass(frozen=True)
-class ReferenceWatch:
-    """A reference as `validation.feed_checks.Watched`; its findings stand under `<table>.<column>`."""
-
-    name: str
-    checks: tuple[FeedCheck, ...]
-    checked_over: timedelta = _DAY
 
 
 @dataclass(frozen=True)
@@ -63,9 +55,9 @@ class UnknownNamed:
         return self.days_before >= LEAST_WINDOWS
 
 
-def watch_of(table: Table, reference: Reference) -> ReferenceWatch:
-    """What the reference is held to."""
-    return ReferenceWatch(f"{table.name}.{reference.column}", (ReferenceShare(reference.name),))
+def watch_of(table: Table, reference: Reference) -> TableWatch:
+    """What the reference is held to; its findings stand under `<table>.<column>`."""
+    return TableWatch(f"{table.name}.{reference.column}", (ReferenceShare(reference.name),), _DAY)
 
 
 def references(reader: CatalogReader, table: Table, day: date | None = None) -> list[UnknownNamed]:
@@ -77,20 +69,13 @@ def references(reader: CatalogReader, table: Table, day: date | None = None) -> 
     Returns nothing where the table has no rows of the day.
     """
     days = list(reader.rows_by_day(table))
+    day = day_compared(days, day)
     if day is None:
-        day = max(days[:-1], default=None)  # the newest may still be growing
-    if day is None or day not in days:
         return []
     before = [each for each in days if day - DAYS * _DAY <= each < day]
     return [
         _judged(table, each, day, _counts(reader, table, each, [*before, day])) for each in table.references
     ]
-
-
-def day_of(day: date) -> Interval:
-    """The day as an interval of known time."""
-    start = datetime.combine(day, time(), UTC)
-    return Interval(start, start + _DAY)
 
 
 def _judged(table: Table, reference: Reference, day: date, counts: Mapping[date, Counts]) -> UnknownNamed:

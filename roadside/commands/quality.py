@@ -231,7 +231,8 @@ def references_of_rows(
     """Count the entities of a day that nobody told of (claims of unknown jobs), against the fourteen days
     before, and keep what is strange: a warning, exit 0."""
     from lakehouse.catalog_reader import CatalogReader
-    from roadside.references import day_of, references
+    from roadside.drift import day_of
+    from roadside.references import references
 
     settings = settings_here()
     ledger, reader = _ledger(settings), CatalogReader(settings)

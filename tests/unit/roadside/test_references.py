@@ -107,8 +107,8 @@ def test_a_job_told_of_on_the_same_day_is_known_and_one_told_of_later_is_not(set
 def test_a_job_is_forgotten_as_many_days_later_as_the_contract_says(settings: Settings) -> None:
     day = FIRST + 130 * DAY
     jobs = {day - 120 * DAY: ["just"], day - 121 * DAY: ["over"]}
-    one = found(settings, {day: ["just", "over"]}, jobs, day)
-    assert (one.named, one.unknown) == (2, 1)
+    one = found(settings, {day - 5 * DAY: ["over"], day: ["just", "over"]}, jobs, day)
+    assert (one.named, one.unknown, one.usual) == (2, 1, 0.0)  # five days before it was known
 
 
 def test_a_table_without_rows_of_the_day_tells_nothing(settings: Settings) -> None:
