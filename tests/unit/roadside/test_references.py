@@ -98,10 +98,11 @@ def test_a_job_claimed_again_and_again_is_one_job(settings: Settings) -> None:
 
 
 def test_a_job_told_of_on_the_same_day_is_known_and_one_told_of_later_is_not(settings: Settings) -> None:
-    claims = {LAST: ["same", "later", "before", None]}
+    claims = {LAST - DAY: ["same"], LAST: ["same", "later", "before", None]}
     jobs = {LAST: ["same"], LAST + DAY: ["later"], LAST - DAY: ["before"]}
     one = found(settings, claims, jobs, LAST)
     assert (one.named, one.unknown, one.is_judged) == (3, 1, False)
+    assert one.usual == 1.0, "the day before nobody had told of it"
 
 
 def test_a_job_is_forgotten_as_many_days_later_as_the_contract_says(settings: Settings) -> None:
