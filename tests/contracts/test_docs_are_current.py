@@ -84,6 +84,7 @@ def without(table: Table, name: str) -> dict[str, object]:
         "key": tuple(key for key in table.key if key != name) or (left,),
         "required": tuple(column for column in table.required if column != name),
         "shares": tuple(each for each in table.shares if name not in (each.part, each.whole)),
+        "references": tuple(each for each in table.references if each.column != name),
         "order": tuple(column for column in table.order if column != name),
         "checks": tuple(check for check in table.checks if getattr(check, "column", "") != name),
         "partition": left if table.partition == name else table.partition,
