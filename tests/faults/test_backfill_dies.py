@@ -7,9 +7,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +19,6 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lakehouse.catalog_reader import CatalogReader
-from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings, load_settings
 from lakehouse.spark import CATALOG
@@ -32,7 +28,8 @@ from roadside.graph import STEPS
 from roadside.runner import Runner, StepResult
 from roadside.unmade import upstream
 from simulation.city import SimulationConfig, simulate
-from support.command_line import PROGRAM, Answer, answers_to, copy_landing, environment_of
+from support.command_line import answers_to, copy_landing, environment_of
+from support.victims import Deed, Victim
 from validation.clocks import Interval
 from validation.contract import Table
 from validation.errors import RoadsideError
@@ -81,50 +78,6 @@ def read_meanwhile(environment: dict[str, str], tables: Sequence[Table]) -> Iter
         looking.join()
 
 
-@dataclass
-class Victim:
-    """A command that is killed as soon as a table of the layer is being written, the first time of each."""
-
-    line: str
-    environment: dict[str, str]
-    layers: list[str]
-    killed_at: list[str] = field(default_factory=list)
-
-    def act(self) -> Answer:
-        """Given again until it ends by itself."""
-        while True:
-            answer = self.lives_on()
-            if answer is not None:
-                return answer
-
-    def lives_on(self) -> Answer | None:
-        """How it ended by itself; None if it was killed."""
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, json.dumps([self.line])],
-            env={**os.environ, **self.environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,  # Spark goes with it, as with a machine
-        )
-        while self.layers and process.poll() is None:
-            if self._writes(process.pid):
-                os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
-                self.killed_at.append(self.layers.pop(0))
-                return None
-            time.sleep(0.02)
-        told, _ = process.communicate()
-        return Answer(*json.loads(told.splitlines()[-1]))
-
-    def _writes(self, pid: int) -> bool:
-        """Whether the process writes a table of the next layer."""
-        runs = RunLedger(Ops(load_settings(self.environment).ops_url), _no_clock)
-        names = [name for step in STEPS for name in step.writes if name.startswith(f"{self.layers[0]}.")]
-        last = [runs.last_run(name) for name in names]
-        return any(run is not None and run.is_running and run.process.pid == pid for run in last)
-
-
 def city(home: Path, days: int, pings: int = 0) -> None:
     """So many days from START."""
     simulate(
@@ -166,13 +119,13 @@ def test_a_killed_backfill_is_gone_on_with_by_the_same_command(
     runner = Runner(settings, spark)
     whole(runner.run(day(0), steps))
     line = f"backfill --from 2026-03-09 --to 2026-03-10 --view {VIEW} --execute"
-    victim = Victim(line, environment, ["silver"])
+    victim = Victim(line, environment, [Deed("silver.")])
     assert victim.lives_on() is None
     with read_meanwhile(environment, tables) as readings:
         assert main(shlex.split(line)) == 0
     was_whole_or_not_at_all(readings, {START})
     assert RunLedger(runner.ops, _no_clock).running("silver.dispatch_events") == set()
-    assert main(shlex.split(line)) == 0, "nothing is left"
+    assert main(shlex.split(line)) == 0
     found = digests(runner.lakehouse, tables)
     for table in tables:
         spark.sql(f"DROP TABLE {CATALOG}.{table.name} PURGE")
@@ -198,11 +151,11 @@ def test_the_whole_road_killed_in_every_layer_equals_the_history_made_day_by_day
     victim = Victim(
         "backfill --from 2026-03-09 --to 2026-03-13 --chunk-days 1 --parallel-chunks 2 --execute",
         here,
-        ["bronze", "silver", "features"],
+        [Deed("bronze."), Deed("silver."), Deed("features.")],
     )
     with read_meanwhile(here, tables) as readings:
         answer = victim.act()
-    assert (answer.code, victim.killed_at) == (0, ["bronze", "silver", "features"]), answer.err
+    assert (answer.code, victim.deeds) == (0, []), answer.err
     was_whole_or_not_at_all(readings, {START})
     digest = f"digest {' '.join(table.name for table in tables)} --json"
     *undisturbed, expected = answers_to([first, *others, digest], environment_of(cold))
