@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from lakehouse.ops import Ops
 from lakehouse.run_history import Made, gaps, made_by_table, merged
-from lakehouse.run_ledger import RunLedger
-from lakehouse.settings import Settings
 from roadside.expired import lacking
 from roadside.graph import STEPS, Step
 from roadside.runner import Runner, StepResult, step_version
@@ -70,24 +68,6 @@ def _lacking(step: Step, made: Made, until: datetime) -> Iterator[datetime]:
         yield from (cut - TICK for hole in holes for cut in hole.cuts())
     else:
         yield from (hole.start for hole in holes)
-
-
-def tick_that_stands(settings: Settings, tick: Interval, steps: Sequence[Step] = STEPS) -> list[StepResult]:
-    """A tick that is made already: each step that it gave anything to do, skipped, with its runs that stand.
-
-    Of this code's runs: a tick that other code made names none.
-    """
-    runs = RunLedger(Ops(settings.ops_url), lambda: datetime.now(UTC))  # never finishes a run
-    results = []
-    for step in steps:
-        if step.due(tick):
-            version = step_version(step, settings)
-            found = [runs.published(name, tick, version) for name in step.writes]
-            stand = {run.table: run for run in found if run is not None}
-            rows = {name: run.rows or 0 for name, run in stand.items()}
-            ids = {name: (run.run_id, run.snapshot_id) for name, run in stand.items()}
-            results.append(StepResult(step.name, tick, "skipped", rows, runs=ids))
-    return results
 
 
 def spans_of(ticks: Sequence[Interval]) -> list[Interval]:

@@ -111,7 +111,7 @@ def tick(
     from lakehouse.ops import Ops
     from roadside.graph import STEPS
     from roadside.standing import require_home
-    from roadside.ticks import run_ticks, spans_of, tick_that_stands, ticks_due
+    from roadside.ticks import run_ticks, spans_of, ticks_due
 
     require_home(settings)
     due = ticks_due(Ops(settings.ops_url), end)
@@ -129,6 +129,8 @@ def tick(
     if due:
         done = run_ticks(open_runner(settings, look_back=look_back), due, _tell_tick)
     else:
+        from roadside.standing_tick import tick_that_stands
+
         done = tick_that_stands(settings, Interval(end - TICK, end))
     code = _told(done, as_json) if as_json else (tell_outcome(done) if due else 0)
     if online:

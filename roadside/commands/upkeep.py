@@ -186,7 +186,8 @@ def _compact(settings: Settings, wanted: Sequence[Table], before: date) -> int:
 
     runner = open_runner(settings)
     maintenance = Maintenance(runner.lakehouse, runner.ops, lambda: datetime.now(UTC))
-    rewritten, codes, unforeseen = {}, [0], list[Exception]()
+    rewritten: dict[str, int] = {}
+    codes, unforeseen = [0], list[Exception]()
     for each in wanted:
         try:
             if not runner.lakehouse.exists(each):
