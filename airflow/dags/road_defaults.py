@@ -58,7 +58,7 @@ def all_succeeded(dag: Any) -> None:
     (`ALL_DONE`) hides their failure: the run would be a success, and its deadline forgotten.
     """
     before = list(dag.tasks)
-    before >> EmptyOperator(  # type: ignore[operator]
+    before >> EmptyOperator(
         task_id="all_succeeded",
         dag=dag,
         pool="roadside_checks",
