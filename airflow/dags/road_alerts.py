@@ -26,7 +26,7 @@ def task_failed(context: Mapping[str, Any]) -> None:
 
 
 def promise_passed(promise: str, look: str, context: Mapping[str, Any] | None = None) -> None:
-    """Tell that a run had not ended when its promise was due; called by an executor."""
+    """Tell that a run had not ended well when its promise was due; called by an executor."""
     run = (context or {}).get("dag_run")
     told = {"alert": "deadline passed", "promise": promise, "look": look}
     if isinstance(run, Mapping):

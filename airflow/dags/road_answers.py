@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,11 +11,16 @@ Made = dict[str, Any]
 
 
 def answer(out: str) -> Any:
-    """The JSON that a command printed; None if it printed none, or something else."""
-    try:
-        return json.loads(out)
-    except json.JSONDecodeError:
-        return None
+    """The JSON that a command printed; None if it printed none.
+
+    It begins a line. What others say around it (in a job, Java has the same stdout) is passed over.
+    """
+    for begin in re.finditer(r"^[\[{]", out, re.MULTILINE):
+        try:
+            return json.JSONDecoder().raw_decode(out, begin.start())[0]
+        except json.JSONDecodeError:
+            continue
+    return None
 
 
 def published(told: Any, *, with_skipped: bool = False) -> dict[str, Made]:

@@ -24,6 +24,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,6 +55,8 @@ NOT_MENDED_BY_TRYING = {
 
 SECONDS_TO_END = 3.0
 """Between SIGTERM and SIGKILL; Airflow itself gives a task five seconds before it kills it."""
+SECONDS_TO_BE_GONE = 1.0
+SECONDS_BETWEEN_LOOKS = 0.05
 
 Heard = Callable[[str], None]
 """Is told each line that the command says beside its answer."""
@@ -88,11 +91,12 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended, what it answered on stdout, and where it ran."""
+    """How a command ended, what it answered on stdout, where it ran, and where its stdout is read."""
 
     code: int
     out: str
     where: str
+    answers_in: str = "its stdout"
 
 
 class Place(Protocol):
@@ -162,7 +166,7 @@ class Process:
             try:
                 for line in process.stderr:
                     heard(line.rstrip("\n"))
-                code = process.wait()
+                code = _ended(process)
             finally:  # ended by itself, or by an exception of a timeout or a signal
                 self.stop()
                 reader.join(SECONDS_TO_END)
@@ -179,7 +183,19 @@ class Process:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(SECONDS_TO_END)
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        with suppress(subprocess.TimeoutExpired):  # of a signal that came while its end was being asked for
+            process.wait(SECONDS_TO_BE_GONE)
+
+
+def _ended(process: subprocess.Popen[str]) -> int:
+    """Its exit code, once it has ended.
+
+    Asked for again and again: a wait without end holds a lock that `stop`, called by the handler of a signal
+    in the same thread, would wait for in vain.
+    """
+    while (code := process.poll()) is None:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    return code
 
 
 def as_typed(words: Sequence[str]) -> str:

@@ -53,7 +53,11 @@ class Job:
         self._running: str | None = None
 
     def run(self, words: Sequence[str], attempt: Attempt, heard: Heard) -> Ended:
-        """Polled until it ends, however long; what it answered comes from the driver's stdout."""
+        """Polled until it ends, however long; what it answered comes from the driver's stdout.
+
+        Cancelled only by `stop` and by the task's timeout. AWS that does not answer, or is asked too often,
+        ends the try and not the job, which the next try finds by its name.
+        """
         emr = self._clients("emr-serverless")
         name = _NOT_OF_A_NAME.sub("_", attempt.task)[:256]
         job = self._alive(emr, name) if attempt.try_number > 1 else None
@@ -65,15 +69,22 @@ class Job:
         heard(f"job {job} of application {self._application}: {as_typed(words)}")
         try:
             ended = self._ended(emr, job, heard)
-        finally:
+        except Exception:
+            self._running = None
+            raise
+        except BaseException:  # Airflow's timeout is none of `Exception`, and neither is an interrupt
             self.stop()
+            raise
         details = str(ended.get("stateDetails", ""))
         if ended["state"] != "SUCCESS":
             heard(f"job {job} {ended['state']}: {details}")
             for line in _last_lines(self._log(job, "stderr", heard)):
                 heard(line)
         code = 0 if ended["state"] == "SUCCESS" else _code_told(details)
-        return Ended(code, self._log(job, "stdout", heard), f"job {job} of application {self._application}")
+        out = self._log(job, "stdout", heard)
+        return Ended(
+            code, out, f"job {job} of application {self._application}", self._place_of(job, "stdout")
+        )
 
     def stop(self) -> None:
         """Cancel the job that runs."""
@@ -124,7 +135,7 @@ class Job:
 
     def _log(self, job: str, stream: str, heard: Heard) -> str:
         """A stream of the driver; empty if it does not come, which is heard."""
-        where = urlsplit(f"{self._logs}/applications/{self._application}/jobs/{job}/SPARK_DRIVER/{stream}.gz")
+        where = urlsplit(self._place_of(job, stream))
         s3 = self._clients("s3")
         waited = 0.0
         while True:
@@ -139,6 +150,9 @@ class Job:
                 return gzip.decompress(body).decode(errors="replace")
             self._sleep(SECONDS_BETWEEN_POLLS)
             waited += SECONDS_BETWEEN_POLLS
+
+    def _place_of(self, job: str, stream: str) -> str:
+        return f"{self._logs}/applications/{self._application}/jobs/{job}/SPARK_DRIVER/{stream}.gz"
 
 
 def _client(service: str) -> Any:

@@ -14,7 +14,18 @@ except ImportError:  # Airflow before 3.2
     from airflow.exceptions import AirflowException, AirflowFailException
 
 from road_answers import answer, failed_runs, published
-from road_commands import ROADSIDE, Attempt, CannotRun, Place, as_typed, is_final, place_of, why, words_of
+from road_commands import (
+    ROADSIDE,
+    Attempt,
+    CannotRun,
+    Ended,
+    Place,
+    as_typed,
+    is_final,
+    place_of,
+    why,
+    words_of,
+)
 
 
 class CommandFailed(AirflowException):
@@ -41,7 +52,10 @@ class RoadsideCommand(BaseOperator):
 
     `outlets` are all tables that the command may publish. Those that it did publish get an event, with
     snapshot id, run id, interval and rows. A later try counts what stood already as well: an earlier try may
-    have published it and failed over another table.
+    have published it and failed over another table. (A tick that finds none due tells of the last.)
+
+    A command that is asked for JSON and ends well without any has lost its answer, and with it the events:
+    it is tried again, for nothing is made twice.
 
     Args:
         command: words, templated; never a shell line. A word that renders to lines is so many words.
@@ -88,6 +102,8 @@ class RoadsideCommand(BaseOperator):
                 self.log.info("%s", line)
         if ended.code != 0:
             raise self._failure(words, ended.code, told, ended.where)
+        if told is None and "--json" in words:
+            raise self._lost(words, ended)
         made = published(told, with_skipped=attempt.try_number > 1)
         self._give_events(context, made)
         self.log.info("%s%s", ended.where, _told(made))
@@ -102,6 +118,13 @@ class RoadsideCommand(BaseOperator):
         kind = CommandFailedForGood if is_final(code, waits=self.waits) else CommandFailed
         error = kind(f"{as_typed(words)}: {why(code)}, in {where}")
         error.exit_code, error.run_ids = code, failed_runs(told)
+        return error
+
+    def _lost(self, words: Sequence[str], ended: Ended) -> CommandFailed:
+        error = CommandFailed(
+            f"{as_typed(words)}: ended well, but no JSON was read from {ended.answers_in}; {ended.where}"
+        )
+        error.exit_code = ended.code
         return error
 
     def _give_events(self, context: Any, made: dict[str, Any]) -> None:

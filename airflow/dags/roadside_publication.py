@@ -2,7 +2,7 @@
 
 Runs when a dataset or a daily features table came out; events that come while it runs make one more run.
 `roadside publish --all` sends what the targets do not hold yet and leaves the rest alone, so it may run at
-any time. Then the whole promise is checked, with what readers outside have of it.
+any time. Then, whatever was sent, the whole promise is checked, with what readers outside have of it.
 
 **It failed?** `roadside publish --all --dry-run` says what is left to send. Exit code 1: nothing that is
 published was made yet.
@@ -15,7 +15,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, AssetAny
 
 from road_assets import ROAD, assets, daily_features, publications
-from road_defaults import of_dag, of_tasks
+from road_defaults import ALL_DONE, all_succeeded, of_dag, of_tasks
 from road_operator import RoadsideCommand
 
 DATASETS = [dataset["table"] for dataset in ROAD["datasets"].values()]
@@ -26,7 +26,7 @@ with DAG(
     schedule=AssetAny(*assets([*DATASETS, *daily_features()])),
     default_args=of_tasks("roadside_publish", timedelta(hours=3)),
     **of_dag(__doc__, "publication"),
-):
+) as dag:
     publish = RoadsideCommand(
         task_id="publish",
         command=["roadside", "publish", "--all", "--json"],
@@ -36,8 +36,10 @@ with DAG(
     promise = RoadsideCommand(
         task_id="promise",
         command=["roadside", "promise", "check", "--date", "{{ business_date(dag_run) }}"],
+        trigger_rule=ALL_DONE,
         pool="roadside_checks",
         execution_timeout=timedelta(minutes=10),
         doc_md="Exit code 1: something promised is missing at 06:00 Eastern, or came out after it.",
     )
     publish >> promise
+    all_succeeded(dag)

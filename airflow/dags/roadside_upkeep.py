@@ -3,7 +3,7 @@
 Each night after the promise: `roadside compact` rewrites small files of closed days and expires old
 snapshots; `roadside retention` then removes what has passed its time (landing 35 days, bronze and ledger 24
 months, silver and tiles 13, features 12) and the files that nothing refers to. Rows that stay are the same
-before and after. Ticks and replays go on meanwhile.
+before and after. Ticks and replays go on meanwhile; neither waits for the other to succeed.
 
 **It failed?** `roadside retention --dry-run` says what would go. Both may be run again at any time.
 """
@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
-from road_defaults import CronTriggerTimetable, of_dag, of_tasks
+from road_defaults import ALL_DONE, CronTriggerTimetable, all_succeeded, of_dag, of_tasks
 from road_operator import RoadsideCommand
 
 with DAG(
@@ -23,7 +23,7 @@ with DAG(
     schedule=CronTriggerTimetable("0 8 * * *", timezone="America/New_York"),
     default_args=of_tasks("roadside_upkeep", timedelta(hours=4)),
     **of_dag(__doc__, "upkeep"),
-):
+) as dag:
     compact = RoadsideCommand(
         task_id="compact",
         command=["roadside", "compact"],
@@ -32,6 +32,8 @@ with DAG(
     retention = RoadsideCommand(
         task_id="retention",
         command=["roadside", "retention", "--execute", "--json"],
+        trigger_rule=ALL_DONE,
         doc_md="Removes what has passed its time, in every layer, and proves it gone.",
     )
     compact >> retention
+    all_succeeded(dag)

@@ -109,6 +109,8 @@ def backfill(
     if not plan.chunks:
         (notice if as_json else say)(_nothing(plan, behind))
         _notice_left(behind)
+        if as_json:
+            print_json([])
         raise typer.Exit(0)
     warn_of_future(span.end)
     raise typer.Exit(_execute(settings, plan, steps, Limits(longest, stop_after_dollars), as_json))

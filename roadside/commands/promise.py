@@ -11,7 +11,14 @@ import typer
 from roadside.commands.online import require_ledger
 from roadside.installation import settings_here
 from roadside.rendering import counted, moment, notice, print_json, print_table, say
-from validation.clocks import EASTERN, TICK_DELAY, parse_day, parse_moment
+from validation.clocks import (
+    EASTERN,
+    TICK_DELAY,
+    business_day_start,
+    daily_available_at,
+    parse_day,
+    parse_moment,
+)
 from validation.errors import UnknownName, UserError
 
 if TYPE_CHECKING:
@@ -94,6 +101,14 @@ def check(
             help="As of which moment: what came out later does not count. Default: now.",
         ),
     ] = None,
+    as_if_due: Annotated[
+        bool,
+        typer.Option(
+            "--as-if-due",
+            help="Before 06:00 ET, ask as if it had come: what is not out yet is missing. For the end of a "
+            "night's work.",
+        ),
+    ] = False,
     view: Views = None,
     dataset: Datasets = None,
     no_publication: Annotated[
@@ -115,6 +130,8 @@ def check(
     settings = settings_here()
     require_ledger(settings)
     wanted, seen_at = _day_and_moment(settings, day, at, by_data=False)
+    if as_if_due:
+        seen_at = max(seen_at, daily_available_at(business_day_start(wanted)))
     from roadside.promise_check import promise_kept
 
     found = promise_kept(settings, wanted, seen_at, asked, published=not no_publication)

@@ -56,7 +56,7 @@ def publish(
         say("Dry run: nothing was published.")
     codes = [tell(each.error) for each in done if each.error]
     if codes:
-        raise typer.Exit(codes[0])
+        raise typer.Exit(max(codes))
     if not done:
         notice("Nothing that is published was made yet.")
         raise typer.Exit(1)

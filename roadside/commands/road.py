@@ -103,7 +103,8 @@ def tick(
 ) -> None:
     """Make the 15-minute ticks since the last one, of every table, then write the views to Redis.
 
-    What an outage left is carried as one run; where a step fails there, its ticks follow one by one.
+    What an outage left is carried as one run; where a step fails there, its ticks follow one by one. Where
+    none is due, --json tells of the last one: its steps as skipped, with the runs that made them.
     """
     end = tick_of(until, "--until")
     settings = settings_here()
@@ -125,7 +126,12 @@ def tick(
     from roadside.spark_runner import open_runner
     from roadside.step_lines import tell_outcome
 
-    done = run_ticks(open_runner(settings, look_back=look_back), due, _tell_tick) if due else []
+    if due:
+        done = run_ticks(open_runner(settings, look_back=look_back), due, _tell_tick)
+    else:
+        from roadside.standing_tick import tick_that_stands
+
+        done = tick_that_stands(settings, Interval(end - TICK, end))
     code = _told(done, as_json) if as_json else (tell_outcome(done) if due else 0)
     if online:
         from roadside.commands.online import write_views

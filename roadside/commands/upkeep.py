@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lakehouse.settings import VARIABLES, load_settings, masked, unknown_variables
+from roadside.failures import tell
 from roadside.installation import completed, java, java_version, settings_here
 from roadside.rendering import counted, notice, print_json, print_table, say
 from validation.contracts import TABLES, table_named
-from validation.errors import SettingError, UserError
+from validation.errors import RoadsideError, SettingError, UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
     from lakehouse.settings import Settings
+    from validation.contract import Table
 
 PACKAGES = ("pyspark", "feast", "pyiceberg", "pyarrow", "pandas", "duckdb", "redis", "h3", "pandera")
 OF_THE_DAGS = re.compile(r"ROADSIDE_(RUNS_ON|PROGRAM|EMR_\w+|ALERT_URL|DEADLINE_ALERTS)")
@@ -142,9 +147,10 @@ def compact(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be compacted.")] = False,
 ) -> None:
-    """Rewrite small files of closed days, and expire old snapshots. Rows and digests stay."""
-    from datetime import UTC, datetime
+    """Rewrite small files of closed days, and expire old snapshots. Rows and digests stay.
 
+    A table that others work on, or that is broken, keeps none of the others back.
+    """
     from roadside.standing import standing
     from validation.clocks import known_date, parse_day
 
@@ -164,22 +170,42 @@ def compact(
     if dry_run:
         say(f"Dry run: days before {day} of {counted(len(wanted), 'table')} would be compacted.")
         return
+    raise typer.Exit(_compact(settings, wanted, day))
+
+
+def _compact(settings: Settings, wanted: Sequence[Table], before: date) -> int:
+    """Each table compacted, whatever becomes of the others; the greatest exit code.
+
+    Raises what nobody foresaw, the first of it, once every table was asked.
+    """
+    from datetime import UTC, datetime
+
     from lakehouse.branches import Moved
     from roadside.spark_runner import open_runner
     from roadside.table_maintenance import Maintenance
 
     runner = open_runner(settings)
     maintenance = Maintenance(runner.lakehouse, runner.ops, lambda: datetime.now(UTC))
-    rewritten = {}
+    rewritten: dict[str, int] = {}
+    codes, unforeseen = [0], list[Exception]()
     for each in wanted:
-        if runner.lakehouse.exists(each):
-            try:
-                rewritten[each.name] = maintenance.compact(each, day)
-            except Moved:
-                notice(f"{each.name:<34} replaced meanwhile; the next compaction takes it", "yellow")
+        try:
+            if not runner.lakehouse.exists(each):
                 continue
+            rewritten[each.name] = maintenance.compact(each, before)
+        except Moved:
+            notice(f"{each.name:<34} replaced meanwhile; the next compaction takes it", "yellow")
+        except RoadsideError as error:
+            codes.append(tell(error))
+        except Exception as error:
+            unforeseen.append(error)
+            notice(f"{each.name:<34} {type(error).__name__}: not foreseen; the others go on", "bold red")
+        else:
             notice(f"{each.name:<34} {rewritten[each.name]:>5} files rewritten", "dim")
     say(f"{counted(sum(rewritten.values()), 'file')} of {counted(len(rewritten), 'table')} rewritten.")
+    if unforeseen:
+        raise unforeseen[0]
+    return max(codes)
 
 
 def docs(

@@ -8,14 +8,19 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import typer
+import tzdata
 
 from roadside import dag_road
 from roadside.cli import app
@@ -180,6 +185,7 @@ def test_the_commands_are_these(newest: Facts) -> None:
     assert {name: " ".join(task["words"]) for name, task in tasks(newest)} == {
         "roadside_tick.tick": "roadside tick --until 2026-03-10T12:00Z --json",
         "roadside_tick.freshness": "roadside freshness",
+        "roadside_tick.all_succeeded": "",
         "roadside_daily.through_the_cut": "roadside tick --until 2026-03-10T07:00Z --json",
         "roadside_daily.dataset_eta_v1": "roadside dataset build eta_v1 "
         "--start 2026-03-06 --end 2026-03-09 --json",
@@ -191,19 +197,24 @@ def test_the_commands_are_these(newest: Facts) -> None:
         "--start 2026-03-06 --end 2026-03-09 --json",
         "roadside_daily.quality_drift": "roadside quality drift",
         "roadside_daily.quality_references": "roadside quality references",
-        "roadside_daily.promise": "roadside promise check --date 2026-03-10 --no-publication",
+        "roadside_daily.promise": "roadside promise check --date 2026-03-10 --as-if-due --no-publication",
+        "roadside_daily.all_succeeded": "",
         "roadside_replay.plan": "roadside backfill --from 2026-03-03 --to 2026-03-10 --plan --json",
         "roadside_replay.chunk": "roadside backfill --execute --json",
         "roadside_replay.rest": "roadside backfill --from 2026-03-03 --to 2026-03-10 --execute --json",
         "roadside_upkeep.compact": "roadside compact",
         "roadside_upkeep.retention": "roadside retention --execute --json",
+        "roadside_upkeep.all_succeeded": "",
         "roadside_publication.publish": "roadside publish --all --json",
         "roadside_publication.promise": "roadside promise check --date 2026-03-10",
+        "roadside_publication.all_succeeded": "",
     }  # fmt: skip
 
 
 def test_every_command_is_one_that_roadside_takes_with_these_options(newest: Facts) -> None:
     for name, task in tasks(newest):
+        if name.endswith(".all_succeeded"):
+            continue
         words = [*task["words"], *(["--from", "2026-03-03", "--to", "2026-03-04"] if "chunk" in name else [])]
         assert words[0] == "roadside", name
         require_taken(words[1:])
@@ -250,17 +261,99 @@ def test_the_road_that_the_dags_read_is_current() -> None:
     assert not dag_road.is_stale(), "run `roadside docs`"
 
 
-def test_a_failed_build_fails_the_night_though_the_promise_is_asked_after_it(newest: Facts) -> None:
+@pytest.mark.parametrize("which", ["newest", "oldest"])
+def test_a_run_fails_with_any_of_its_tasks(which: str, request: pytest.FixtureRequest) -> None:
+    """Airflow tells by its last tasks how a run ended: each failure must reach one of them."""
+    for name, dag in request.getfixturevalue(which)["dags"].items():
+        reached = set(dag["decided_by"])
+        for _ in dag["tasks"]:
+            reached |= {
+                before
+                for task in reached
+                if dag["tasks"][task]["trigger_rule"] in {"all_success", "none_failed"}
+                for before in dag["tasks"][task]["upstream"]
+            }
+        assert set(dag["tasks"]) - reached == set(), f"{name} is a success though these failed"
+
+
+def test_what_can_judge_for_itself_runs_however_those_before_it_ended(newest: Facts) -> None:
+    """A step that a check stopped keeps back neither a dataset that does not read it, nor a question."""
+    assert {name for name, task in tasks(newest) if task["trigger_rule"] == "all_done"} == {
+        "roadside_tick.freshness",
+        "roadside_daily.dataset_eta_v1",
+        "roadside_daily.dataset_eta_v2",
+        "roadside_daily.dataset_matching_acceptance_v1",
+        "roadside_daily.dataset_matching_ranking_v1",
+        "roadside_daily.quality_drift",
+        "roadside_daily.quality_references",
+        "roadside_daily.promise",
+        "roadside_upkeep.retention",
+        "roadside_publication.promise",
+    }
     daily = newest["dags"]["roadside_daily"]["tasks"]
     assert daily["promise"]["upstream"] == [name for name in daily if name.startswith("dataset_")]
-    assert daily["promise"]["trigger_rule"] == "all_done_setup_success", "whatever became of them"
 
 
-def test_the_independent_check_is_cron_s_at_six_eastern_and_a_command_of_ours() -> None:
+def test_a_tick_that_fails_is_out_of_the_way_of_the_next(newest: Facts) -> None:
+    """One run at a time: the longest waits between tries, which Airflow draws up to twice the delay."""
+    waits = {
+        name: sum(
+            min(2 * task["retry_seconds"] * 2**n, task["longest_retry_seconds"])
+            for n in range(task["retries"])
+        )
+        for name, task in newest["dags"]["roadside_tick"]["tasks"].items()
+        if task["words"]
+    }
+    assert waits == {"tick": 6 * 60, "freshness": 3 * 60}
+
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+@pytest.mark.parametrize("day", ["2026-03-08", "2026-03-11", "2026-11-01", "2026-12-01"])
+def test_the_independent_check_asks_once_a_day_at_six_eastern(day: str, tmp_path: Path) -> None:
+    """Each hour of a day, two of them of daylight saving, on a machine that is not in New York."""
+    asked = [
+        hour.astimezone(NEW_YORK)
+        for hour in (datetime.fromisoformat(f"{day}T04:00Z") + timedelta(hours=n) for n in range(24))
+        if cron_says(hour, tmp_path) == "asked: promise check\n"
+    ]
+    assert [f"{each:%H:%M}" for each in asked] == ["06:00"]
+
+
+def test_the_independent_check_says_that_it_knows_no_zones(tmp_path: Path) -> None:
+    at = datetime(2026, 3, 11, 6, tzinfo=UTC)
+    assert "install tzdata" in cron_says(at, tmp_path, zone="America/Nowhere")
+
+
+def test_the_independent_check_is_a_command_of_ours() -> None:
+    command = cron_line().partition("&& roadside ")[2].partition(";;")[0]
+    assert command == "promise check"
+    require_taken(command.split())
+
+
+def cron_line() -> str:
+    """What cron runs, each hour, as a user named roadside."""
     lines = (ROOT / "airflow" / "promise-check.cron").read_text().splitlines()
-    assert "CRON_TZ=America/New_York" in lines
-    (job,) = [line for line in lines if line.startswith("0 6 * * *")]
-    require_taken(job.partition("&& roadside ")[2].split())
+    (job,) = [line for line in lines if line.startswith("0 * * * * roadside ")]
+    assert not re.search(r"(?<!\\)%", job), "cron ends a line at a bare %"
+    return job.removeprefix("0 * * * * roadside ").replace(r"\%", "%")
+
+
+def cron_says(at: datetime, folder: Path, zone: str = "America/New_York") -> str:
+    """What the line prints at a moment, with a `date` of that moment and a `roadside` that says its words."""
+    programs = {
+        "date": f'exec {shutil.which("date")} -d @{at.timestamp():.0f} "$@"',
+        "roadside": 'echo "$HELLO: $*"',
+    }
+    for name, body in programs.items():
+        (folder / name).write_text(f"#!/bin/sh\n{body}\n")
+        (folder / name).chmod(0o755)
+    (folder / "environment").write_text("export HELLO=asked\n")
+    line = cron_line().replace("/etc/roadside/", f"{folder}/").replace("America/New_York", zone)
+    zones = str(Path(tzdata.__file__).parent / "zoneinfo")
+    given = {"PATH": f"{folder}:/usr/bin:/bin", "TZ": "Asia/Tokyo", "TZDIR": zones}
+    return subprocess.run(["sh", "-c", line], env=given, capture_output=True, text=True, check=True).stdout
 
 
 def test_both_environments_hold_nothing_of_the_platform() -> None:

@@ -46,6 +46,11 @@ class Night:
         rows = self._asked(query, dag_id)
         return {task if index < 0 else f"{task}.{index}": state for task, index, state in rows}
 
+    def run_state(self, dag_id: str) -> str:
+        """How its run ended."""
+        ((state,),) = self._asked("SELECT state FROM dag_run WHERE dag_id = ?", dag_id)
+        return state
+
     def events(self, dag_id: str) -> dict[str, list[dict[str, Any]]]:
         """By table, what its events say, those of one DAG."""
         query = (
@@ -98,7 +103,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
 
 
 def test_a_tick_is_made_and_found_fresh(night: Night) -> None:
-    assert night.states("roadside_tick") == {"tick": "success", "freshness": "success"}
+    assert night.states("roadside_tick") == dict.fromkeys(("tick", "freshness", "all_succeeded"), "success")
     told = night.told["roadside_tick"]
     assert "roadside tick --until 2026-03-10T07:00Z --json" in told
     assert "tick 2026-03-10T07:00Z" in told, "what the command says stands in the task's log"
@@ -128,7 +133,8 @@ def test_the_night_builds_the_dataset_and_asks_of_the_promise(night: Night) -> N
     """Which is broken: nobody makes March's features by 06:00 today."""
     states = night.states("roadside_daily")
     assert states["through_the_cut"] == states[f"dataset_{DATASET}"] == "success"
-    assert states["promise"] == "failed"
+    assert (states["promise"], states["all_succeeded"]) == ("failed", "upstream_failed")
+    assert night.run_state("roadside_daily") == "failed"
     (built,) = night.events("roadside_daily")[f"training.{DATASET}"]
     assert (built["interval_start"], built["rows"] > 0) == ("2026-03-09", True)
 
@@ -136,7 +142,7 @@ def test_the_night_builds_the_dataset_and_asks_of_the_promise(night: Night) -> N
 def test_what_failed_is_told_with_the_command_to_run_again(night: Night) -> None:
     (line,) = [each for each in night.told["roadside_daily"].splitlines() if '"alert": "task failed"' in each]
     told = json.loads(line[line.index("{") : line.rindex("}") + 1])
-    assert told["run_again"] == "roadside promise check --date 2026-03-10 --no-publication"
+    assert told["run_again"] == "roadside promise check --date 2026-03-10 --as-if-due --no-publication"
     assert (told["dag"], told["task"], told["exit_code"]) == ("roadside_daily", "promise", 1)
     assert "something that is due is not there (exit code 1)" in told["error"]
     assert "The promise of 06:00 ET on 2026-03-10" in night.told["roadside_daily"], "what the check said"

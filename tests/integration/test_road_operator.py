@@ -83,6 +83,16 @@ def test_only_what_was_published_has_an_event_and_a_failure_names_its_runs(try_o
     assert (no_json["outlets"], no_json["returned"]) == ([], [])
 
 
+def test_an_answer_that_is_lost_is_asked_for_again(try_out: Try) -> None:
+    """Else it would be a success that no asset hears of."""
+    lost, none = try_out(
+        {"words": ["roadside", "0", "3 files rewritten.", "--json"]},
+        {"words": ["roadside", "0", "", "--json"]},
+    )
+    assert [(each["is_final"], each["exit_code"]) for each in (lost, none)] == [(False, 0), (False, 0)]
+    assert "--json: ended well, but no JSON was read from its stdout; process " in lost["error"]
+
+
 def test_what_cannot_be_started_is_said_and_not_tried_again(try_out: Try, tmp_path: Path) -> None:
     refused, nowhere, no_job = try_out(
         {"words": ["sh", "-c", "true"]},

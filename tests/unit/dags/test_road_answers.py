@@ -84,6 +84,11 @@ def test_what_was_sent_is_told_by_name_and_what_was_there_is_not() -> None:
     assert "published.eta_v2" not in published(told)
 
 
+def test_what_java_says_on_the_same_stdout_is_no_part_of_the_answer() -> None:
+    assert answer("[main] INFO it starts\n[\n {}\n]\nit ends\n") == [{}]
+    assert answer('{"dataset": "eta_v1"}\n') == {"dataset": "eta_v1"}
+
+
 def test_no_json_is_no_answer() -> None:
     assert answer("") is None
     assert answer("0 files of 3 tables rewritten.\n") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import json
 import os
+import signal
 import stat
 import sys
 import time
@@ -110,6 +111,30 @@ def test_a_timeout_in_the_middle_ends_it_too(tmp_path: Path) -> None:
     with pytest.raises(TimeoutError):
         Process(program(tmp_path, OUTLIVES)).run(["roadside"], ATTEMPT, time_out)
     assert ends(pids[0])
+
+
+@pytest.mark.timeout(30)
+def test_a_signal_that_comes_while_its_end_is_waited_for_ends_it(tmp_path: Path) -> None:
+    """It has nothing more to say and goes on: its end is asked for by the thread that the signal stops."""
+    is_silent = tmp_path / "silent"
+    body = f"import os, pathlib, time\nos.close(2)\npathlib.Path({str(is_silent)!r}).touch()\ntime.sleep(60)"
+    process = Process(program(tmp_path, body))
+
+    def ask_to_end() -> None:
+        while not is_silent.exists():
+            time.sleep(0.02)
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    kept = signal.signal(signal.SIGUSR1, lambda *_: process.stop())
+    try:
+        began = time.monotonic()
+        Thread(target=ask_to_end, daemon=True).start()
+        ended = process.run(["roadside"], ATTEMPT, lambda line: None)
+    finally:
+        signal.signal(signal.SIGUSR1, kept)
+    assert ended.code == -15
+    assert time.monotonic() - began < 5, "Airflow kills a task five seconds after it asked it to end"
 
 
 def test_what_only_the_dags_read_the_command_is_not_given(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from moto.emrserverless.models import emrserverless_backends
 from moto.server import ThreadedMotoServer
 
@@ -141,7 +142,9 @@ def test_a_failure_that_tells_no_exit_code_is_tried_again(aws: Aws) -> None:
 def test_a_log_that_never_comes_is_given_up_and_said(aws: Aws) -> None:
     aws.states = ["SUCCESS"]
     ended = aws.run()
-    assert (ended.code, ended.out) == (0, "")
+    job = aws.jobs[-1].id
+    place = f"s3://kept/logs/applications/{aws.application}/jobs/{job}/SPARK_DRIVER/stdout.gz"
+    assert (ended.code, ended.out, ended.answers_in) == (0, "", place)
     assert "stdout could not be read" in aws.heard[-1]
     assert sum(aws.naps) < 200
 
@@ -167,14 +170,46 @@ def test_a_later_try_starts_a_job_where_none_is_left(aws: Aws) -> None:
     assert [job.client_token for job in aws.jobs] == [FIRST.token, SECOND.token]
 
 
-def test_stopped_or_timed_out_the_job_is_cancelled(aws: Aws) -> None:
+class TimedOut(BaseException):
+    """As Airflow's AirflowTaskTimeout, which no `except Exception` catches."""
+
+
+def test_timed_out_the_job_is_cancelled(aws: Aws) -> None:
     def time_out(_seconds: float) -> None:
-        raise TimeoutError
+        raise TimedOut
 
     aws.sleep = time_out  # type: ignore[method-assign]
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimedOut):
         aws.run()
     assert [job.state for job in aws.jobs] == ["CANCELLED"]
+
+
+def test_stopped_the_job_is_cancelled_and_polled_to_its_end(aws: Aws) -> None:
+    job = aws.job()
+
+    def stop(seconds: float) -> None:
+        aws.naps.append(seconds)
+        assert len(aws.naps) < 30, "it was stopped, and is polled still"
+        job.stop()
+
+    job._sleep = stop
+    assert job.run(WORDS, FIRST, aws.heard.append).code == 70
+    assert [each.state for each in aws.jobs] == ["CANCELLED"]
+
+
+def test_a_poll_that_fails_leaves_the_job_to_the_next_try(aws: Aws) -> None:
+    """Throttled, or without a network, hours into it."""
+
+    def throttle(_seconds: float) -> None:
+        raise EndpointConnectionError(endpoint_url="https://emr")
+
+    sleep, aws.sleep = aws.sleep, throttle  # type: ignore[method-assign]
+    with pytest.raises(EndpointConnectionError):
+        aws.run()
+    assert [job.state for job in aws.jobs] == ["SUBMITTED"]
+    aws.sleep = sleep  # type: ignore[method-assign]
+    aws.states, aws.answer = ["RUNNING", "SUCCESS"], "[]"
+    assert (aws.run(SECOND).code, len(aws.jobs)) == (0, 1)
 
 
 def test_what_a_job_needs_is_named_all_at_once() -> None:

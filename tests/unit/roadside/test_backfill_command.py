@@ -115,6 +115,16 @@ def test_where_all_stands_there_is_nothing_to_do(
     assert "Nothing of [2026-03-10T00:00Z, 2026-03-12T00:00Z) is to be made" in answer.out
 
 
+def test_a_program_that_asked_for_json_is_answered_that_nothing_was_made(
+    settings: Settings, run: Callable
+) -> None:
+    settings.home.mkdir(parents=True)
+    made(settings, STEPS, days(0, 2))
+    answer = run(*TWO_DAYS, "--execute", "--json")
+    assert (answer.code, json.loads(answer.out)) == (0, [])
+    assert "Nothing of [2026-03-10T00:00Z, 2026-03-12T00:00Z) is to be made" in answer.err
+
+
 def test_the_hole_that_a_backfill_looks_back_to_is_told(stale: Settings, run: Callable) -> None:
     made(stale, STEPS, days(-9, -5), "older")
     answer = run(*TWO_DAYS)

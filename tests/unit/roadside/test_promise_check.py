@@ -200,6 +200,19 @@ def test_the_command_ends_with_one_at_six_and_names_what_to_type(run: Callable, 
     )
 
 
+def test_asked_at_the_end_of_a_night_s_work_what_is_not_out_is_missing_before_six(
+    run: Callable, night: Nights
+) -> None:
+    night.release_views(DAY, utc("2026-03-11 07:20"))
+    words = ("promise", "check", "--date", "2026-03-11", "--as-if-due")
+    early = run(*words, "--at", "2026-03-11T07:25Z")
+    assert early.code == 1
+    assert "is broken: 4 missing (eta_v1, eta_v2, matching_acceptance_v1" in early.out
+    night.release_night(DAY, utc("2026-03-11 07:30"))
+    assert run(*words, "--at", "2026-03-11T07:35Z").code == 0
+    assert run(*words, "--at", "2026-03-11T10:30Z").code == 0, "and later it is asked as of then"
+
+
 def test_json_tells_a_monitor_what_broke(run: Callable, night: Nights) -> None:
     night.release_views(DAY, utc("2026-03-11 10:12"))
     at = ("--at", "2026-03-11T11:00Z")

@@ -113,11 +113,26 @@ def test_what_is_whole_reaches_redis_although_a_step_failed(
     assert "failed" in {each["status"] for each in json.loads(answer.out)}
 
 
-def test_no_tick_that_is_due_is_no_result(settings: Settings, run: Callable) -> None:
+def test_where_no_tick_is_due_the_last_is_told_with_the_runs_that_made_it(
+    settings: Settings, run: Callable
+) -> None:
+    """What an earlier try made is known to the next by that; runs of other code made nothing of this one."""
     (settings.home / "landing").mkdir(parents=True)
     made(settings, *TABLES, interval=tick_at(NOON))
+    version = step_version(step_named(DEMAND), settings)
+    ops = made(settings, DEMAND, interval=Interval(NOON - 4 * TICK, NOON), code=version)
     answer = run("tick", "--until", f"{NOON:%Y-%m-%dT%H:%MZ}", "--no-online", "--json")
-    assert (answer.code, json.loads(answer.out)) == (0, [])
+    told = json.loads(answer.out)
+    assert (answer.code, {each["status"] for each in told}) == (0, {"skipped"})
+    assert [each["step"] for each in told] == [step.name for step in STEPS if step.due(tick_at(NOON))]
+    assert {(each["start"], each["end"]) for each in told} == {
+        ("2026-03-10T11:45:00+00:00", "2026-03-10T12:00:00+00:00")
+    }
+    last = RunLedger(ops, lambda: NOON).published(DEMAND, tick_at(NOON), version)
+    assert last is not None
+    assert {each["step"]: each["runs"] for each in told if each["runs"]} == {
+        DEMAND: {DEMAND: {"run_id": last.run_id, "snapshot_id": None}}
+    }
     assert "made already" in answer.err
 
 
