@@ -363,6 +363,7 @@ def test_a_changed_byte_of_a_file_is_told_before_anything_is_computed(
     )
 
 
+@pytest.mark.long
 def test_a_rebuild_is_equal_after_late_data_a_schema_addition_and_a_replay(
     city: City, built: dict[str, BuildResult]
 ) -> None:

@@ -177,6 +177,7 @@ def test_a_tick_that_cannot_be_made_holds_what_reads_it_and_no_tick_before(
     assert mended.digests() == one_by_one[0]
 
 
+@pytest.mark.long
 def test_two_commands_at_once_both_end_well(outage: Outage, one_by_one: Any) -> None:
     road = outage.again("twice")
     other = Road(Runner(road.runner.settings, outage.spark), STEPS_RUN)

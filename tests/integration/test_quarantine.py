@@ -219,14 +219,11 @@ def test_lines_that_need_not_enter_are_settled_on_record(home: Home) -> None:
     assert "No line of" in home.answer(f"settle {DISPATCH} --object {empty['object']} --why again", 2)
 
 
-@pytest.mark.parametrize(
-    ("line", "code", "said"),
-    [
-        ("list --source gps_ping", 2, "Did you mean gps_pings"),
-        ("list --reason wrong_tpye", 2, "Did you mean wrong_type"),
-        (f"replay {DISPATCH}", 2, "Say why"),
-        (f"replay {DISPATCH} --at soon --why x", 2, "--at 'soon' is not a date or a time"),
-    ],
-)
-def test_wrong_lines_are_told(home: Home, line: str, code: int, said: str) -> None:
-    assert said in home.answer(line, code)
+def test_wrong_lines_are_told(home: Home) -> None:
+    for line, said in (
+        ("list --source gps_ping", "Did you mean gps_pings"),
+        ("list --reason wrong_tpye", "Did you mean wrong_type"),
+        (f"replay {DISPATCH}", "Say why"),
+        (f"replay {DISPATCH} --at soon --why x", "--at 'soon' is not a date or a time"),
+    ):
+        assert said in home.answer(line, 2), line

@@ -90,8 +90,8 @@ class Road:
 
 @pytest.fixture(scope="module")
 def road(spark: SparkSession, spark_settings: Settings) -> Iterator[Road]:
-    """Ten days carried along the road as one chunk, then the last day: interrupted, killed, failed for
-    want of an object, and run on to its end. Ledgers of its own, where no tick is closed.
+    """Ten days carried along the road as one chunk, then the last day: interrupted, failed for want of
+    an object, and run on to its end. Ledgers of its own, where no tick is closed.
     """
     city = SimulationConfig(
         start=date(2026, 3, 9), days=3, providers=8, jobs_per_day=40, ping_seconds=300, pings_days=2
@@ -102,8 +102,7 @@ def road(spark: SparkSession, spark_settings: Settings) -> Iterator[Road]:
     settings = replace(spark_settings, ops_url=f"sqlite:///{spark_settings.home}/road_ops.db")
     built = Road(settings, Runner(settings, spark))
     built.run(Interval(START, LAST_DAY.start))
-    built.interrupted = end_after(settings, 2, signal.SIGINT)
-    end_after(settings, 7, signal.SIGKILL)
+    built.interrupted = interrupted_after(settings, 2)
     built.failure = fail_for_want_of_an_object(built)
     built.run(LAST_DAY, force=False)
     yield built
@@ -304,8 +303,8 @@ def online(road: Road) -> Iterator[bytes]:
         road.lakehouse.spark.sql(f"DROP TABLE {CATALOG}.{table.name} PURGE")
 
 
-def end_after(settings: Settings, lines: int, by: signal.Signals) -> tuple[int, str]:
-    """Start a forced run in a process of its own, and end it once it has told of so many steps.
+def interrupted_after(settings: Settings, lines: int) -> tuple[int, str]:
+    """Start a forced run in a process of its own, and interrupt it once it has told of so many steps.
 
     Returns its exit code and what it told after the signal.
     """
@@ -320,7 +319,7 @@ def end_after(settings: Settings, lines: int, by: signal.Signals) -> tuple[int, 
         for _ in range(lines):
             assert process.stderr.readline(), "the run ended before the signal"
         time.sleep(0.5)
-        process.send_signal(by)
+        process.send_signal(signal.SIGINT)
         told = process.stderr.read()
     return process.returncode, told
 

@@ -182,6 +182,7 @@ def test_decisions_in_the_gap_of_a_release_held_back_are_late_and_no_others(
     assert "Z 17:45Z 18:00Z 11." in " ".join(out.split())
 
 
+@pytest.mark.long
 def test_reads_between_an_early_publication_and_its_promise_are_early(platform: Platform) -> None:
     early = at(18)
     served = serve(platform, dict.fromkeys([(early, view) for view in CHANGING], at(18, 2)))
