@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from feast import FeatureStore
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from sqlalchemy import select
 
 import training_datasets
@@ -168,36 +168,28 @@ def forget(built: BuildResult, day: date) -> Path:
     return path
 
 
-def plant(monkeypatch: pytest.MonkeyPatch, stops: str) -> None:
-    """Have the afternoon, and no other day, stopped where it is said."""
-    error = CheckFailed(f"{stops} stops the day")
-    if stops == "a gate":
-        honest = building.asked
+def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the afternoon stopped by a gate, the day before by a check, the one before that by its table."""
+    asked, decided, stage_days = building.asked, Computing._decided, Lakehouse.stage_days
 
-        def asked(gates: Any, day: Any) -> dict[str, str]:
-            if day.day == AFTERNOON:
-                raise error
-            return honest(gates, day)
+    def with_gate(gates: Any, day: Any) -> dict[str, str]:
+        if day.day == AFTERNOON:
+            raise CheckFailed("A gate stops it.")
+        return asked(gates, day)
 
-        monkeypatch.setattr(building, "asked", asked)
-    elif stops == "a check":
-        checks = Computing._checks
+    def with_check(self: Computing, day: date) -> DataFrame:
+        if day == AFTERNOON - DAY:
+            raise CheckFailed("A check stops it.")
+        return decided(self, day)
 
-        def checked(self: Computing, day: date, *given: Any) -> dict[str, str]:
-            if day == AFTERNOON:
-                raise error
-            return checks(self, day, *given)
+    def with_contract(self: Lakehouse, table: Table, days: Sequence[date], *given: Any) -> Staged:
+        if table is ETA_V1.table and AFTERNOON - 2 * DAY in days:
+            raise CheckFailed("Its table stops it.")
+        return stage_days(self, table, days, *given)
 
-        monkeypatch.setattr(Computing, "_checks", checked)
-    else:
-        stage = Lakehouse.stage_days
-
-        def staged(self: Lakehouse, table: Table, days: Any, *given: Any) -> Staged:
-            if table is ETA_V1.table and AFTERNOON in days:
-                raise error
-            return stage(self, table, days, *given)
-
-        monkeypatch.setattr(Lakehouse, "stage_days", staged)
+    monkeypatch.setattr(building, "asked", with_gate)
+    monkeypatch.setattr(Computing, "_decided", with_check)
+    monkeypatch.setattr(Lakehouse, "stage_days", with_contract)
 
 
 def frame_by_assignment(platform: Platform) -> pd.DataFrame:
@@ -324,29 +316,27 @@ def test_an_immature_day_is_refused_and_keeps_no_other_back(platform: Platform, 
         platform.build(AFTERNOON, AFTERNOON)
 
 
-@pytest.mark.parametrize("stops", ["a gate", "a check", "the table's contract"])
-def test_a_day_that_is_stopped_keeps_no_other_back(
-    stops: str, platform: Platform, built: BuildResult, monkeypatch: pytest.MonkeyPatch
+def test_days_that_are_stopped_keep_no_other_back(
+    platform: Platform, built: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of one chunk, the first of its days."""
+    """Of four days that are built together the first three."""
     before, digest = platform.files(), platform.lakehouse.digest(ETA_V1.table)
-    stopped, following = forget(built, AFTERNOON), forget(built, AFTERNOON + DAY)
+    stopped = [forget(built, AFTERNOON - n * DAY) for n in range(3)]
+    following = forget(built, AFTERNOON + DAY)
     with monkeypatch.context() as planted:
-        plant(planted, stops)
-        with pytest.raises(CheckFailed, match=f"{stops} stops the day") as told:
-            platform.build(AFTERNOON - DAY, AFTERNOON + 2 * DAY)
-    assert (
-        "Left as they were: 2026-03-10; of the days asked for stand: 2026-03-09, 2026-03-11."
-        in told.value.what
+        plant(planted)
+        with pytest.raises(CheckFailed) as told:
+            platform.build(AFTERNOON - 2 * DAY, AFTERNOON + 2 * DAY)
+    assert told.value.what == (
+        "Its table stops it. A check stops it. A gate stops it. Left as they were: 2026-03-08..2026-03-10; "
+        "of the days asked for stand: 2026-03-11."
     )
-    assert (stopped.exists(), following.is_file()) == (False, True)
-    assert list(json.loads(built.manifest.read_text())["days"]) == ["2026-03-09", "2026-03-11"]
+    assert [path.exists() for path in (*stopped, following)] == [False, False, False, True]
+    assert list(json.loads(built.manifest.read_text())["days"]) == ["2026-03-11"]
     run_id = json.loads(following.read_text())["evidence"]["run_id"]
-    assert platform.ran_over(run_id) == ETA_V1.decisions(AFTERNOON + DAY), (
-        "not over the day that is not there"
-    )
+    assert platform.ran_over(run_id) == ETA_V1.decisions(AFTERNOON + DAY), "and over no day that is not there"
     mended = platform.build(AFTERNOON - DAY, AFTERNOON + 2 * DAY)
-    assert [day.status for day in mended.days] == ["skipped", "built", "skipped"]
+    assert [day.status for day in mended.days] == ["built", "built", "skipped"]
     assert platform.lakehouse.digest(ETA_V1.table) == digest
     rows = [name for name in before if name.endswith(".parquet")]
     assert {name: platform.files()[name] for name in rows} == {name: before[name] for name in rows}
