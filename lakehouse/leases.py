@@ -19,6 +19,8 @@ from validation.errors import Busy
 
 LASTS = timedelta(minutes=5)
 """How long a lease outlives a holder on another host, whose death nobody here can see."""
+PATIENCE = timedelta(minutes=10)
+"""How long what publishes or deletes waits for another that has the table."""
 _PAUSE = 0.1
 """Seconds between two looks at a lease that another holds."""
 _BEATS = 4

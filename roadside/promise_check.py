@@ -67,9 +67,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class LastGood:
-    """What readers have meanwhile: the newest that was released, and by which release."""
+    """What readers have meanwhile: the newest that was released, and by which release.
 
-    what: datetime | date
+    Attributes:
+        what: the cut or day; None of a state that no release names.
+    """
+
+    what: datetime | date | None
     release_id: str
     published_at: datetime
 

@@ -1,13 +1,14 @@
 """What is promised at 06:00 ET, at Snowflake and in S3: whether it was published there, and when.
 
 Promised at a target is what was ever published to it. Snowflake's audit keeps every publication; a bucket
-keeps the newest state alone, so that of an earlier one it may not be told when it came.
+keeps the newest state alone, so that of what was put there after the promise it may not be told whether an
+earlier state had it in time.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -33,10 +34,11 @@ class Shipped:
     """One state that a target has or had: the day or cut through which it reaches, and since when.
 
     Attributes:
-        hides_earlier: it reaches further than what is due, and what was there before it left no trace.
+        through: None where nobody can tell: no release names the state, a compaction's say.
+        hides_earlier: what was there before it left no trace, and may have reached what is due.
     """
 
-    through: datetime | date
+    through: datetime | date | None
     release: str
     published_at: datetime
     hides_earlier: bool = False
@@ -82,9 +84,9 @@ def _kept(target: str, thing: Kept, table: Table, states: Sequence[Shipped], at:
     out = [each for each in states if each.published_at <= at]
     first = next((each for each in out if _reaches(each.through, thing.due)), None)
     told = Kept(target, thing.name, thing.due, thing.promised_at, None, State.UNKNOWN)
-    comes_after = first is None or first.published_at > thing.promised_at
-    if comes_after and any(each.hides_earlier and each.published_at > thing.promised_at for each in states):
-        return replace(told, because=Reason("the target has the newest state alone, put there later", ""))
+    unknown = _why_unknown(thing, states, out, first)
+    if unknown:
+        return replace(told, because=Reason(unknown, ""))
     if first is not None:
         state, late_by = judged(first.published_at, thing.promised_at, at)
         return replace(
@@ -101,8 +103,29 @@ def _kept(target: str, thing: Kept, table: Table, states: Sequence[Shipped], at:
     )
 
 
-def _reaches(through: datetime | date, due: datetime | date) -> bool:
+def _why_unknown(
+    thing: Kept, states: Sequence[Shipped], out: Sequence[Shipped], first: Shipped | None
+) -> str:
+    """Why nobody can tell whether it was there by the promise; nothing where it was, or where one can."""
+    if first is not None and first.published_at <= thing.promised_at:
+        return ""
+    if any(each.hides_earlier and each.published_at > thing.promised_at for each in states):
+        return "the target has the newest state alone, put there later"
+    nameless = [each for each in out if each.through is None and _may_hold(each, thing.due)]
+    if any(first is None or each.published_at <= thing.promised_at for each in nameless):
+        return "no release names the state that was put there"
+    return ""
+
+
+def _may_hold(state: Shipped, due: datetime | date) -> bool:
+    """What was put there before a cut holds none of it."""
+    return not isinstance(due, datetime) or state.published_at >= due
+
+
+def _reaches(through: datetime | date | None, due: datetime | date) -> bool:
     """Both a cut's moment, or both a day."""
+    if through is None:
+        return False
     if isinstance(through, datetime) and isinstance(due, datetime):
         return through >= due
     return not isinstance(through, datetime) and not isinstance(due, datetime) and through >= due
@@ -132,11 +155,10 @@ def _in_snowflake(settings: Settings, releases: Sequence[Release]) -> Iterator[S
 def from_audit(
     thing: Kept, table: Table, issued: Iterable[Issued], releases: Sequence[Release]
 ) -> Iterator[Shipped]:
-    """The publications of a table that say through when they reach."""
+    """The publications of a table, in their order."""
     for each in issued:
         through = reached(thing, table, each.release, each.snapshot_id, releases)
-        if through is not None:
-            yield Shipped(through, each.release, each.published_at)
+        yield Shipped(through, each.release, each.published_at)
 
 
 def reached(
@@ -144,7 +166,8 @@ def reached(
 ) -> datetime | date | None:
     """The day or cut through which what is called so reaches; None if nobody can tell.
 
-    A dataset's is `2026-03-01..2026-03-10`, a table's the id of a release; else its state tells.
+    A dataset's is `2026-03-01..2026-03-10`, a table's the id of a release; else its state tells. A state
+    holds all that came out by its release: after a replay, a newer cut than that release's own.
     """
     if thing.kind != VIEW:
         try:
@@ -152,12 +175,12 @@ def reached(
         except ValueError:
             return None
     mine = [each for each in releases if table.name in each.tables]
-    ticks = [
-        each.tick
+    named = [
+        each.published_at
         for each in mine
         if each.release_id == release or (snapshot_id is not None and each.tables[table.name] == snapshot_id)
     ]
-    return max(ticks, default=None)
+    return max((each.tick for each in mine if named and each.published_at <= max(named)), default=None)
 
 
 @contextmanager
@@ -179,10 +202,10 @@ def from_manifest(
     thing: Kept,
     table: Table,
     manifest: dict[str, object],
-    put_at: dict[str, datetime],
+    put_at: Mapping[str, datetime],
     releases: Sequence[Release],
 ) -> list[Shipped]:
-    """The one state that a bucket has; by its manifest, which is put there last."""
+    """The one state that a bucket has, by its manifest: put there last, and anew with every change."""
     since = put_at[MANIFEST]
     if thing.kind == VIEW:
         snapshot = manifest["snapshot_id"]
@@ -193,8 +216,19 @@ def from_manifest(
         assert isinstance(days, dict)
         through = max((date.fromisoformat(day) for day in days), default=None)
         release = str(through)
-    if through is None:
-        return []
-    return [
-        Shipped(through, release, since, hides_earlier=_reaches(through, thing.due) and through != thing.due)
-    ]
+    is_first = through == thing.due and _came_after_the_promise(thing, manifest, put_at)
+    hides_earlier = not is_first and (through is None or _reaches(through, thing.due))
+    return [Shipped(through, release, since, hides_earlier)]
+
+
+def _came_after_the_promise(thing: Kept, manifest: dict[str, object], put_at: Mapping[str, datetime]) -> bool:
+    """Whether no earlier state can have held by the promise what is due.
+
+    It came out later itself; or the file of the day's first release was put there later.
+    """
+    if thing.published_at is not None and thing.published_at > thing.promised_at:
+        return True
+    days = manifest.get("days")
+    day = days.get(str(thing.due), {}) if isinstance(days, dict) else {}
+    file_put_at = put_at.get(day.get("object", ""))
+    return day.get("release_number") == 1 and file_put_at is not None and file_put_at > thing.promised_at

@@ -17,7 +17,7 @@ from lakehouse.catalog_reader import CatalogReader, DaySize
 from lakehouse.expiries import KEPT_FROM, LANDED, Expiries, expire_known_time, expired
 from lakehouse.landed_accounts import OldObjects, begun_releases, delete_objects, old_objects, readable_since
 from lakehouse.landing_ledger import LandingLedger
-from lakehouse.leases import Leases
+from lakehouse.leases import PATIENCE, Leases
 from lakehouse.ledger_upkeep import drop_ledger_rows, old_ledger_rows
 from lakehouse.object_store import LandedObject, list_objects, never_read
 from lakehouse.ops import Ops, answered_lines, landing_objects
@@ -31,8 +31,6 @@ from validation.errors import NotReady, UnknownName
 from validation.retention import LANDING, LEDGERS, Retention
 from validation.sources import SOURCES
 
-PATIENCE = timedelta(minutes=10)
-"""How long a deletion waits for a run that publishes the table."""
 LEDGER = "ledgers"
 """The name under which the ledgers are asked for."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)

@@ -25,7 +25,7 @@ from ingestion.register import STRAGGLER_HORIZON, register_landed
 from lakehouse.branches import Moved, Staged
 from lakehouse.code_version import code_version
 from lakehouse.landing_ledger import LandingLedger
-from lakehouse.leases import Leases
+from lakehouse.leases import PATIENCE, Leases
 from lakehouse.ops import Ops
 from lakehouse.quality_ledger import QualityLedger
 from lakehouse.releases import Releases
@@ -66,9 +66,6 @@ REVISION_LOOK_BACK = timedelta(days=1) + HELD_MEMORY
 """A live entity has a row within a day before the last tick that was not held."""
 DAILY_REVISION_LOOK_BACK = timedelta(days=1) + HELD_MEMORY_DAILY
 """The same of a view of business days."""
-
-PATIENCE = timedelta(minutes=10)
-"""How long a run waits for another to publish the same table."""
 
 PUBLISH_ATTEMPTS = 5
 """How often an interval is staged anew because others published its table meanwhile."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
-from lakehouse.leases import Leases
+from lakehouse.leases import PATIENCE, Leases
 from lakehouse.ops import Ops
 from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.run_ledger import RunLedger
@@ -19,7 +19,7 @@ from lakehouse.table_upkeep import (
     remove_strays,
 )
 from lakehouse.tables import Lakehouse
-from roadside.retention import PATIENCE, OldRows
+from roadside.retention import OldRows
 from validation.contract import Table
 
 

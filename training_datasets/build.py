@@ -1,7 +1,8 @@
 """Builds a dataset, whole days at a time: rows, features as served, labels; checked, then published.
 
 A built day is never edited. Built again from the same inputs it is skipped; from other code it is
-computed again and must come out equal, or it needs a new release, which says so.
+computed again and must come out equal, or it needs a new release, which says so. A day that cannot be
+built keeps no other back.
 """
 
 from __future__ import annotations
@@ -9,20 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
-from lakehouse.leases import Leases
+from lakehouse.leases import PATIENCE, Leases
 from lakehouse.ops import Ops
 from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.run_ledger import Heard, RunLedger, unheard
 from lakehouse.settings import Settings
 from lakehouse.spark import frame_of_arrow
 from lakehouse.tables import Lakehouse, Published
-from training_datasets.computing import ComputedDay, Computing, dataset_version
+from training_datasets.computing import ComputedDay, Computing, dataset_version, require_one_per_row_id
 from training_datasets.dataset_folder import MANIFEST
 from training_datasets.files import day_file, file_digest, write_parquet
 from training_datasets.gates import Day, asked
@@ -34,15 +37,17 @@ from training_datasets.manifests import (
     write_dataset_manifest,
     write_day_manifest,
 )
-from training_datasets.maturity import require_mature, why_not_mature
+from training_datasets.maturity import mature_days, require_mature, why_not_mature
+from training_datasets.refused_days import RefusedDays
 from training_datasets.requests import LocationOf
 from training_datasets.spec import DatasetSpec
 from validation.clocks import Interval
 from validation.contract import Table
 from validation.contracts.training.row_index import ROW_INDEX
-from validation.errors import CheckFailed, UserError
+from validation.errors import CheckFailed, NotReady, UserError
 
 DAYS_AT_ONCE = 7
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -124,17 +129,17 @@ def build(
     and releases; no row holds it. `heard` is told of the runs.
 
     Raises:
-        UserError: the range is empty.
-        NotReady: a day is not mature, or its inputs were not made through its close.
-        CheckFailed: a check fails, or a built day would change; nothing of it is published.
-        Busy: another process publishes the dataset.
+        UserError: the range is empty, or what a day is made of is past its retention; nothing is built.
+        NotReady, CheckFailed: once all other days stand, for those that do not: a day is not mature; a
+            check fails; a built day would change. Such a day stays as it was. NotReady if there is a day
+            to wait for, whatever else there is.
+        Busy: another process publishes the dataset, and does so as long as patience lasts.
     """
     if end_day <= start_day:
         raise UserError(f"The days [{start_day}, {end_day}) are none: the end must be after the start.")
     computing = Computing(settings, lakehouse, store, spec, location_of)
     builder = _Builder(computing, now, held_of, new_release=new_release, heard=heard)
-    days = [start_day + timedelta(days=n) for n in range((end_day - start_day).days)]
-    require_mature(builder.ops, spec, computing.service, days)
+    days = builder.mature([start_day + timedelta(days=n) for n in range((end_day - start_day).days)])
     results: list[DayResult] = []
     done = set() if force else {day for day in days if builder.is_done(day)}
     for chunk in _chunks(days, days_at_once, done):
@@ -145,6 +150,8 @@ def build(
         finally:  # what stands is what readers find, whatever becomes of the rest
             if results:
                 write_dataset_manifest(builder.folder, spec)
+    if builder.refused.errors:
+        raise builder.refused.told([each.day for each in results])
     return BuildResult(spec.name, tuple(results), builder.folder, builder.folder / MANIFEST)
 
 
@@ -176,12 +183,30 @@ class _Builder:
     held_of: HeldOf
     new_release: bool = False
     heard: Heard = unheard
+    refused: RefusedDays = field(default_factory=RefusedDays)
 
     def __post_init__(self) -> None:
         settings = self.computing.settings
         self.spec, self.lakehouse = self.computing.spec, self.computing.lakehouse
         self.ops = Ops(settings.ops_url)
         self.folder = settings.datasets_dir / self.spec.name
+
+    def mature(self, days: Sequence[date]) -> list[date]:
+        """Those of the days that may be built now; the others are refused.
+
+        Raises:
+            NotReady: none of them may.
+            UserError: what a day is made of is past its retention.
+        """
+        try:
+            require_mature(self.ops, self.spec, self.computing.service, days)
+        except NotReady as error:
+            mature = mature_days(self.ops, self.spec, self.computing.service, days[0], days[-1] + _DAY)
+            if not mature:
+                raise
+            self.refused.refuse(sorted({*days} - {*mature}), error)
+            return mature
+        return [*days]
 
     def is_done(self, day: date) -> bool:
         """Whether the day stands, made or verified by this code, contract and service."""
@@ -205,55 +230,52 @@ class _Builder:
         yield _result(built, "skipped")
 
     def build(self, days: Sequence[date]) -> Iterator[DayResult]:
-        """The days, one after the other without a gap, computed and published together.
-
-        Raises:
-            CheckFailed: a gate stops a day; the days before it are published.
-        """
+        """The days in order, computed and published together; those that cannot be are refused."""
         started = monotonic()
         built = {day: day_manifest(self.folder, day) for day in days}
         standing = {day: manifest for day, manifest in built.items() if manifest is not None}
         computed = self._computed(days, {} if self.new_release else standing)
-        changed = [day for day in standing if computed[day].manifest.content != standing[day].content]
+        changed = [
+            day
+            for day, each in computed.items()
+            if day in standing and each.manifest.content != standing[day].content
+        ]
         if changed and not self.new_release:
-            raise self._would_change(changed, computed, standing)
+            self.refused.refuse(changed, self._would_change(changed, computed, standing))
+            changed = []
         for day in changed:
             number = standing[day].release_number + 1
             computed[day] = replace(
                 computed[day], manifest=replace(computed[day].manifest, release_number=number)
             )
-        due = [day for day in days if day not in standing or day in changed]
-        gates, stopped = self._asked(due, computed)
-        reached = [day for day in days if stopped is None or day < min(set(due) - set(gates))]
-        due = [day for day in due if day in gates]
-        published = self._published([computed[day] for day in due], days, gates) if due else {}
+        made = self.refused.among(days)
+        gates = self._asked([day for day in made if day not in standing or day in changed], computed)
+        published = self._published([*gates], computed, gates)
         seconds = (monotonic() - started) / len(days)
-        for day in reached:
-            manifest = published[day] if day in due else self._verified(standing[day])
+        for day in self.refused.among(days):
+            manifest = published[day] if day in published else self._verified(standing[day])
             path = day_file(self.folder, self.spec.table, day)
-            if day in due or not self._has_its_file(manifest):
+            if day in published or not self._has_its_file(manifest):
                 write_parquet(path, computed[day].rows.drop_columns([self.spec.table.partition]))
             evidence = {**manifest.evidence, "file_sha256": file_digest(path)}
             manifest = replace(manifest, evidence=evidence)
             write_day_manifest(self.folder, self.spec, manifest)
             self._release(manifest)
-            status = "new release" if day in changed else "built" if day in due else "unchanged"
+            status = "new release" if day in changed else "built" if day in published else "unchanged"
             yield _result(manifest, status, seconds)
-        if stopped is not None:
-            raise stopped
 
     def _computed(
         self, days: Sequence[date], standing: Mapping[date, DayManifest]
     ) -> dict[date, ComputedDay]:
         """Days that stand are computed from what they were made of: revisions made since do not count."""
         pins = {day: standing[day].revised_through if day in standing else None for day in days}
-        return {
-            day: computed
-            for pin in dict.fromkeys(pins.values())
-            for day, computed in self.computing.computed(
-                [day for day in days if pins[day] == pin], pin
-            ).items()
-        }
+        computed: dict[date, ComputedDay] = {}
+        for pin in dict.fromkeys(pins.values()):
+            together = [day for day in days if pins[day] == pin]
+            made = self.refused.made(together, partial(self.computing.computed, revised_through=pin))
+            require_one_per_row_id(self.spec, [each.frame for each in made.values()])
+            computed |= made
+        return computed
 
     def _would_change(
         self,
@@ -274,32 +296,42 @@ class _Builder:
 
     def _asked(
         self, days: Sequence[date], computed: Mapping[date, ComputedDay]
-    ) -> tuple[dict[date, dict[str, str]], CheckFailed | None]:
+    ) -> dict[date, dict[str, str]]:
         """The outcome of every gate of each day, asked in order: a day is compared with those before it.
 
-        The first day that a gate stops ends it: its error is the second.
+        A day that a gate stops is refused, and no day is compared with it.
         """
-        frames = {day: computed[day].frame for day in days}
+        frames: dict[date, pd.DataFrame] = {}
         answers: dict[date, dict[str, str]] = {}
         for day in days:
             before = before_day(self.folder, self.spec.table, day, frames)
-            steps = computed[day].manifest.waterfall
+            frame, steps = computed[day].frame, computed[day].manifest.waterfall
             try:
-                answers[day] = asked(
-                    self.spec.all_gates, Day(self.spec.table, day, frames[day], before, steps)
-                )
+                answers[day] = asked(self.spec.all_gates, Day(self.spec.table, day, frame, before, steps))
+                frames[day] = frame
             except CheckFailed as error:
-                return answers, error
-        return answers, None
+                self.refused.refuse([day], error)
+        return answers
 
     def _published(
-        self, days: Sequence[ComputedDay], chunk: Sequence[date], gates: Mapping[date, Mapping[str, str]]
+        self,
+        days: Sequence[date],
+        computed: Mapping[date, ComputedDay],
+        gates: Mapping[date, Mapping[str, str]],
     ) -> dict[date, DayManifest]:
         """The days' rows in the tables of the lake, checked there; their manifests with the evidence."""
+        if not days:
+            return {}
+        return self.refused.made(days, lambda some: self._in_tables([computed[day] for day in some], gates))
+
+    def _in_tables(
+        self, days: Sequence[ComputedDay], gates: Mapping[date, Mapping[str, str]]
+    ) -> dict[date, DayManifest]:
+        """Their rows published together."""
         dates = [each.manifest.day for each in days]
         index = pa.concat_tables([each.index for each in days])
         rows = pa.concat_tables([each.rows for each in days])
-        interval = Interval(self.spec.decisions(chunk[0]).start, self.spec.decisions(chunk[-1]).end)
+        interval = Interval(self.spec.decisions(dates[0]).start, self.spec.decisions(dates[-1]).end)
         self._replaced(ROW_INDEX, interval, dates, index, {"dataset": self.spec.name})
         published, run_id = self._replaced(self.spec.table, interval, dates, rows, {})
         inputs = dict.fromkeys((*self.spec.sources, *(view.table for view in self.computing.service.views)))
@@ -341,7 +373,8 @@ class _Builder:
         self, table: Table, interval: Interval, days: Sequence[date], rows: pa.Table, only: Mapping[str, str]
     ) -> tuple[Published, str]:
         self.lakehouse.create(table)
-        leases, runs = Leases(self.ops, self.now), RunLedger(self.ops, self.now, self.heard)
+        leases = Leases(self.ops, self.now, patience=PATIENCE)  # all datasets share the index of rows
+        runs = RunLedger(self.ops, self.now, self.heard)
         with leases.publishing(table.name) as lease:
             run = runs.begin(table.name, interval, dataset_version())
             try:

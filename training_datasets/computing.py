@@ -205,12 +205,7 @@ class Computing:
         seen = list(dict.fromkeys((*self.service.keys, *self.service.request)))
         spine = rows[["meta_row_id", *seen]].assign(**{DECISION_TIME: rows["meta_decision_at"]})
         features = features_at(self.spec, self.store, spine)[["meta_row_id", *self.service.columns]]
-        repeated = int(features["meta_row_id"].duplicated().sum())
-        if repeated:
-            raise CheckFailed(
-                f"{self.spec.name}: {repeated} of {len(features)} rows have a row id that another row has.",
-                f"A row is decided twice in these days: look at {self.spec.sources[0].name}.",
-            )
+        require_one_per_row_id(self.spec, [features])
         return rows.merge(features, on="meta_row_id", how="left", validate="one_to_one")
 
     def _checks(
@@ -259,6 +254,21 @@ class Computing:
             day: self.spec.close(day) if found is None else _EPOCH + timedelta(microseconds=found)
             for day, found in zip(days, newest, strict=True)
         }
+
+
+def require_one_per_row_id(spec: DatasetSpec, frames: Sequence[pd.DataFrame]) -> None:
+    """Refuse rows of days that share a row id.
+
+    Raises:
+        CheckFailed: some do.
+    """
+    ids = [row_id for frame in frames for row_id in frame["meta_row_id"]]
+    repeated = len(ids) - len({*ids})
+    if repeated:
+        raise CheckFailed(
+            f"{spec.name}: {repeated} of {len(ids)} rows have a row id that another row has.",
+            f"A row is decided twice in these days: look at {spec.sources[0].name}.",
+        )
 
 
 def dataset_version() -> str:

@@ -41,7 +41,11 @@ def build(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which days would be built.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Build whole days of a dataset: rows, features as they could be read, labels, a manifest."""
+    """Build whole days of a dataset: rows, features as they could be read, labels, a manifest.
+
+    A day that cannot be built keeps no other back; the error at the end says which days stand and which
+    do not. Exit codes: 1 a day is not mature yet; 3 a check stops a day, or a built one would change.
+    """
     first, last = days_of(start, end)
     from training_datasets.specs import spec_named
 

@@ -123,8 +123,9 @@ def check(
     and both at what the settings publish to. Judged by when they came out, never by when a job ran.
 
     Exit codes for a monitor: 0 kept, or not due yet; 1 something is missing at 06:00 ET or came out after
-    it; 6 cannot tell, for the ledgers, Snowflake or S3 do not answer. What could be read is printed before
-    such an error, which says nothing of the rest.
+    it; 6 cannot tell, for the ledgers, Snowflake or S3 do not answer, or S3 has a newer state in the place
+    of the one in question. What could be read is printed before such an error, which says nothing of the
+    rest.
     """
     asked = _asked(view or [], dataset or [])
     settings = settings_here()
@@ -250,6 +251,8 @@ def _readers_have(thing: Kept) -> str | None:
     good = thing.readers_have
     if good is None:
         return "nothing" if thing.is_broken else None
+    if good.what is None:
+        return good.release_id
     what = moment(good.what) if isinstance(good.what, datetime) else str(good.what)
     return f"{what}, {good.release_id}"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,22 +14,25 @@ from typing import Any
 import pandas as pd
 import pytest
 from feast import FeatureStore
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from sqlalchemy import select
 
 import training_datasets
-from lakehouse import feast_edge
+from lakehouse import feast_edge, leases
 from lakehouse.landing_ledger import LandingLedger
-from lakehouse.ops import Ops
+from lakehouse.leases import Leases
+from lakehouse.ops import Ops, runs
 from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
-from lakehouse.tables import Lakehouse
+from lakehouse.tables import Lakehouse, Staged
 from lakehouse.vault import handle_of
 from roadside.locations import location_opener
 from support.afternoon import AFTERNOON, expected, oracle_records, zone_ids
 from support.frames import frame_of
 from support.oracle import Silver
 from support.oracle_tables import assignment_rows
+from training_datasets import build as building
 from training_datasets.build import BuildResult, DayResult, build, planned
 from training_datasets.computing import Computing, features_at
 from training_datasets.differences import differences, side
@@ -36,7 +40,7 @@ from training_datasets.files import day_file
 from training_datasets.maturity import SOURCES
 from training_datasets.specs.eta_v1 import ETA_V1
 from validation.clocks import Interval
-from validation.contract import Type
+from validation.contract import Table, Type
 from validation.contracts import FEATURES, table_named
 from validation.contracts.features.feature_table import feature_columns
 from validation.contracts.silver.arrival_evidence import ARRIVAL_EVIDENCE
@@ -86,19 +90,25 @@ class Platform:
             if path.is_file()
         }
 
+    def ran_over(self, run_id: str) -> Interval:
+        """What the ledger says a run made."""
+        query = select(runs.c.interval_start, runs.c.interval_end).where(runs.c.run_id == run_id)
+        with self.ops.read() as connection:
+            return Interval(*connection.execute(query).one())
+
     def put(self, table_name: str, rows: list[dict[str, Any]]) -> None:
         """Replace a table's rows, and say that they were made over all of the days."""
         table = table_named(table_name)
         self.lakehouse.create(table)
-        runs = RunLedger(self.ops, lambda: NOW)
-        run = runs.begin(table_name, KNOWN, "handmade")
+        ledger = RunLedger(self.ops, lambda: NOW)
+        run = ledger.begin(table_name, KNOWN, "handmade")
         if "known_at" in table.column_names:
             frame = frame_of(self.lakehouse.spark, table, rows)
         else:
             complete = [tuple(row.get(name) for name in table.column_names) for row in rows]
             frame = self.lakehouse.spark.createDataFrame(complete, struct_of(table))
         published = self.lakehouse.replace(table, KNOWN, frame, run.run_id)
-        runs.finish(run.run_id, snapshot_id=published.snapshot_id, rows=published.rows)
+        ledger.finish(run.run_id, snapshot_id=published.snapshot_id, rows=published.rows)
 
 
 def feature_row(view: str, key: str, tick: datetime, delay: timedelta, **values: Any) -> dict[str, Any]:
@@ -149,6 +159,37 @@ def platform(spark: SparkSession, spark_settings: Settings) -> Iterator[Platform
 def built(platform: Platform) -> BuildResult:
     """The afternoon, computed together with the day before it, on which nothing was decided."""
     return platform.build(AFTERNOON - DAY)
+
+
+def forget(built: BuildResult, day: date) -> Path:
+    """Remove the manifest of a day, which then was never built; returns where it stood."""
+    path = built.folder / "_manifests" / f"{day}.json"
+    path.unlink(missing_ok=True)
+    return path
+
+
+def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the afternoon stopped by a gate, the day before by a check, the one before that by its table."""
+    asked, decided, stage_days = building.asked, Computing._decided, Lakehouse.stage_days
+
+    def with_gate(gates: Any, day: Any) -> dict[str, str]:
+        if day.day == AFTERNOON:
+            raise CheckFailed("A gate stops it.")
+        return asked(gates, day)
+
+    def with_check(self: Computing, day: date) -> DataFrame:
+        if day == AFTERNOON - DAY:
+            raise CheckFailed("A check stops it.")
+        return decided(self, day)
+
+    def with_contract(self: Lakehouse, table: Table, days: Sequence[date], *given: Any) -> Staged:
+        if table is ETA_V1.table and AFTERNOON - 2 * DAY in days:
+            raise CheckFailed("Its table stops it.")
+        return stage_days(self, table, days, *given)
+
+    monkeypatch.setattr(building, "asked", with_gate)
+    monkeypatch.setattr(Computing, "_decided", with_check)
+    monkeypatch.setattr(Lakehouse, "stage_days", with_contract)
 
 
 def frame_by_assignment(platform: Platform) -> pd.DataFrame:
@@ -258,11 +299,59 @@ def test_a_day_without_decisions_is_an_empty_partition(platform: Platform, built
     assert platform.lakehouse.count(ETA_V1.table) == 7
 
 
-def test_an_immature_day_is_refused_before_any_work(platform: Platform) -> None:
-    with pytest.raises(NotReady, match="2026-03-12 is not mature: it closes at 2026-03-14T07:00Z"):
+def test_an_immature_day_is_refused_and_keeps_no_other_back(platform: Platform, built: BuildResult) -> None:
+    following = forget(built, AFTERNOON + DAY)
+    with pytest.raises(NotReady, match="2026-03-12 is not mature: it closes at 2026-03-14T07:00Z") as told:
         platform.build(AFTERNOON, AFTERNOON + 3 * DAY)
+    assert (
+        "Left as they were: 2026-03-12; of the days asked for stand: 2026-03-10..2026-03-11."
+        in told.value.what
+    )
+    assert following.is_file()
+    forget(built, AFTERNOON + DAY)
+    with pytest.raises(NotReady, match=r"2026-03-12 is not mature: .* 2 of 2 days are not mature") as told:
+        platform.build(AFTERNOON + 2 * DAY, AFTERNOON + 4 * DAY)
+    assert "Left as they were" not in told.value.what, "no day is mature, and none was touched"
     with pytest.raises(UserError, match="are none"):
         platform.build(AFTERNOON, AFTERNOON)
+
+
+def test_days_that_are_stopped_keep_no_other_back(
+    platform: Platform, built: BuildResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four days that are built together the first three."""
+    before, digest = platform.files(), platform.lakehouse.digest(ETA_V1.table)
+    stopped = [forget(built, AFTERNOON - n * DAY) for n in range(3)]
+    following = forget(built, AFTERNOON + DAY)
+    with monkeypatch.context() as planted:
+        plant(planted)
+        with pytest.raises(CheckFailed) as told:
+            platform.build(AFTERNOON - 2 * DAY, AFTERNOON + 2 * DAY)
+    assert told.value.what == (
+        "Its table stops it. A check stops it. A gate stops it. Left as they were: 2026-03-08..2026-03-10; "
+        "of the days asked for stand: 2026-03-11."
+    )
+    assert [path.exists() for path in (*stopped, following)] == [False, False, False, True]
+    assert list(json.loads(built.manifest.read_text())["days"]) == ["2026-03-11"]
+    run_id = json.loads(following.read_text())["evidence"]["run_id"]
+    assert platform.ran_over(run_id) == ETA_V1.decisions(AFTERNOON + DAY), "and over no day that is not there"
+    mended = platform.build(AFTERNOON - DAY, AFTERNOON + 2 * DAY)
+    assert [day.status for day in mended.days] == ["built", "built", "skipped"]
+    assert platform.lakehouse.digest(ETA_V1.table) == digest
+    rows = [name for name in before if name.endswith(".parquet")]
+    assert {name: platform.files()[name] for name in rows} == {name: before[name] for name in rows}
+
+
+def test_a_build_waits_for_another_that_writes_the_index_of_rows(
+    platform: Platform, built: BuildResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget(built, AFTERNOON + DAY)
+    other = ExitStack()
+    other.enter_context(Leases(platform.ops, lambda: NOW).publishing(ROW_INDEX.name))
+    monkeypatch.setattr(leases, "sleep", lambda _seconds: other.close())
+    with other:
+        (day,) = platform.build(AFTERNOON + DAY, AFTERNOON + 2 * DAY).days
+    assert day.status == "built"
 
 
 def test_a_plan_says_what_a_build_would_do(platform: Platform, built: BuildResult) -> None:
@@ -322,6 +411,11 @@ def test_a_built_day_changes_only_as_a_new_release(platform: Platform, built: Bu
         platform.build(force=True)
     assert "--new-release" in refused.value.next_step
     assert (platform.files(), platform.lakehouse.digest(ETA_V1.table)) == (before, digest)
+    following = forget(built, AFTERNOON + DAY)
+    with pytest.raises(CheckFailed, match=r"would change .* days asked for stand: 2026-03-11"):
+        platform.build(AFTERNOON, AFTERNOON + 2 * DAY, force=True)
+    assert following.is_file()
+    assert platform.files()["_manifests/2026-03-10.json"] == before["_manifests/2026-03-10.json"]
     held = {"features.zone_demand_15m": [datetime(2026, 3, 10, 18, tzinfo=UTC)]}
     again = platform.build(force=True, new_release=True, held_of=lambda table, _interval: held.get(table, []))
     (day,) = again.days
