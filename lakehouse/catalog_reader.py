@@ -101,6 +101,12 @@ class CatalogReader:
             newest_event=event if isinstance(event, datetime) else None,
         )
 
+    def head(self, table: Table) -> int | None:
+        """The newest published snapshot; None if nothing was published, or the table never created."""
+        found = self._load(table)
+        snapshot = None if found is None else found.current_snapshot()
+        return None if snapshot is None else snapshot.snapshot_id
+
     def added(self, table: Table, snapshot_id: int) -> Added | None:
         """What a snapshot added, as its writer summed it up; None if the snapshot is kept no more."""
         found = self._load(table)

@@ -133,6 +133,7 @@ runs = Table(
     Column("code_version", String(64), nullable=False),
     Column("status", String(16), nullable=False),
     Column("started_at", UtcTime, nullable=False),
+    Column("publishing_at", UtcTime),
     Column("finished_at", UtcTime),
     Column("snapshot_id", BigInteger),
     Column("rows", BigInteger),

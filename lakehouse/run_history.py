@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select
 
 from lakehouse.ops import Ops, runs
-from lakehouse.run_ledger import RunStatus
+from lakehouse.processes import is_dead
+from lakehouse.run_ledger import IS_RUNNING, WAS_PUBLISHED, RunStatus, run_of
 from validation.clocks import Interval
 
 _ONE_DAY = timedelta(days=1)
@@ -35,11 +36,15 @@ class Made:
         return self.intervals[-1].end if self.intervals else None
 
 
-def made_by_table(ops: Ops) -> dict[str, Made]:
-    """What is made of every table that ever ran."""
+def made_by_table(ops: Ops, *, even_replaced: bool = False) -> dict[str, Made]:
+    """What is made of every table that ever ran.
+
+    With `even_replaced`, of runs too that no longer stand since what they read was replaced.
+    """
+    counted = WAS_PUBLISHED if even_replaced else (RunStatus.PUBLISHED.value,)
     query = (
         select(runs.c.table_name, runs.c.interval_start, runs.c.interval_end, runs.c.started_at)
-        .where(runs.c.status == RunStatus.PUBLISHED.value)
+        .where(runs.c.status.in_(counted))
         .order_by(runs.c.table_name, runs.c.interval_start)
     )
     with ops.read() as connection:
@@ -51,6 +56,14 @@ def made_by_table(ops: Ops) -> dict[str, Made]:
         reached = (row.interval_end, row.started_at)
         newest[row.table_name] = max(newest.get(row.table_name, reached), reached)
     return {name: Made(tuple(merged(each)), newest[name][1]) for name, each in found.items()}
+
+
+def whole_days_are_made(ops: Ops) -> bool:
+    """Whether a run over whole days goes on, as a replay's do, of a process that may be alive."""
+    running = select(runs).where(runs.c.status.in_(IS_RUNNING))
+    with ops.read() as connection:
+        going_on = [run_of(row) for row in connection.execute(running)]
+    return any(run.interval.is_whole_days() and not is_dead(run.process) for run in going_on)
 
 
 def reach_by_table(ops: Ops) -> dict[str, tuple[datetime, datetime]]:

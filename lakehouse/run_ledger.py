@@ -111,6 +111,12 @@ class RunLedger:
             self._heard(each)
         return run
 
+    def publishing(self, run_id: str) -> None:
+        """The run is about to publish other rows than were there; should it die now, it may have or not."""
+        with self._ops.write() as connection:
+            begun = update(runs).where(runs.c.run_id == run_id)
+            connection.execute(begun.values(publishing_at=self._now()))
+
     def finish(
         self, run_id: str, *, snapshot_id: int | None, rows: int, counts: Mapping[str, int] | None = None
     ) -> Run:
@@ -218,6 +224,24 @@ class RunLedger:
         wrote_none = and_(runs.c.status.in_(WAS_PUBLISHED), runs.c.rows == 0)
         return self._any(table, _overlaps(interval), runs.c.run_id != before, ~wrote_none)
 
+    def died_publishing(self, table: str, interval: Interval) -> bool:
+        """Whether a run over (part of) the interval failed as it published other rows.
+
+        Not if a run over all of it that began later was published.
+        """
+        died = [
+            _overlaps(interval),
+            runs.c.status == RunStatus.FAILED.value,
+            runs.c.publishing_at.is_not(None),
+        ]
+        if not self._any(table, *died):
+            return False
+        covers = and_(runs.c.interval_start <= interval.start, runs.c.interval_end >= interval.end)
+        is_whole = and_(runs.c.table_name == table, runs.c.status.in_(WAS_PUBLISHED), covers)
+        with self._ops.read() as connection:
+            since = connection.execute(select(func.max(runs.c.started_at)).where(is_whole)).scalar_one()
+        return since is None or self._any(table, *died, runs.c.finished_at > since)
+
     def running(self, table: str) -> set[str]:
         """Ids of the table's runs that have not ended, nor died that anyone noticed."""
         query = select(runs.c.run_id).where(runs.c.table_name == table, runs.c.status.in_(IS_RUNNING))
@@ -234,6 +258,14 @@ class RunLedger:
         query = select(runs).where(runs.c.table_name == table)
         with self._ops.read() as connection:
             row = connection.execute(query.order_by(runs.c.started_at.desc(), runs.c.run_id).limit(1)).first()
+        return None if row is None else run_of(row)
+
+    def last_published(self, table: str) -> Run | None:
+        """The table's run that was published last, whether it still stands or not; None if none was."""
+        query = select(runs).where(runs.c.table_name == table, runs.c.status.in_(WAS_PUBLISHED))
+        newest = query.order_by(runs.c.finished_at.desc(), runs.c.started_at.desc(), runs.c.run_id)
+        with self._ops.read() as connection:
+            row = connection.execute(newest.limit(1)).first()
         return None if row is None else run_of(row)
 
     def failures(self, until: datetime) -> list[Run]:

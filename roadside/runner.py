@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial, reduce
+from functools import partial, reduce
 from time import monotonic
 from traceback import format_exception
 from zlib import crc32
@@ -29,7 +29,7 @@ from lakehouse.leases import PATIENCE, Leases
 from lakehouse.ops import Ops
 from lakehouse.quality_ledger import QualityLedger
 from lakehouse.releases import Releases
-from lakehouse.run_ledger import RunLedger
+from lakehouse.run_ledger import Run, RunLedger
 from lakehouse.settings import Settings
 from lakehouse.table_notes import TableNotes
 from lakehouse.tables import Lakehouse, Published, frame_digest
@@ -96,8 +96,19 @@ def step_version(step: Step, settings: Settings) -> str:
 
 
 Progress = Callable[[StepResult], None]
-Changing = Callable[[], None]
-"""Called before rows are published that differ from those that were there."""
+
+
+@dataclass(frozen=True)
+class _Readers:
+    """What is made of an interval's rows.
+
+    Attributes:
+        outdate: marks it in the ledger as to be made again.
+        is_new: part of the interval was never published, so that its first rows outdate it too.
+    """
+
+    outdate: Callable[[], None]
+    is_new: bool
 
 
 class Watch:
@@ -128,7 +139,7 @@ class _Order:
     interval: Interval
     frame: DataFrame | None
     version: str
-    changing: Changing
+    readers: _Readers
     is_empty: bool
     copies: Copies | None = None
 
@@ -229,7 +240,7 @@ class Runner:
                 watch.broke(chunk)
             if is_over:  # released before it is told: what the telling raises costs no release
                 whole = [step for name, step in of_name.items() if name not in broken_for(chunk)]
-                release_features(self.lakehouse, self._completeness, self.releases, chunk, whole)
+                release_features(self.lakehouse, self._completeness, self.releases, self.runs, chunk, whole)
             self._progress(result)
             if is_over:
                 watch.ended(chunk, [results[each] for each in runs if each.chunk == run.chunk])
@@ -265,12 +276,8 @@ class Runner:
             return StepResult(step.name, interval, "skipped", standing)
         require_look_back(self.runs, step, interval)
         is_new = any(self.runs.never_made(name, interval) for name in step.writes)
-        # Before the first change is published, lest a run that dies behind it leaves what reads it as it was;
-        # and after the last, for what was made of it meanwhile.
-        changing = cache(partial(self._supersede_downstream, step, interval))
-        published = dict(self._frames_published(step, interval, version, changing))
-        if is_new or any(each.is_changed for each in published.values()):
-            self._supersede_downstream(step, interval)
+        readers = _Readers(partial(self._outdate_downstream, step, interval), is_new)
+        published = dict(self._frames_published(step, interval, version, readers))
         return StepResult(
             step.name,
             interval,
@@ -284,7 +291,7 @@ class Runner:
             runs={name: (each.run_id, each.snapshot_id) for name, each in published.items()},
         )
 
-    def _supersede_downstream(self, step: Step, interval: Interval) -> None:
+    def _outdate_downstream(self, step: Step, interval: Interval) -> None:
         """What was made of the interval, however far behind it, is to be made again."""
         for later, reach in downstream(step):
             beyond = Interval(interval.start, interval.end + -(-reach // TICK) * TICK)  # in whole ticks
@@ -299,10 +306,10 @@ class Runner:
             self.notes.note(f"bronze.{source.name}", f"misnamed object {each.key}", each.reason)
 
     def _frames_published(
-        self, step: Step, interval: Interval, version: str, changing: Changing
+        self, step: Step, interval: Interval, version: str, readers: _Readers
     ) -> Iterator[tuple[str, Published]]:
         if step.build is None:
-            yield from self._ingest(step, interval, version, changing)
+            yield from self._ingest(step, interval, version, readers)
             return
         edge = replace(self._edge, held=self._held(step, interval))
         with self._inputs(step, interval) as inputs:
@@ -314,7 +321,7 @@ class Runner:
                 if new != [interval]:
                     frame = self._revised(step, table, interval, frames[table.name], new)
                 copies = copies_of(step, inputs, interval) if table is step.tables[0] else None
-                order = _Order(table, interval, frame, version, changing, is_empty, copies)
+                order = _Order(table, interval, frame, version, readers, is_empty, copies)
                 yield table.name, self._replace(order)
 
     @contextmanager
@@ -364,7 +371,7 @@ class Runner:
         return None if added.isEmpty() and not new else rows.unionByName(added)
 
     def _ingest(
-        self, step: Step, interval: Interval, version: str, changing: Changing
+        self, step: Step, interval: Interval, version: str, readers: _Readers
     ) -> Iterator[tuple[str, Published]]:
         source = source_named(step.name.partition(".")[2])
         entries = self.ledger.objects(source.name, interval)
@@ -390,12 +397,12 @@ class Runner:
             records = sum(outcome.bronze_rows for outcome in outcomes)
             refused = sum(outcome.quarantined_rows for outcome in outcomes)
             rows = bronze_rows(frame, source)
-            order = _Order(bronze, interval, rows, version, changing, is_empty=records == 0)
+            order = _Order(bronze, interval, rows, version, readers, is_empty=records == 0)
             published = self._replace(order)
             yield bronze.name, replace(published, warnings=published.warnings | warnings)
             self.ledger.record_outcome(*outcomes)
             rows = quarantine_rows(frame, source)
-            order = _Order(quarantine, interval, rows, version, changing, is_empty=refused == 0)
+            order = _Order(quarantine, interval, rows, version, readers, is_empty=refused == 0)
             yield quarantine.name, self._replace(order)
         finally:
             frame.unpersist()
@@ -431,23 +438,27 @@ class Runner:
                     publishing.enter_context(self._leases.publishing(name))
                 else:
                     self._leases.renew(lease)
-                if isinstance(staged, Staged):
-                    if staged.is_changed:
-                        order.changing()
-                    published = self.lakehouse.publish(staged)
-                    published = replace(published, warnings=published.warnings | warnings)
-                else:
-                    published = staged
+                is_other = order.readers.is_new or self.runs.died_publishing(name, order.interval)
+                published = staged if isinstance(staged, Published) else self._published(order, staged, run)
+                if is_other or published.is_changed:  # again, for what was made of the old rows meanwhile
+                    order.readers.outdate()
                 self.runs.finish(
                     run.run_id,
                     snapshot_id=published.snapshot_id,
                     rows=published.rows,
-                    counts=published.warnings,
+                    counts=published.warnings | warnings,
                 )
         except BaseException as error:
             self.runs.fail(run.run_id, type(error).__name__)
             raise
-        return replace(published, run_id=run.run_id)
+        return replace(published, warnings=published.warnings | warnings, run_id=run.run_id)
+
+    def _published(self, order: _Order, staged: Staged, run: Run) -> Published:
+        """The staged rows, on main. What is made of the old ones is outdated before readers have the new."""
+        if staged.is_changed:
+            self.runs.publishing(run.run_id)
+            order.readers.outdate()
+        return self.lakehouse.publish(staged)
 
     def _staged(self, order: _Order, run_id: str) -> Staged | Published:
         """The interval's rows, written and checked; or what stays published, if there is nothing to write."""

@@ -83,6 +83,7 @@ def backfill(
     from roadside.backfill import Limits
     from roadside.backfill_outlook import outlook
     from roadside.backfill_plan import parallel_on
+    from roadside.feature_releases import release_left
     from roadside.prices import prices
     from roadside.standing import require_home
     from roadside.unmade import upstream
@@ -107,6 +108,7 @@ def backfill(
             _print(plan, behind)
         raise typer.Exit(NotReady.exit_code if plan.fits is False else 0)
     if not plan.chunks:
+        release_left(settings, span, steps)
         (notice if as_json else say)(_nothing(plan, behind))
         _notice_left(behind)
         if as_json:

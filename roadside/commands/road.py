@@ -109,9 +109,10 @@ def tick(
     end = tick_of(until, "--until")
     settings = settings_here()
     from lakehouse.ops import Ops
+    from roadside.feature_releases import release_left
     from roadside.graph import STEPS
     from roadside.standing import require_home
-    from roadside.ticks import run_ticks, spans_of, ticks_due
+    from roadside.ticks import HOLES_MENDED, run_ticks, spans_of, ticks_due
 
     require_home(settings)
     due = ticks_due(Ops(settings.ops_url), end)
@@ -133,6 +134,7 @@ def tick(
 
         done = tick_that_stands(settings, Interval(end - TICK, end))
     code = _told(done, as_json) if as_json else (tell_outcome(done) if due else 0)
+    release_left(settings, Interval(end - HOLES_MENDED, end), STEPS)
     if online:
         from roadside.commands.online import write_views
 

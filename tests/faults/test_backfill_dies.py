@@ -101,7 +101,11 @@ def was_whole_or_not_at_all(readings: Readings, made_before: set[date]) -> None:
 
 
 def test_a_killed_backfill_is_gone_on_with_by_the_same_command(
-    spark: SparkSession, spark_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession,
+    spark_settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     city(tmp_path, 2)
     environment = environment_of(
@@ -125,6 +129,9 @@ def test_a_killed_backfill_is_gone_on_with_by_the_same_command(
         assert main(shlex.split(line)) == 0
     was_whole_or_not_at_all(readings, {START})
     assert RunLedger(runner.ops, _no_clock).running("silver.dispatch_events") == set()
+    capsys.readouterr()
+    assert main(shlex.split(line.replace("--execute", "--json"))) == 0
+    assert json.loads(capsys.readouterr().out)["chunks"] == [], "nothing is left"
     assert main(shlex.split(line)) == 0
     found = digests(runner.lakehouse, tables)
     for table in tables:

@@ -33,7 +33,7 @@ class Road(Runner):
 
     def __init__(self, settings: Settings, told: Any = lambda _result: None) -> None:
         self.settings, self._progress = settings, self._heard
-        self.lakehouse = self.releases = self._completeness = None  # type: ignore[assignment]
+        self.lakehouse = self.releases = self.runs = self._completeness = None  # type: ignore[assignment]
         self.told, self.broke = told, Event()
 
     def prepare(self) -> None: ...

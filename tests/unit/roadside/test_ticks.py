@@ -8,18 +8,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lakehouse.ops import Ops
+from lakehouse.ops import Ops, runs
+from lakehouse.run_history import made_by_table
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from roadside.graph import STEPS, Step, step_named
 from roadside.runner import StepResult, step_version
-from roadside.ticks import run_ticks, ticks_due
+from roadside.ticks import run_ticks, sources_of, ticks_due
 from validation.clocks import TICK, Interval
 from validation.errors import CheckFailed, NotReady
 
 START, NOON = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 10, 12, tzinfo=UTC)
 DEMAND = "features.zone_demand_15m"
 TABLES = [name for step in STEPS for name in step.writes]
+HOUR = timedelta(hours=1)
 
 
 def tick_at(moment: datetime) -> Interval:
@@ -28,9 +30,9 @@ def tick_at(moment: datetime) -> Interval:
 
 def made(settings: Settings, *names: str, interval: Interval, code: str = "code") -> Ops:
     ops = Ops(settings.ops_url)
-    runs = RunLedger(ops, lambda: NOON)
+    ledger = RunLedger(ops, lambda: NOON)
     for name in names:
-        runs.finish(runs.begin(name, interval, code).run_id, snapshot_id=None, rows=0)
+        ledger.finish(ledger.begin(name, interval, code).run_id, snapshot_id=None, rows=0)
     return ops
 
 
@@ -64,6 +66,52 @@ def test_an_old_hole_is_left_to_a_run(settings: Settings) -> None:
     assert ticks_due(Ops(settings.ops_url), NOON) == []
 
 
+SATURDAY, SUNDAY = datetime(2026, 3, 14, 12, tzinfo=UTC), datetime(2026, 3, 15, tzinfo=UTC)
+LATER = SATURDAY + timedelta(days=5)
+BRONZE = [name for step in STEPS if step.build is None for name in step.writes]
+
+
+@pytest.mark.parametrize("ingested", [Interval(SATURDAY, SUNDAY), Interval(SATURDAY, SATURDAY + 60 * HOUR)])
+def test_an_outage_of_60_hours_that_was_killed_behind_bronze_is_gone_on_with(
+    settings: Settings, ingested: Interval
+) -> None:
+    """Killed in its first span; or all of it was ingested by hand before."""
+    made(settings, *TABLES, interval=Interval(START, SATURDAY))
+    ops = made(settings, *BRONZE, interval=ingested)
+    assert ticks_due(ops, SATURDAY + 60 * HOUR)[0].start == SATURDAY
+
+
+def test_what_a_source_brings_days_late_is_gone_on_with_after_a_kill(settings: Settings) -> None:
+    """Pings come after five days; killed behind their bronze of the first, the other sources being live."""
+    late = [name for name in TABLES if "bronze.gps_pings" in sources_of(name)]
+    made(settings, *TABLES, interval=Interval(START, SATURDAY))
+    made(settings, *(each for each in TABLES if each not in late), interval=Interval(SATURDAY, LATER))
+    ops = made(settings, "bronze.gps_pings", "quarantine.gps_pings", interval=Interval(SATURDAY, SUNDAY))
+    assert ticks_due(ops, LATER + TICK)[0].start == SATURDAY
+
+
+@pytest.mark.parametrize(("replayed", "is_dead", "first"), [
+    (Interval(START, START + 24 * HOUR), False, NOON),
+    (Interval(START, START + 24 * HOUR), True, NOON - 40 * HOUR),
+    (Interval(START, START + HOUR), False, NOON - 40 * HOUR),
+])  # fmt: skip
+def test_what_a_replay_replaces_is_made_again_once_when_it_has_ended(
+    settings: Settings, replayed: Interval, is_dead: bool, first: datetime
+) -> None:
+    """Of two days it replaces what the views read; a live tick meanwhile makes what was never made."""
+    ops = made(settings, *TABLES, interval=Interval(START, NOON))
+    ledger = RunLedger(ops, lambda: NOON)
+    ledger.supersede(DEMAND, Interval(NOON - 40 * HOUR, NOON))
+    made(settings, DEMAND, interval=Interval(START, NOON - 40 * HOUR))
+    chunk = ledger.begin("silver.jobs", replayed, "code")
+    if is_dead:
+        with ops.write() as connection:
+            connection.execute(runs.update().values(process_started="long ago"))
+    assert ticks_due(ops, NOON + TICK)[0].start == first
+    ledger.finish(chunk.run_id, snapshot_id=None, rows=0)
+    assert ticks_due(ops, NOON + TICK)[0].start == NOON - 40 * HOUR
+
+
 class Road:
     """A runner that keeps a ledger, one step of which fails at one tick; rows of its own it has none."""
 
@@ -80,7 +128,7 @@ class Road:
         self, chunks: Sequence[Interval], steps: Sequence[Step], *, only_lacking: bool
     ) -> list[StepResult]:
         (chunk,) = chunks
-        runs, broken, results = RunLedger(self.ops, lambda: NOON), set[str](), []
+        ledger, broken, results = RunLedger(self.ops, lambda: NOON), set[str](), []
         for step in steps:
             fails = step.name == self.failing and chunk.holds(self.at)
             fails = fails or (step.name == self.as_one_failing and only_lacking)
@@ -90,7 +138,7 @@ class Road:
             elif step.due(chunk):
                 version = step_version(step, self.settings)
                 for name in step.writes:
-                    runs.finish(runs.begin(name, chunk, version).run_id, snapshot_id=None, rows=0)
+                    ledger.finish(ledger.begin(name, chunk, version).run_id, snapshot_id=None, rows=0)
             status = "failed" if fails else "blocked" if blocked else "published"
             results.append(StepResult(step.name, chunk, status, error=CheckFailed("no") if fails else None))
         self.made.append((chunk, {each.step for each in results if not each.is_broken}))
@@ -100,7 +148,7 @@ class Road:
 def test_what_is_whole_reaches_redis_although_a_step_failed(
     settings: Settings, run: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = []
+    written, released = [], []
     (settings.home / "landing").mkdir(parents=True)
     made(settings, *TABLES, interval=tick_at(NOON))
     failing = Road(settings, "silver.gps_pings", NOON + TICK)
@@ -108,7 +156,11 @@ def test_what_is_whole_reaches_redis_although_a_step_failed(
     monkeypatch.setattr(
         "roadside.commands.online.write_views", lambda _settings, until: written.append(until)
     )
+    monkeypatch.setattr(
+        "roadside.feature_releases.release_left", lambda _settings, span, _steps: released.append(span)
+    )
     answer = run("tick", "--until", f"{NOON + TICK:%Y-%m-%dT%H:%MZ}", "--json")
+    assert released == [Interval(NOON + TICK - 48 * HOUR, NOON + TICK)], "what the last one left, too"
     assert (answer.code, written) == (CheckFailed("no").exit_code, [NOON + TICK])
     assert "failed" in {each["status"] for each in json.loads(answer.out)}
 
@@ -226,6 +278,34 @@ def test_what_was_made_with_the_others_is_not_made_by_itself_again(settings: Set
     (_, as_one), *by_themselves = road.made
     assert len(by_themselves) == 3
     assert [names & as_one for _, names in by_themselves] == [set(), set(), set()]
+
+
+def test_a_passing_failure_in_an_outage_of_60_hours_is_made_up_for(settings: Settings) -> None:
+    """Sources wait with the last span until the lifecycle was tried again: behind it nobody would."""
+    made(settings, *TABLES, interval=Interval(START, SATURDAY))
+    until, road = SATURDAY + 60 * HOUR, Road(settings, "silver.lifecycle", SATURDAY + TICK)
+    results = run_ticks(road, ticks_due(road.ops, until), quietly)  # type: ignore[arg-type]
+    assert max(each.interval.end for each in results if "dispatch" in each.step) == SUNDAY + 24 * HOUR
+    assert max(each.interval.end for each in results if each.step == "silver.gps_pings") == until
+    road.failing = ""
+    run_ticks(road, ticks_due(road.ops, until), quietly)  # type: ignore[arg-type]
+    whole, made_now = (Interval(START, until),), made_by_table(road.ops)
+    names = {name for step in STEPS if not step.is_daily for name in step.writes}
+    assert {name for name in names if made_now[name].intervals != whole} == set()
+    assert ticks_due(road.ops, until) == []
+
+
+def test_a_tick_that_cannot_be_made_holds_its_sources_for_one_command_more(settings: Settings) -> None:
+    made(settings, *TABLES, interval=Interval(START, SATURDAY))
+    until, road = SATURDAY + 60 * HOUR, Road(settings, "silver.lifecycle", SATURDAY + TICK)
+    for _ in range(2):
+        run_ticks(road, ticks_due(road.ops, until), quietly)  # type: ignore[arg-type]
+    assert made_by_table(road.ops)["silver.dispatch_events"].through == until
+    assert ticks_due(road.ops, until)[0].start == until - 48 * HOUR
+
+
+def quietly(_span: Interval, _done: Sequence[StepResult]) -> None:
+    return None
 
 
 def told_of(road: Road, count: int) -> list[tuple[str, str]]:

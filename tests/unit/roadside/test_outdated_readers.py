@@ -1,0 +1,140 @@
+"""What is made of an interval while its rows are replaced, by a run that dies; no row is read or written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from lakehouse.branches import Staged
+from lakehouse.ops import runs
+from lakehouse.settings import Settings
+from lakehouse.tables import Published
+from roadside.graph import Step
+from roadside.runner import Runner
+from validation.clocks import Interval
+from validation.contract import Table
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+TICK = Interval(NOON - timedelta(minutes=15), NOON)
+TILES, READER = "tiles.dispatch_15m", "features.zone_demand_15m"
+STEP = Step(TILES, (TILES,), {}, lambda _inputs, _interval, _edge: {TILES: "rows"}, rests=False)  # type: ignore[dict-item, return-value]
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+class Tables:
+    """Staged rows are others than the published ones unless it says so; a test may do something between."""
+
+    def __init__(self) -> None:
+        self.is_changed = True
+        self.before: Callable[[], None] = _nothing
+        self.behind: Callable[[], None] = _nothing
+
+    def stage(self, table: Table, *_args: Any) -> Staged:
+        return Staged(table, "branch", None, False, self.is_changed, 1, {})
+
+    def publish(self, staged: Staged) -> Published:
+        self.before()
+        self.behind()
+        return Published(7, 1, is_changed=staged.is_changed)
+
+
+def _nothing() -> None:
+    return None
+
+
+class Road(Runner):
+    """Without Spark."""
+
+    def __init__(self, settings: Settings) -> None:
+        passed = iter(range(1_000))
+        super().__init__(settings, None, now=lambda: NOON + timedelta(seconds=next(passed)))  # type: ignore[arg-type]
+        self.tables = Tables()
+        self.lakehouse = self.tables  # type: ignore[assignment]
+
+    def prepare(self) -> None: ...
+
+    def made_again(self) -> None:
+        """The tile is published over the tick."""
+        (result,) = self.run(TICK, [STEP], force=True)
+        assert result.status == "published", result.error
+
+    def killed(self) -> None:
+        """So is it, and the process dies: no run is marked as failed."""
+        fail = self.runs.fail
+        self.runs.fail = lambda *_args: None  # type: ignore[assignment, method-assign, return-value]
+        with pytest.raises(Killed):
+            self.run(TICK, [STEP], force=True)
+        self.runs.fail = fail  # type: ignore[method-assign]
+        with self.ops.write() as connection:
+            connection.execute(update(runs).values(process_started="an earlier boot"))
+        self.tables.before = self.tables.behind = _nothing
+
+    def reader_is_made(self) -> None:
+        """By a live tick."""
+        self.runs.finish(self.runs.begin(READER, TICK, "code").run_id, snapshot_id=None, rows=0)
+
+    @property
+    def reader_stands(self) -> bool:
+        return self.runs.published(READER, TICK, "code") is not None
+
+
+def die(*_args: Any, **_more: Any) -> None:
+    raise Killed
+
+
+@pytest.fixture
+def road(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Road:
+    """The tile is made, and so is what reads it."""
+    settings.home.mkdir(parents=True)
+    monkeypatch.setattr("roadside.runner.location_opener", lambda _handle: None)
+    made = Road(settings)
+    made.made_again()
+    made.reader_is_made()
+    return made
+
+
+def test_what_was_made_of_the_old_rows_meanwhile_does_not_stand(road: Road) -> None:
+    road.tables.before = road.reader_is_made
+    road.made_again()
+    assert not road.reader_stands
+
+
+def test_what_was_made_of_the_old_rows_does_not_stand_though_the_run_dies_behind_them(road: Road) -> None:
+    road.tables.before, finish = road.reader_is_made, road.runs.finish
+
+    def only_the_reader(run_id: str, **told: Any) -> Any:
+        if road.runs.last_run(TILES).run_id == run_id:  # type: ignore[union-attr]
+            raise Killed
+        return finish(run_id, **told)
+
+    road.runs.finish = only_the_reader  # type: ignore[assignment, method-assign]
+    road.killed()
+    assert not road.reader_stands
+
+
+def test_a_run_that_died_as_it_published_is_told_of_when_its_rows_are_found_there(road: Road) -> None:
+    road.tables.before, road.tables.behind = road.reader_is_made, die
+    road.killed()
+    assert road.reader_stands, "nobody can tell"
+    road.tables.is_changed = False
+    road.made_again()
+    assert not road.reader_stands
+    road.reader_is_made()
+    road.made_again()
+    assert road.reader_stands, "told of once"
+
+
+def test_a_run_that_died_before_it_published_leaves_what_was_made_of_the_rows(road: Road) -> None:
+    stage = road.tables.stage
+    road.tables.stage = die  # type: ignore[assignment, method-assign]
+    road.killed()
+    road.tables.stage, road.tables.is_changed = stage, False  # type: ignore[method-assign]
+    road.made_again()
+    assert road.reader_stands
