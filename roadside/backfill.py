@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
-from roadside.backfill_plan import START_SECONDS, BackfillPlan, Chunk
+from roadside.backfill_plan import BackfillPlan, Chunk
 from roadside.graph import Step
 from roadside.runner import StepResult, Watch
 from validation.clocks import Interval
@@ -84,6 +84,10 @@ class Carried:
         return self.done == self.of
 
 
+def _unheard(_seconds: float) -> None:
+    return None
+
+
 def carry_out(
     plan: BackfillPlan,
     runner: Backfiller,
@@ -91,14 +95,16 @@ def carry_out(
     elapsed: Callable[[], float],
     limits: Limits,
     heard: Callable[[ChunkDone], None],
+    begun: Callable[[float], None] = _unheard,
 ) -> Carried:
-    """The plan's chunks in order of time; `elapsed` says how many seconds have passed since it began.
+    """The plan's chunks in order of time; `elapsed` says how many seconds have passed since it began, and
+    `begun` hears how many had when the first step may begin.
 
     Of each chunk is made what it lacks when its turn comes: what an earlier one changed is made again, what
     it left as it was stands. No chunk begins that would go beyond a limit at the pace so far, nor one behind
     a step that failed: later chunks look back to it. Those begun by then go on, save what reads that step.
     """
-    carrying = _Carrying(plan, elapsed, limits, heard)
+    carrying = _Carrying(plan, elapsed, limits, heard, begun)
     results = runner.backfill(
         [chunk.interval for chunk in plan.chunks],
         steps,
@@ -114,6 +120,7 @@ class _Carrying(Watch):
     """How far a plan is carried out.
 
     Attributes:
+        _began: when the first chunk was to begin.
         _at: when the last chunk of those made whole ended.
         _refused: why the next chunk may not begin now.
     """
@@ -122,6 +129,8 @@ class _Carrying(Watch):
     _elapsed: Callable[[], float]
     _limits: Limits
     _heard: Callable[[ChunkDone], None]
+    _begun: Callable[[float], None]
+    _began: float | None = None
     _done: int = 0
     _at: float | None = None
     _is_broken: bool = False
@@ -130,15 +139,17 @@ class _Carrying(Watch):
 
     def __post_init__(self) -> None:
         self._ends = self._plan.ends
-        self._began = self._elapsed()
 
     def may_begin(self, chunk: Interval) -> bool:
         """Unless a step failed, or the chunk would go beyond a limit."""
         if self._is_broken:
             return False
         now = self._elapsed()
+        if self._began is None:
+            self._began = now
+            self._begun(now)
         end = self._ends[self._number(chunk)]
-        then = end * self._pace() if self._done else self._began - START_SECONDS + end
+        then = end * self._pace() if self._done else self._began - self._plan.start_seconds + end
         self._refused = _beyond(self._plan, self._limits, max(now, then))
         return not self._refused
 
@@ -151,8 +162,8 @@ class _Carrying(Watch):
         if any(each.is_broken for each in results):
             return
         number, now = self._number(chunk), self._elapsed()
-        before = self._began if self._at is None else self._at
-        predicted = self._ends[number] - (self._ends[number - 1] if number else START_SECONDS)
+        before = self._at or self._began or 0.0
+        predicted = self._ends[number] - (self._ends[number - 1] if number else self._plan.start_seconds)
         self._done, self._at = self._done + 1, now
         self._heard(
             ChunkDone(
@@ -169,7 +180,7 @@ class _Carrying(Watch):
 
     def carried(self, results: Sequence[StepResult]) -> Carried:
         """How it ended."""
-        predicted = self._ends[self._done - 1] if self._done else START_SECONDS
+        predicted = self._ends[self._done - 1] if self._done else self._plan.start_seconds
         of = len(self._ends)
         stopped = "" if self._is_broken or self._done == of else self._refused
         return Carried(tuple(results), self._done, of, self._elapsed(), predicted, stopped)
@@ -177,7 +188,7 @@ class _Carrying(Watch):
     def _pace(self) -> float:
         """How many seconds passed for one that was predicted; what was predicted is believed at first."""
         predicted = self._ends[self._done - 1] if self._done else 0.0
-        return (self._at or 0.0) / predicted if predicted > START_SECONDS and self._at else 1.0
+        return (self._at or 0.0) / predicted if predicted > self._plan.start_seconds and self._at else 1.0
 
     def _number(self, chunk: Interval) -> int:
         return next(number for number, each in enumerate(self._plan.chunks) if each.interval == chunk)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from statistics import median_low
 from tempfile import TemporaryDirectory
 
 from lakehouse.ops import Ops
 from lakehouse.settings import Settings
-from lakehouse.step_timings import StepTiming, StepTimings, timings_of_runs
-from roadside.backfill_plan import BackfillPlan, planned
+from lakehouse.step_timings import START, StepTiming, StepTimings, timings_of_runs
+from roadside.backfill_plan import START_SECONDS, BackfillPlan, planned
 from roadside.durations import FEWEST_FITTED, Took, Work, law, spread
 from roadside.expired import left_as_it_is
 from roadside.graph import STEPS, Step
@@ -23,6 +24,8 @@ from validation.clocks import Interval
 
 RUNS_FITTED = 24
 """The newest runs of a step: older ones ran other code over other data."""
+STARTS = 9
+"""The newest starts of a backfill; their median is foretold."""
 _ONE_DAY = timedelta(days=1)
 _NEIGHBOURHOOD = timedelta(days=14)
 
@@ -76,11 +79,18 @@ def _outlook(
         prices=prices,
         parallel=parallel,
         chunk_days=chunk_days,
+        start_seconds=start_of(settings),
         deadline=deadline,
     )
     behind = looked_back_to(settings, found, span)
     left = left_as_it_is(Ops(settings.ops_url), steps, span.start)
     return plan, replace(behind, first_makeable=left)
+
+
+def start_of(settings: Settings) -> float:
+    """Seconds from a command to its first step. Of two the less: a home's first makes its tables too."""
+    timed = StepTimings(Ops(settings.ops_url)).recent(START, STARTS)
+    return median_low([each.seconds for each in timed]) if timed else START_SECONDS
 
 
 def timings_of(settings: Settings, step: Step) -> list[StepTiming]:
@@ -125,4 +135,5 @@ def _took(step: Step, timing: StepTiming, volume: VolumeOf) -> Took:
         total(volume(name, timing.interval) for name in inputs).rows,
     )
     is_like_a_chunk = timing.interval.end - timing.interval.start >= _ONE_DAY
-    return Took(work, timing.cores, timing.seconds, str(timing.interval) if is_like_a_chunk else "")
+    group = str(timing.interval) if is_like_a_chunk else ""
+    return Took(work, timing.cores, timing.seconds, group, is_first=timing.is_first is not False)

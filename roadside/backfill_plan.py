@@ -27,7 +27,7 @@ LONGEST_CHUNK = timedelta(hours=2)
 UNMEASURED_DAYS = 7
 """The size where nothing is measured."""
 START_SECONDS = 10.0
-"""A Spark session starts in 8 to 13 s, once."""
+"""Until the first step, where no start was timed: a Spark session starts in 8 to 13 s, once."""
 MOST_CORES = 1024
 
 
@@ -38,6 +38,7 @@ class PlannedRun:
     Attributes:
         reads: its inputs with their look-backs; `within`: those of the interval itself.
         writes: what its tables will hold of the interval.
+        is_first: whether the step runs for the first time in the plan.
     """
 
     step: Step
@@ -46,10 +47,16 @@ class PlannedRun:
     within: Volume
     writes: Volume
     law: Law | None
+    is_first: bool = False
+
+    @property
+    def work(self) -> Work:
+        """What its time follows."""
+        return Work(self.reads.rows, self.within.rows)
 
     def seconds(self, cores: float) -> float | None:
         """How long it takes on so many cores; None if no run of the step was measured."""
-        return None if self.law is None else self.law.seconds(Work(self.reads.rows, self.within.rows), cores)
+        return None if self.law is None else self.law.seconds(self.work, cores, is_first=self.is_first)
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,7 @@ class BackfillPlan:
         chunk_days: whole days of a chunk.
         spread: between which multiples of the prediction the actual time is likely to lie.
         cores, at_once, parallel: what the prediction is made for: so many steps, of so many chunks, at once.
+        start_seconds: from the command to the first step.
         deadline: None if none was given.
     """
 
@@ -88,6 +96,7 @@ class BackfillPlan:
     at_once: int
     parallel: int
     prices: Prices
+    start_seconds: float = START_SECONDS
     deadline: timedelta | None = None
 
     @property
@@ -102,13 +111,16 @@ class BackfillPlan:
         return list(dict.fromkeys(unknown))
 
     def seconds(self, cores: float | None = None) -> float:
-        """All chunks, with the start of Spark; on the plan's cores, or on others."""
-        return _seconds(self.chunks, cores or self.cores, self.at_once, self.parallel)
+        """All chunks, with the start; on the plan's cores, or on others."""
+        if not self.chunks:
+            return 0.0
+        return self.start_seconds + _ends(self.chunks, cores or self.cores, self.at_once, self.parallel)[-1]
 
     @property
     def ends(self) -> list[float]:
         """When each chunk and those before it have ended, in seconds from the command."""
-        return [START_SECONDS + end for end in _ends(self.chunks, self.cores, self.at_once, self.parallel)]
+        ends = _ends(self.chunks, self.cores, self.at_once, self.parallel)
+        return [self.start_seconds + end for end in ends]
 
     @property
     def likely_seconds(self) -> tuple[float, float]:
@@ -179,10 +191,6 @@ def parallel_on(cores: int) -> int:
     return max(1, cores // 4)
 
 
-def _seconds(chunks: Sequence[Chunk], cores: float, at_once: int, parallel: int) -> float:
-    return START_SECONDS + _ends(chunks, cores, at_once, parallel)[-1] if chunks else 0.0
-
-
 def _ends(chunks: Sequence[Chunk], cores: float, at_once: int, parallel: int) -> list[float]:
     """When each chunk and those before it have ended, in seconds from the begin of the first."""
     lasting = {
@@ -209,6 +217,7 @@ def planned(
     prices: Prices,
     parallel: int = 1,
     chunk_days: int | None = None,
+    start_seconds: float = START_SECONDS,
     deadline: timedelta | None = None,
 ) -> BackfillPlan:
     """The plan; with chunks of the size that is predicted to take least, unless a size is given."""
@@ -223,6 +232,7 @@ def planned(
         at_once,
         parallel,
         prices,
+        start_seconds,
         deadline,
     )
 
@@ -232,8 +242,13 @@ def chunked(
 ) -> tuple[Chunk, ...]:
     """The span's chunks that have something to make, in order of time: each looks back to those before."""
     chunks = []
+    begun: set[str] = set()
     for interval in chunks_of(span, days):
-        runs = [_run(step, part, volume, laws.get(step.name)) for step, part in to_run(found, interval)]
+        runs = []
+        for step, part in to_run(found, interval):
+            is_first = step.name not in begun
+            begun.add(step.name)
+            runs.append(_run(step, part, volume, laws.get(step.name), is_first=is_first))
         if runs:
             chunks.append(Chunk(interval, tuple(runs)))
     return tuple(chunks)
@@ -253,7 +268,7 @@ def to_run(found: Sequence[Unmade], chunk: Interval) -> list[tuple[Step, Interva
     return runs
 
 
-def _run(step: Step, interval: Interval, volume: VolumeOf, law: Law | None) -> PlannedRun:
+def _run(step: Step, interval: Interval, volume: VolumeOf, law: Law | None, *, is_first: bool) -> PlannedRun:
     inputs = inputs_of(step)
     return PlannedRun(
         step,
@@ -262,6 +277,7 @@ def _run(step: Step, interval: Interval, volume: VolumeOf, law: Law | None) -> P
         total(volume(name, interval) for name in inputs),
         total(volume(name, interval) for name in step.writes),
         law,
+        is_first,
     )
 
 
@@ -284,7 +300,9 @@ def _best_days(
         for days, chunks in tried.items()
         if all(chunk.seconds(cores, at_once) <= longest for chunk in chunks)
     ]
-    return min(short or CHUNK_DAYS[:1], key=lambda days: _seconds(tried[days], cores, at_once, parallel))
+    return min(
+        short or CHUNK_DAYS[:1], key=lambda days: max(_ends(tried[days], cores, at_once, parallel), default=0)
+    )
 
 
 def hours_by_reason(found: Unmade) -> dict[Why, float]:

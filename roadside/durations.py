@@ -1,14 +1,15 @@
-"""How long a step takes, fitted to how long its runs took: fixed seconds, and seconds a row.
+"""How long a step takes, fitted to how long its runs took: fixed seconds, seconds a row, and what a process's
+first run takes more.
 
 Pure. Robust, for runs are few and some were disturbed: the slope is the median of the slopes of all pairs
 of runs (Theil and Sen: Sen 1968, Journal of the American Statistical Association 63:1379), the fixed part
-the median of what is left.
+the median of what is left. First runs are paired with first ones, later with later ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations
 from math import inf, log
@@ -49,28 +50,41 @@ class Work:
 class Took:
     """One run: what it read, on how many cores, in how many seconds.
 
-    Runs of one `group` ran together; how well one without a group is predicted is not counted.
+    Runs of one `group` ran together; how well one without a group is predicted is not counted. `is_first`
+    says that its process had not run the step before; it is taken for that where nobody knows, since most
+    commands run a step once.
     """
 
     work: Work
     cores: int
     seconds: float
     group: str = ""
+    is_first: bool = True
+
+    def load(self, of: Rows) -> float:
+        """Rows a core."""
+        return self.work.rows(of) / self.cores
 
 
 @dataclass(frozen=True)
 class Law:
-    """seconds = fixed + rows x core seconds a row / cores. `is_fitted` is false of a mere median rate."""
+    """seconds = fixed + rows x core seconds a row / cores; a process's first run takes `first_seconds` more.
+
+    `is_fitted` is false of a mere median rate. Where only first runs are known, or none, the law is theirs
+    alone and nothing is added: a plan of many chunks is then foretold too long.
+    """
 
     fixed_seconds: float
     core_seconds_a_row: float
     of: Rows
     runs: int
     is_fitted: bool
+    first_seconds: float = 0.0
 
-    def seconds(self, work: Work, cores: float) -> float:
+    def seconds(self, work: Work, cores: float, *, is_first: bool = False) -> float:
         """How long a run takes on so many cores; what does not depend on rows takes no less on more."""
-        return self.fixed_seconds + self.core_seconds_a_row * work.rows(self.of) / cores
+        fixed = self.fixed_seconds + (self.first_seconds if is_first else 0.0)
+        return fixed + self.core_seconds_a_row * work.rows(self.of) / cores
 
 
 def law(runs: Sequence[Took]) -> Law | None:
@@ -85,30 +99,45 @@ def law(runs: Sequence[Took]) -> Law | None:
 
 
 def _law(runs: Sequence[Took], of: Rows) -> Law:
-    loads = [run.work.rows(of) / run.cores for run in runs]
-    seconds = [run.seconds for run in runs]
+    by_kind = [[run for run in runs if run.is_first is is_first] for is_first in (True, False)]
+    kinds = [kind for kind in by_kind if kind]
     rises = [
-        (seconds[m] - seconds[n]) / (loads[m] - loads[n])
-        for n, m in combinations(range(len(runs)), 2)
-        if abs(loads[m] - loads[n]) > _NEARLY_NONE
+        (one.seconds - other.seconds) / (one.load(of) - other.load(of))
+        for kind in kinds
+        for one, other in combinations(kind, 2)
+        if abs(one.load(of) - other.load(of)) > _NEARLY_NONE
     ]
-    if len(runs) < FEWEST_FITTED or not rises or max(loads) < LEAST_SPREAD * min(loads):
-        return _median_rate(loads, seconds, of)
+    if len(runs) < FEWEST_FITTED or not rises or not any(_tells_of_size(kind, of) for kind in kinds):
+        return _median_rate(runs, of)
     rise = max(median(rises), 0.0)
-    fixed = median(took - rise * load for took, load in zip(seconds, loads, strict=True))
-    if fixed < 0:
-        return _median_rate(loads, seconds, of, is_fitted=True)
-    return Law(fixed, rise, of, len(runs), is_fitted=True)
+    line = _with_rise(runs, of, rise)
+    return line if line.fixed_seconds >= 0 else _median_rate(runs, of, is_fitted=True)
 
 
-def _median_rate(
-    loads: Sequence[float], seconds: Sequence[float], of: Rows, *, is_fitted: bool = False
-) -> Law:
-    """No fixed part, save that of runs without a row."""
-    rates = [took / load for took, load in zip(seconds, loads, strict=True) if load > _NEARLY_NONE]
+def _tells_of_size(runs: Sequence[Took], of: Rows) -> bool:
+    loads = [run.load(of) for run in runs]
+    return max(loads) >= LEAST_SPREAD * min(loads)
+
+
+def _median_rate(runs: Sequence[Took], of: Rows, *, is_fitted: bool = False) -> Law:
+    """No fixed part, save that of runs without a row, and of first runs; the rate of the later ones."""
+    later = [run for run in runs if not run.is_first]
+    rates = [run.seconds / run.load(of) for run in later or runs if run.load(of) > _NEARLY_NONE]
     if not rates:
-        return Law(median(seconds), 0.0, of, len(seconds), is_fitted)
-    return Law(0.0, median(rates), of, len(seconds), is_fitted)
+        return replace(_with_rise(runs, of, 0.0), is_fitted=is_fitted)
+    rate = median(rates)
+    more = [run.seconds - rate * run.load(of) for run in runs if run.is_first] if later else []
+    return Law(0.0, rate, of, len(runs), is_fitted, max(median(more), 0.0) if more else 0.0)
+
+
+def _with_rise(runs: Sequence[Took], of: Rows, rise: float) -> Law:
+    """What is left of the runs: of the later ones fixed, of the first ones more, but never less."""
+    first = [run.seconds - rise * run.load(of) for run in runs if run.is_first]
+    later = [run.seconds - rise * run.load(of) for run in runs if not run.is_first]
+    if not first or not later:
+        return Law(median(first or later), rise, of, len(runs), is_fitted=True)
+    fixed = min(median(later), median(first))
+    return Law(fixed, rise, of, len(runs), is_fitted=True, first_seconds=median(first) - fixed)
 
 
 def _error(runs: Sequence[Took], of: Rows) -> float:
@@ -124,7 +153,10 @@ def _error(runs: Sequence[Took], of: Rows) -> float:
 
 def _from_the_others(runs: Sequence[Took], of: Rows) -> list[float]:
     """What the law of the other runs says that each took."""
-    return [_law([*runs[:n], *runs[n + 1 :]], of).seconds(run.work, run.cores) for n, run in enumerate(runs)]
+    others = [_law([*runs[:n], *runs[n + 1 :]], of) for n in range(len(runs))]
+    return [
+        law.seconds(run.work, run.cores, is_first=run.is_first) for law, run in zip(others, runs, strict=True)
+    ]
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ class Making:
     now: float = 10.0
     made: list[Interval] = field(default_factory=list)
     told: list[ChunkDone] = field(default_factory=list)
+    begun: list[float] = field(default_factory=list)
 
     def backfill(
         self,
@@ -79,7 +80,9 @@ class Making:
         return results
 
     def carry(self, limits: Limits | None = None) -> Carried:
-        return carry_out(four_days(), self, [PINGS], lambda: self.now, limits or Limits(), self.told.append)
+        limits = limits or Limits()
+        plan, elapsed = four_days(), lambda: self.now
+        return carry_out(plan, self, [PINGS], elapsed, limits, self.told.append, self.begun.append)
 
 
 def test_every_chunk_is_made_in_order_of_time() -> None:
@@ -87,6 +90,7 @@ def test_every_chunk_is_made_in_order_of_time() -> None:
     carried = making.carry()
     assert making.made == [days(0, 1), days(1, 2), days(2, 3), days(3, 4)]
     assert (carried.is_whole, carried.stopped, carried.seconds, carried.predicted) == (True, "", 410, 410)
+    assert making.begun == [10], "the start is told once"
 
 
 def test_what_is_left_is_told_at_the_pace_so_far() -> None:

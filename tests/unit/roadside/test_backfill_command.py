@@ -12,7 +12,7 @@ import pytest
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
-from lakehouse.step_timings import StepTiming, StepTimings
+from lakehouse.step_timings import START, StepTiming, StepTimings
 from roadside.backfill_outlook import telling
 from roadside.graph import Step
 from roadside.runner import step_version
@@ -73,6 +73,27 @@ def test_fewer_chunks_take_less_where_a_run_takes_the_same_whatever_it_holds(
     stale: Settings, run: Callable
 ) -> None:
     assert told(run(*TWO_DAYS, "--json"))["predicted_seconds"] == 10 + 5 * 60
+
+
+def test_the_start_is_foretold_as_it_was_timed(stale: Settings, run: Callable) -> None:
+    """The first of a home makes its tables too."""
+    assert told(run(*TWO_DAYS, "--json"))["start_seconds"] == 10
+    timings = StepTimings(Ops(stale.ops_url))
+    for n, seconds in enumerate((40.0, 16.0)):
+        timings.record(StepTiming(START, days(n, n + 1), seconds, 2, DAY + timedelta(days=n)))
+    plan = told(run(*TWO_DAYS, "--json"))
+    assert (plan["start_seconds"], plan["predicted_seconds"]) == (16, 16 + 5 * 60)
+
+
+def test_runs_that_were_no_process_s_first_take_less(stale: Settings, run: Callable) -> None:
+    """Twelve of each step took 20 s where the first ones took 60."""
+    timings = StepTimings(Ops(stale.ops_url))
+    for n in range(12):
+        for step in STEPS:
+            finished = DAY + timedelta(days=70 + n)
+            timings.record(StepTiming(step.name, days(n - 30, n - 29), 20, 2, finished, is_first=False))
+    plan = told(run(*TWO_DAYS, "--chunk-days", "1", "--json"))
+    assert plan["predicted_seconds"] == 10 + 5 * 60 + 5 * 20
 
 
 @pytest.mark.parametrize(("deadline", "code", "fits"), [("11m", 0, True), ("10m", 1, False)])

@@ -52,6 +52,14 @@ def test_time_is_that_of_the_chunks_one_after_the_other() -> None:
     assert told.likely_seconds == (4030, 4030)
 
 
+def test_what_a_first_run_takes_more_is_counted_once_a_step() -> None:
+    """20 s more of each of two steps, in the first of two chunks; the start took 15 s when it was timed."""
+    cold = Law(5.0, 0.001, Rows.WITHIN, 9, is_fitted=True, first_seconds=20.0)
+    told = plan(cold, start_seconds=15.0)
+    assert [chunk.seconds(2, 3) for chunk in told.chunks] == [2 * 1025, 2 * 1005]
+    assert told.seconds() == told.ends[-1] == 15 + 2 * 1025 + 2 * 1005
+
+
 def test_two_chunks_side_by_side_take_less() -> None:
     """The second chunk's pings go beside the first one's fixes; each has its branches at a time."""
     told = plan(parallel=2)

@@ -9,8 +9,15 @@ import pytest
 from roadside.durations import Rows, Spread, Took, Work, law, spread
 
 
-def took(rows: float, seconds: float, within: float | None = None, cores: int = 1, group: str = "") -> Took:
-    return Took(Work(rows, rows if within is None else within), cores, seconds, group)
+def took(
+    rows: float,
+    seconds: float,
+    within: float | None = None,
+    cores: int = 1,
+    group: str = "",
+    is_first: bool = True,
+) -> Took:
+    return Took(Work(rows, rows if within is None else within), cores, seconds, group, is_first)
 
 
 def test_a_line_through_the_runs_is_found_whole() -> None:
@@ -71,6 +78,36 @@ def test_runs_on_other_cores_count_by_what_a_core_did() -> None:
     found = law([took(800, 4, cores=4), took(400, 4, cores=2), took(600, 6, cores=2), took(2400, 6, cores=8)])
     assert found is not None
     assert found.seconds(Work(1000, 1000), 1) == pytest.approx(20)
+
+
+def test_what_a_process_takes_more_for_its_first_run_is_told_apart() -> None:
+    """3 s and 10 ms a row, and 20 s more of the first; the sizes of either kind tell the slope."""
+    first = [took(rows, 23 + rows * 0.01) for rows in (100, 400)]
+    later = [took(rows, 3 + rows * 0.01, is_first=False) for rows in (200, 800)]
+    found = law(first + later)
+    assert found is not None
+    assert (found.fixed_seconds, found.core_seconds_a_row) == (pytest.approx(3), pytest.approx(0.01))
+    assert found.first_seconds == pytest.approx(20)
+    assert found.seconds(Work(1000, 1000), 1) == pytest.approx(13)
+    assert found.seconds(Work(1000, 1000), 1, is_first=True) == pytest.approx(33)
+
+
+def test_a_median_rate_is_that_of_later_runs_and_the_first_takes_more() -> None:
+    found = law([took(100, 50), took(100, 10, is_first=False), took(100, 10, is_first=False)])
+    assert found is not None
+    assert (found.seconds(Work(200, 200), 1), found.first_seconds) == (20, 40)
+
+
+def test_a_later_run_that_was_disturbed_takes_no_longer_than_a_first_one() -> None:
+    found = law([*[took(rows, 10 + rows) for rows in (1, 2, 4, 8)], took(1, 99, is_first=False)])
+    assert found is not None
+    assert (found.fixed_seconds, found.first_seconds) == (10, 0)
+
+
+def test_where_only_first_runs_are_known_every_run_is_foretold_as_one() -> None:
+    found = law([took(rows, 23 + rows * 0.01) for rows in (100, 200, 400, 800)])
+    assert found is not None
+    assert (found.fixed_seconds, found.first_seconds) == (pytest.approx(23), 0)
 
 
 def test_the_spread_is_of_runs_predicted_from_the_others() -> None:
