@@ -29,6 +29,10 @@ UNMEASURED_DAYS = 7
 START_SECONDS = 10.0
 """Until the first step, where no start was timed: a Spark session starts in 8 to 13 s, once."""
 MOST_CORES = 1024
+ALIKE = 1.01
+"""Plans that take alike, as far as can be told: one hundredth."""
+A_PART = 0.1
+"""Of a plan's time: what takes less makes no guess of the whole."""
 
 
 @dataclass(frozen=True)
@@ -222,12 +226,13 @@ def planned(
 ) -> BackfillPlan:
     """The plan; with chunks of the size that is predicted to take least, unless a size is given."""
     days = chunk_days or _best_days(span, found, volume, laws, cores, at_once, parallel)
+    chunks = chunked(span, found, volume, laws, days)
     return BackfillPlan(
         span,
         tuple(found),
-        chunked(span, found, volume, laws, days),
+        chunks,
         days,
-        spread,
+        spread.guessed() if _is_beyond_measure(chunks, cores) else spread,
         cores,
         at_once,
         parallel,
@@ -235,6 +240,13 @@ def planned(
         start_seconds,
         deadline,
     )
+
+
+def _is_beyond_measure(chunks: Sequence[Chunk], cores: int) -> bool:
+    """Whether runs that make up a part of the time read much more than any that was measured."""
+    seconds = [(run, run.seconds(cores) or 0.0) for chunk in chunks for run in chunk.runs]
+    beyond = sum(took for run, took in seconds if run.law is not None and run.law.is_beyond(run.work))
+    return beyond > A_PART * sum(took for _, took in seconds)
 
 
 def chunked(
@@ -290,7 +302,10 @@ def _best_days(
     at_once: int,
     parallel: int,
 ) -> int:
-    """The size that is predicted to take least, among those whose chunks take no longer than two hours."""
+    """The size that is predicted to take least, among those whose chunks take no longer than two hours.
+
+    Of those that take alike, the one of fewest chunks: each reads look-backs and commits.
+    """
     if all(laws.get(each.step.name) is None for each in found):
         return UNMEASURED_DAYS
     tried = {days: chunked(span, found, volume, laws, days) for days in CHUNK_DAYS}
@@ -300,9 +315,13 @@ def _best_days(
         for days, chunks in tried.items()
         if all(chunk.seconds(cores, at_once) <= longest for chunk in chunks)
     ]
-    return min(
-        short or CHUNK_DAYS[:1], key=lambda days: max(_ends(tried[days], cores, at_once, parallel), default=0)
-    )
+    takes = {
+        days: max(_ends(tried[days], cores, at_once, parallel), default=0.0)
+        for days in short or CHUNK_DAYS[:1]
+    }
+    least = min(takes.values())
+    alike = [days for days, seconds in takes.items() if seconds <= ALIKE * least]
+    return min(alike, key=lambda days: (len(tried[days]), days))
 
 
 def hours_by_reason(found: Unmade) -> dict[Why, float]:

@@ -93,6 +93,29 @@ def test_the_chunk_that_takes_least_and_no_longer_than_two_hours_is_taken() -> N
     assert plan(slow, chunk_days=None).chunk_days == 1
 
 
+def test_where_sizes_take_alike_the_one_of_fewest_chunks_is_taken() -> None:
+    """Each chunk reads look-backs, loads and commits, though nothing that was measured tells it."""
+    assert plan(NO_FIXED, chunk_days=None).chunk_days == 4
+
+
+def test_a_time_beyond_what_was_measured_is_a_guess() -> None:
+    """Runs of at most 2 M rows were measured."""
+    known = Law(0.0, 0.001, Rows.WITHIN, 9, is_fitted=True, most_rows=2e6)
+    assert plan(known, chunk_days=3).spread == EXACT
+    assert plan(known, chunk_days=4).spread == Spread(0.5, 2.0, 0)
+    wide = Spread(0.4, 1.5, 9)
+    assert plan(known, chunk_days=4, spread=wide).spread == Spread(0.4, 2.0, 0)
+
+
+def test_a_small_step_beyond_what_was_measured_makes_no_guess_of_the_whole() -> None:
+    """Fixes take a hundredth of what pings take."""
+    found = [never(PINGS.name, days(0, 4)), never(FIXES.name, days(0, 4))]
+    small = Law(0.0, 0.00001, Rows.WITHIN, 9, is_fitted=True, most_rows=1)
+    laws = {PINGS.name: NO_FIXED, FIXES.name: small}
+    told = planned(days(0, 4), found, volume, laws, EXACT, cores=2, at_once=3, prices=PRICES, chunk_days=4)
+    assert told.spread == EXACT
+
+
 def test_where_nothing_is_measured_chunks_are_of_a_week() -> None:
     told = plan(None, chunk_days=None)
     assert told.chunk_days == 7
