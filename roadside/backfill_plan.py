@@ -15,7 +15,7 @@ from roadside.durations import Law, Spread, Work
 from roadside.graph import Step, step_named
 from roadside.prices import Prices
 from roadside.run_order import ChunkRun, RunOrder, placed
-from roadside.time_ranges import chunks_of
+from roadside.time_ranges import chunks_of, whole_days_apart
 from roadside.unmade import Unmade, Why
 from roadside.volumes import Volume, VolumeOf, inputs_of, total
 from validation.clocks import Interval
@@ -197,11 +197,11 @@ def parallel_on(cores: int) -> int:
 
 def _ends(chunks: Sequence[Chunk], cores: float, at_once: int, parallel: int) -> list[float]:
     """When each chunk and those before it have ended, in seconds from the begin of the first."""
-    lasting = {
-        ChunkRun(number, run.step.name): run.seconds(cores) or 0.0
-        for number, chunk in enumerate(chunks)
-        for run in chunk.runs
-    }
+    lasting: dict[ChunkRun, float] = {}
+    for number, chunk in enumerate(chunks):
+        for run in chunk.runs:  # parts of a step in a chunk go one behind the other
+            of = ChunkRun(number, run.step.name)
+            lasting[of] = lasting.get(of, 0.0) + (run.seconds(cores) or 0.0)
     order = RunOrder([chunk.interval for chunk in chunks], list(lasting), _reads, parallel)
     ends = [0.0] * len(chunks)
     for each in placed(order, lasting.__getitem__, at_once):
@@ -267,16 +267,18 @@ def chunked(
 
 
 def to_run(found: Sequence[Unmade], chunk: Interval) -> list[tuple[Step, Interval]]:
-    """The steps with something to make in the chunk, each over one interval, in the order of the road.
+    """The steps with something to make in the chunk and their intervals, in the order of the road.
 
     From the first start to the last end, what lies between included: one run that covers two holes is
-    cheaper than two, and what it makes again stays as it is.
+    cheaper than two, and what it makes again stays as it is. Whole days are apart, as
+    `roadside.expired.lacking` has them.
     """
     runs = []
     for each in found:
         parts = [part for part in shared(each.intervals, [chunk]) if each.step.due(part)]
         if parts:
-            runs.append((each.step, Interval(parts[0].start, parts[-1].end)))
+            whole = whole_days_apart(Interval(parts[0].start, parts[-1].end))
+            runs += [(each.step, part) for part in whole if each.step.due(part)]
     return runs
 
 

@@ -156,6 +156,15 @@ def test_the_disk_holds_what_is_written_and_the_largest_chunk_once_more() -> Non
     assert told.peak_disk_bytes == 8 * 40e6 + 6 * 40e6
 
 
+def test_whole_days_are_run_apart_from_parts_of_days_one_behind_the_other() -> None:
+    """As the runner does it. 2 M rows and half a million: 1,000 s and 250 s, and 5 s for each run."""
+    found = [never(PINGS.name, days(0, 1), days(1.5, 2.5))]
+    assert to_run(found, days(0, 4)) == [(PINGS, days(0, 2)), (PINGS, days(2, 2.5))]
+    laws = {PINGS.name: A_ROW}
+    told = planned(days(0, 4), found, volume, laws, EXACT, cores=2, at_once=3, prices=PRICES, chunk_days=4)
+    assert told.seconds() == 10 + 1005 + 255
+
+
 def test_a_chunk_makes_what_is_missing_of_it_in_one_run_a_step() -> None:
     found = [
         never(PINGS.name, days(0, 1), days(1.5, 2)),
