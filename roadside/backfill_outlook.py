@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from lakehouse.ops import Ops
 from lakehouse.settings import Settings
 from lakehouse.step_timings import START, StepTiming, StepTimings, timings_of_runs
+from roadside.backfill import Limits
 from roadside.backfill_plan import START_SECONDS, BackfillPlan, planned
 from roadside.durations import FEWEST_FITTED, Took, Work, law, spread
 from roadside.expired import left_as_it_is
@@ -38,12 +39,13 @@ def outlook(
     *,
     parallel: int = 1,
     chunk_days: int | None = None,
+    limits: Limits | None = None,
     deadline: timedelta | None = None,
 ) -> tuple[BackfillPlan, LookedBackTo]:
     """What a backfill of the steps over the span would do here, predicted from what runs took here.
 
-    Beside it what it reads of the time before. Writes nothing: where nothing ever ran, an empty ledger is
-    asked that is thrown away.
+    Beside it what it reads of the time before. The limits bound the size of its chunks. Writes nothing:
+    where nothing ever ran, an empty ledger is asked that is thrown away.
 
     Raises:
         Unreachable: a ledger, the catalog or the landed objects cannot be read.
@@ -51,8 +53,8 @@ def outlook(
     if not has_ops(settings):
         with TemporaryDirectory() as folder:
             empty = replace(settings, ops_url=f"sqlite:///{folder}/ops.db")
-            return _outlook(empty, steps, span, prices, parallel, chunk_days, deadline)
-    return _outlook(settings, steps, span, prices, parallel, chunk_days, deadline)
+            return _outlook(empty, steps, span, prices, parallel, chunk_days, limits, deadline)
+    return _outlook(settings, steps, span, prices, parallel, chunk_days, limits, deadline)
 
 
 def _outlook(
@@ -62,12 +64,15 @@ def _outlook(
     prices: Prices,
     parallel: int,
     chunk_days: int | None,
+    limits: Limits | None,
     deadline: timedelta | None,
 ) -> tuple[BackfillPlan, LookedBackTo]:
     timings = {step.name: timings_of(settings, step) for step in steps}
     volume = volumes_of(settings, _within(span, timings))
     took = {step.name: [_took(step, each, volume) for each in timings[step.name]] for step in steps}
     found = unmade(settings, steps, span)
+    start_seconds = start_of(settings)
+    longest = limits.longest_chunk(prices, settings.spark_cores, start_seconds) if limits else None
     plan = planned(
         span,
         found,
@@ -79,7 +84,8 @@ def _outlook(
         prices=prices,
         parallel=parallel,
         chunk_days=chunk_days,
-        start_seconds=start_of(settings),
+        longest_chunk=longest,
+        start_seconds=start_seconds,
         deadline=deadline,
     )
     behind = looked_back_to(settings, found, span)

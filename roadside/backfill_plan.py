@@ -221,11 +221,16 @@ def planned(
     prices: Prices,
     parallel: int = 1,
     chunk_days: int | None = None,
+    longest_chunk: timedelta | None = None,
     start_seconds: float = START_SECONDS,
     deadline: timedelta | None = None,
 ) -> BackfillPlan:
-    """The plan; with chunks of the size that is predicted to take least, unless a size is given."""
-    days = chunk_days or _best_days(span, found, volume, laws, cores, at_once, parallel)
+    """The plan; with chunks of the size that is predicted to take least, unless a size is given.
+
+    None of which takes longer than `longest_chunk`, nor than two hours, if days are short enough for that.
+    """
+    longest = LONGEST_CHUNK if longest_chunk is None else min(LONGEST_CHUNK, longest_chunk)
+    days = chunk_days or _best_days(span, found, volume, laws, cores, at_once, parallel, longest)
     chunks = chunked(span, found, volume, laws, days)
     return BackfillPlan(
         span,
@@ -303,19 +308,20 @@ def _best_days(
     cores: int,
     at_once: int,
     parallel: int,
+    longest: timedelta,
 ) -> int:
-    """The size that is predicted to take least, among those whose chunks take no longer than two hours.
+    """The size that is predicted to take least, among those whose chunks take no longer than that.
 
     Of those that take alike, the one of fewest chunks: each reads look-backs and commits.
     """
     if all(laws.get(each.step.name) is None for each in found):
         return UNMEASURED_DAYS
     tried = {days: chunked(span, found, volume, laws, days) for days in CHUNK_DAYS}
-    longest = LONGEST_CHUNK.total_seconds()
+    most = longest.total_seconds()
     short = [
         days
         for days, chunks in tried.items()
-        if all(chunk.seconds(cores, at_once) <= longest for chunk in chunks)
+        if all(chunk.seconds(cores, at_once) <= most for chunk in chunks)
     ]
     takes = {
         days: max(_ends(tried[days], cores, at_once, parallel), default=0.0)

@@ -93,6 +93,7 @@ def backfill(
     steps = [step for step in upstream(view or ()) if step.build is not None or not keep_bronze]
     settings = settings_here()
     require_home(settings)
+    limits = Limits(longest, stop_after_dollars)
     plan, behind = outlook(
         settings,
         steps,
@@ -100,6 +101,7 @@ def backfill(
         priced,
         parallel=parallel_chunks or parallel_on(settings.spark_cores),
         chunk_days=chunk_days,
+        limits=limits,
         deadline=within,
     )
     if not execute:
@@ -113,7 +115,6 @@ def backfill(
         _notice_left(behind)
         raise typer.Exit(0)
     warn_of_future(span.end)
-    limits = Limits(longest, stop_after_dollars)
     raise typer.Exit(_execute(settings, plan, steps, limits, lambda: monotonic() - began, as_json))
 
 
@@ -144,10 +145,11 @@ def _tell_step(result: StepResult) -> None:
 def _tell_chunk(done: ChunkDone) -> None:
     published = [each for each in done.results if each.status == "published"]
     left = f"about {duration(done.left_seconds)} left" if done.number < done.of else "the last"
+    predicted = f" ({duration(done.predicted)} predicted)" if done.predicted else ""
     notice(
         f"chunk {done.number} of {done.of}  {done.chunk.interval}  {counted(len(published), 'step')}, "
-        f"{sum(sum(each.rows.values()) for each in published):,} rows in {duration(done.seconds)} "
-        f"({duration(done.predicted)} predicted), ${done.dollars:,.2f} so far, {left}",
+        f"{sum(sum(each.rows.values()) for each in published):,} rows in {duration(done.seconds)}"
+        f"{predicted}, ${done.dollars:,.2f} so far, {left}",
         "bold",
     )
 
@@ -169,7 +171,10 @@ def _told(carried: Carried, as_json: bool) -> int:
     if carried.stopped:
         raise NotReady(
             f"Stopped after {carried.done} of {counted(carried.of, 'chunk')}: {carried.stopped}.",
-            "What was made stays. The same command goes on from there.",
+            "What was made stays. The same command goes on from there."
+            if carried.done
+            else "The same command would stop there again: give a smaller --chunk-days, if chunks have more "
+            "than a day, or a later limit.",
         )
     return code
 

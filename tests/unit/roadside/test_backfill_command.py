@@ -13,11 +13,14 @@ from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from lakehouse.step_timings import START, StepTiming, StepTimings
+from roadside.backfill import Carried
 from roadside.backfill_outlook import telling
+from roadside.commands.backfill import _told
 from roadside.graph import Step
 from roadside.runner import step_version
 from roadside.unmade import upstream
 from validation.clocks import Interval
+from validation.errors import NotReady
 
 DAY = datetime(2026, 3, 10, tzinfo=UTC)
 VIEW = "zone_demand_15m"
@@ -151,6 +154,15 @@ def test_a_limit_needs_something_to_stop(home: Path, run: Callable) -> None:
 def test_a_range_that_ends_before_it_begins_is_told_by_its_own_names(home: Path, run: Callable) -> None:
     answer = run("backfill", "--from", "2026-03-12", "--to", "2026-03-10")
     assert (answer.code, "--to 2026-03-10 is not after --from 2026-03-12" in answer.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("done", "next_step"), [(0, "a smaller --chunk-days"), (1, "The same command goes on from there.")]
+)
+def test_what_a_limit_stopped_is_told_with_what_goes_on(done: int, next_step: str) -> None:
+    with pytest.raises(NotReady, match=f"Stopped after {done} of 4 chunks: no time") as stopped:
+        _told(Carried((), done, 4, 10.0, 10.0, "no time"), as_json=True)
+    assert next_step in stopped.value.next_step
 
 
 def timing(start: float, end: float, finished: int) -> StepTiming:

@@ -93,6 +93,14 @@ def test_the_chunk_that_takes_least_and_no_longer_than_two_hours_is_taken() -> N
     assert plan(slow, chunk_days=None).chunk_days == 1
 
 
+def test_a_limit_asks_for_shorter_chunks() -> None:
+    """Two steps of 500 s a day each: two days take 2,010 s; where not even one day is short enough, one."""
+    assert plan(chunk_days=None, longest_chunk=timedelta(seconds=2010)).chunk_days == 2
+    assert plan(chunk_days=None, longest_chunk=timedelta(seconds=2009)).chunk_days == 1
+    assert plan(chunk_days=None, longest_chunk=timedelta(seconds=9)).chunk_days == 1
+    assert plan(chunk_days=None, longest_chunk=timedelta(days=9)).chunk_days == 4
+
+
 def test_where_sizes_take_alike_the_one_of_fewest_chunks_is_taken() -> None:
     """Each chunk reads look-backs, loads and commits, though nothing that was measured tells it."""
     assert plan(NO_FIXED, chunk_days=None).chunk_days == 4
