@@ -149,8 +149,11 @@ def test_behind_a_step_that_failed_no_chunk_begins() -> None:
     assert not carried.is_whole
 
 
+@dataclass
 class TwoAtOnce(Making):
-    """Two chunks are made in the time of one, where two may begin."""
+    """Two chunks are made in the time of one, where two may begin; or end so many seconds apart."""
+
+    apart: float = 0.0
 
     def backfill(self, chunks: Sequence[Interval], _steps: Sequence[Step], **how: Any) -> list[StepResult]:
         watch: Watch = how["watch"]
@@ -161,7 +164,8 @@ class TwoAtOnce(Making):
                 break
             self.now += self.seconds
             self.made += begun
-            for each in begun:
+            for number, each in enumerate(begun):
+                self.now += self.apart if number else 0.0
                 watch.ended(each, [StepResult(PINGS.name, each, "published")])
         return []
 
@@ -176,11 +180,11 @@ def test_chunks_side_by_side_are_counted_as_they_end() -> None:
 
 
 def test_side_by_side_a_chunk_takes_what_one_took_from_its_own_begin() -> None:
-    """Two at a time end after 110 and 210 s."""
-    making = TwoAtOnce(100, law=None)
+    """Two begin after 10 s, and end after 60 and 110."""
+    making = TwoAtOnce(50, law=None, apart=50)
     assert making.carry(Limits(after=timedelta(seconds=209))).done == 2
-    assert [each.left_seconds for each in making.told] == [300, 100]
-    assert TwoAtOnce(100, law=None).carry(Limits(after=timedelta(seconds=210))).done == 4
+    assert [each.left_seconds for each in making.told] == [150, 100]
+    assert TwoAtOnce(50, law=None, apart=50).carry(Limits(after=timedelta(seconds=210))).done == 4
 
 
 def test_a_limit_bounds_the_size_of_chunks() -> None:

@@ -13,12 +13,14 @@ from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from lakehouse.step_timings import START, StepTiming, StepTimings
-from roadside.backfill import Carried
-from roadside.backfill_outlook import telling
+from roadside.backfill import Carried, Limits
+from roadside.backfill_outlook import outlook, telling
 from roadside.commands.backfill import _told
 from roadside.graph import Step
+from roadside.prices import prices
 from roadside.runner import step_version
 from roadside.unmade import upstream
+from roadside.volumes import Volume
 from validation.clocks import Interval
 from validation.errors import NotReady
 
@@ -154,6 +156,20 @@ def test_a_limit_needs_something_to_stop(home: Path, run: Callable) -> None:
 def test_a_range_that_ends_before_it_begins_is_told_by_its_own_names(home: Path, run: Callable) -> None:
     answer = run("backfill", "--from", "2026-03-12", "--to", "2026-03-10")
     assert (answer.code, "--to 2026-03-10 is not after --from 2026-03-12" in answer.err) == (2, True)
+
+
+def test_a_limit_asks_for_chunks_that_it_has_time_for(
+    stale: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day of five steps takes 300 s behind the 10 s of the start, two days at once take more."""
+
+    def volume(_name: str, interval: Interval) -> Volume:
+        return Volume(1000 * ((interval.end - interval.start) / timedelta(days=1)))
+
+    monkeypatch.setattr("roadside.backfill_outlook.volumes_of", lambda _settings, _within: volume)
+    for limits, chunk_days in ((Limits(), 2), (Limits(after=timedelta(seconds=311)), 1)):
+        plan, _ = outlook(stale, STEPS, days(0, 2), prices(), limits=limits)
+        assert plan.chunk_days == chunk_days
 
 
 @pytest.mark.parametrize(
