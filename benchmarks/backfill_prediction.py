@@ -1,8 +1,9 @@
 """backfill_prediction: how far the time that `roadside backfill` foretells is from the time it takes.
 
-A city of its own; some days are made first, one by one and in greater ranges, so that the ledger has runs
-to foretell from. Then ranges, each greater than the one before and never made yet, are planned and carried
-out as a person does it: by the command, in a process of its own, Spark's start included.
+A city of its own; some days are made first, in chunks of several sizes and several chunks a process, so
+that the ledger has runs to foretell from: a process's first ones and later ones. Then ranges, each greater
+than the one before and never made yet, are planned and carried out as a person does it: by the command, in a
+process of its own, its start included.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
-from benchmarks.measured import own_lake, result
+from benchmarks.measured import own_lake, result, timed
 from lakehouse.settings import Settings
 from simulation.city import SimulationConfig, simulate
 from validation.errors import CheckFailed
@@ -28,20 +29,20 @@ BOUND = 0.3
 
 @dataclass(frozen=True)
 class Scale:
-    """The city, the ranges of days that are made first, the sizes in days of what is foretold, and the one
-    view that is made, if it is not all of the road."""
+    """The city, the ranges that are made first (days, and days of a chunk), the sizes in days of what is
+    foretold, and the one view that is made, if it is not all of the road."""
 
     providers: int
     jobs_per_day: int
     ping_seconds: int
-    made_first: tuple[int, ...]
+    made_first: tuple[tuple[int, int], ...]
     sizes: tuple[int, ...]
     view: str = ""
 
 
 SCALES = {
-    "SMALL": Scale(12, 60, 600, (1,), (1, 2), "zone_demand_15m"),
-    "FULL": Scale(40, 300, 180, (1, 1, 1, 1, 3, 3), (2, 5, 10)),
+    "SMALL": Scale(12, 60, 600, ((2, 1), (4, 2)), (1, 3, 6), "zone_demand_15m"),
+    "FULL": Scale(40, 300, 180, ((1, 1), (1, 1), (4, 1), (6, 3)), (2, 5, 10)),
 }
 
 
@@ -55,15 +56,17 @@ def measure(scale_name: str) -> dict[str, Any]:
     with own_lake() as settings:
         city = SimulationConfig(
             start=START.date(),
-            days=sum(scale.made_first) + sum(scale.sizes),
+            days=sum(days for days, _ in scale.made_first) + sum(scale.sizes),
             providers=scale.providers,
             jobs_per_day=scale.jobs_per_day,
             ping_seconds=scale.ping_seconds,
         )
         simulate(city, settings.home)
-        day, foretold = START, []
-        for days in scale.made_first:
-            _command(settings, *_backfill(scale, day, days), "--execute")
+        day, made, foretold = START, [], []
+        for days, of_a_chunk in scale.made_first:
+            line = [*_backfill(scale, day, days), "--chunk-days", str(of_a_chunk), "--execute"]
+            took, _ = timed(partial(_command, settings, *line), f"{days} days made, {of_a_chunk} a chunk")
+            made.append({"days": days, "chunk_days": of_a_chunk, "seconds": round(took, 1)})
             day += timedelta(days=days)
         for days in scale.sizes:
             foretold.append(_foretold(settings, scale, day, days))
@@ -77,7 +80,12 @@ def measure(scale_name: str) -> dict[str, Any]:
         settings,
         bound=BOUND,
         is_within_bound=worst <= BOUND,
-        sizes={"days": foretold, "jobs_per_day": scale.jobs_per_day, "providers": scale.providers},
+        sizes={
+            "made_first": made,
+            "days": foretold,
+            "jobs_per_day": scale.jobs_per_day,
+            "providers": scale.providers,
+        },
     )
 
 
@@ -91,15 +99,14 @@ def _foretold(settings: Settings, scale: Scale, start: datetime, days: int) -> d
     """One range planned, then carried out."""
     line = _backfill(scale, start, days)
     plan = json.loads(_command(settings, *line))
-    began = time.perf_counter()
-    _command(settings, *line, "--execute")
-    took = time.perf_counter() - began
+    took, _ = timed(partial(_command, settings, *line, "--execute"))
     predicted, (low, high) = plan["predicted_seconds"], plan["likely_seconds"]
     sys.stderr.write(f"{days} days: {predicted:.0f} s foretold, {took:.0f} s taken\n")
     return {
         "days": days,
         "chunks": len(plan["chunks"]),
         "rows_read": plan["rows_read"],
+        "start_seconds": round(plan["start_seconds"], 1),
         "predicted_seconds": round(predicted, 1),
         "likely_seconds": [round(low, 1), round(high, 1)],
         "seconds": round(took, 1),

@@ -159,6 +159,7 @@ step_timings = Table(
     Column("interval_end", UtcTime, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("cores", Integer, nullable=False),
+    Column("is_first", Boolean),
 )
 
 leases = Table(

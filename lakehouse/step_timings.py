@@ -18,17 +18,24 @@ from validation.clocks import Interval
 
 RECENT = 200
 """Runs looked at."""
+START = "start of a backfill"
+"""Kept beside the steps: from the command to its first step (plan, Spark, tables prepared)."""
 
 
 @dataclass(frozen=True)
 class StepTiming:
-    """One run of a step over an interval: wall seconds, on so many cores, beside whatever ran with it."""
+    """One run of a step over an interval: wall seconds, on so many cores, beside whatever ran with it.
+
+    `is_first` says whether its process had not run the step before, and so had still to load and to compile
+    much of it; None where nobody knows.
+    """
 
     step: str
     interval: Interval
     seconds: float
     cores: int
     finished_at: datetime
+    is_first: bool | None = None
 
 
 class StepTimings:
@@ -46,6 +53,7 @@ class StepTimings:
             "interval_end": timing.interval.end,
             "seconds": timing.seconds,
             "cores": timing.cores,
+            "is_first": timing.is_first,
         }
         with self._ops.write() as connection:
             connection.execute(insert(step_timings).values(row))
@@ -66,6 +74,7 @@ class StepTimings:
                     row.seconds,
                     row.cores,
                     row.finished_at,
+                    row.is_first,
                 )
                 for row in connection.execute(query)
             ]

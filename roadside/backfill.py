@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
-from roadside.backfill_plan import START_SECONDS, BackfillPlan, Chunk
+from roadside.backfill_plan import BackfillPlan, Chunk
 from roadside.graph import Step
+from roadside.prices import Prices
 from roadside.runner import StepResult, Watch
 from validation.clocks import Interval
 
@@ -40,6 +41,13 @@ class Limits:
     after: timedelta | None = None
     dollars: float | None = None
 
+    def longest_chunk(self, prices: Prices, cores: int, start_seconds: float) -> timedelta | None:
+        """What a chunk may take, or not even the first would begin; None where nothing bounds it."""
+        rate = prices.dollars(1.0, cores)
+        bounds = [] if self.after is None else [self.after.total_seconds()]
+        bounds += [self.dollars / rate] if self.dollars is not None and rate else []
+        return timedelta(seconds=max(min(bounds) - start_seconds, 0.0)) if bounds else None
+
 
 @dataclass(frozen=True)
 class ChunkDone:
@@ -48,7 +56,8 @@ class ChunkDone:
     Attributes:
         number, of: which of how many chunks.
         seconds: how long it took, counted from the end of the one before; `predicted` by the plan.
-        left_seconds: how long the others are likely to take at the pace so far.
+        left_seconds: how long the others are likely to take at the pace so far; as long as those made took
+            on average, where not all was predicted.
         dollars: what all so far cost by the plan's prices.
     """
 
@@ -84,6 +93,10 @@ class Carried:
         return self.done == self.of
 
 
+def _unheard(_seconds: float) -> None:
+    return None
+
+
 def carry_out(
     plan: BackfillPlan,
     runner: Backfiller,
@@ -91,14 +104,17 @@ def carry_out(
     elapsed: Callable[[], float],
     limits: Limits,
     heard: Callable[[ChunkDone], None],
+    begun: Callable[[float], None] = _unheard,
 ) -> Carried:
-    """The plan's chunks in order of time; `elapsed` says how many seconds have passed since it began.
+    """The plan's chunks in order of time; `elapsed` says how many seconds have passed since it began, and
+    `begun` hears how many had when the first step may begin.
 
     Of each chunk is made what it lacks when its turn comes: what an earlier one changed is made again, what
-    it left as it was stands. No chunk begins that would go beyond a limit at the pace so far, nor one behind
-    a step that failed: later chunks look back to it. Those begun by then go on, save what reads that step.
+    it left as it was stands. No chunk begins that would go beyond a limit at the pace so far (where not all
+    is predicted, nor if it took what the longest took), nor one behind a step that failed: later chunks look
+    back to it. Those begun by then go on, save what reads that step.
     """
-    carrying = _Carrying(plan, elapsed, limits, heard)
+    carrying = _Carrying(plan, elapsed, limits, heard, begun)
     results = runner.backfill(
         [chunk.interval for chunk in plan.chunks],
         steps,
@@ -114,7 +130,9 @@ class _Carrying(Watch):
     """How far a plan is carried out.
 
     Attributes:
+        _began: when the first chunk was to begin.
         _at: when the last chunk of those made whole ended.
+        _longest: how long the longest of them took from its own begin.
         _refused: why the next chunk may not begin now.
     """
 
@@ -122,24 +140,34 @@ class _Carrying(Watch):
     _elapsed: Callable[[], float]
     _limits: Limits
     _heard: Callable[[ChunkDone], None]
+    _begun: Callable[[float], None]
+    _began: float | None = None
     _done: int = 0
     _at: float | None = None
+    _begun_at: dict[Interval, float] = field(default_factory=dict)
+    _longest: float = 0.0
     _is_broken: bool = False
     _refused: str = ""
     _ends: list[float] = field(init=False)
 
     def __post_init__(self) -> None:
         self._ends = self._plan.ends
-        self._began = self._elapsed()
+        self._is_predicted = not self._plan.unmeasured
 
     def may_begin(self, chunk: Interval) -> bool:
         """Unless a step failed, or the chunk would go beyond a limit."""
         if self._is_broken:
             return False
         now = self._elapsed()
+        if self._began is None:
+            self._began = now
+            self._begun(now)
         end = self._ends[self._number(chunk)]
-        then = end * self._pace() if self._done else self._began - START_SECONDS + end
-        self._refused = _beyond(self._plan, self._limits, max(now, then))
+        then = end * self._pace() if self._done else self._began - self._plan.start_seconds + end
+        least = now if self._is_predicted else now + self._longest
+        self._refused = _beyond(self._plan, self._limits, max(least, then))
+        if not self._refused:
+            self._begun_at[chunk] = now
         return not self._refused
 
     def broke(self, _chunk: Interval) -> None:
@@ -151,9 +179,10 @@ class _Carrying(Watch):
         if any(each.is_broken for each in results):
             return
         number, now = self._number(chunk), self._elapsed()
-        before = self._began if self._at is None else self._at
-        predicted = self._ends[number] - (self._ends[number - 1] if number else START_SECONDS)
+        before = self._at or self._began or 0.0
+        predicted = self._ends[number] - (self._ends[number - 1] if number else self._plan.start_seconds)
         self._done, self._at = self._done + 1, now
+        self._longest = max(self._longest, now - self._begun_at[chunk])
         self._heard(
             ChunkDone(
                 self._plan.chunks[number],
@@ -162,22 +191,28 @@ class _Carrying(Watch):
                 results,
                 now - before,
                 predicted,
-                (self._ends[-1] - self._ends[number]) * self._pace(),
+                self._left(number),
                 self._plan.prices.dollars(now, self._plan.cores),
             )
         )
 
     def carried(self, results: Sequence[StepResult]) -> Carried:
         """How it ended."""
-        predicted = self._ends[self._done - 1] if self._done else START_SECONDS
+        predicted = self._ends[self._done - 1] if self._done else self._plan.start_seconds
         of = len(self._ends)
         stopped = "" if self._is_broken or self._done == of else self._refused
         return Carried(tuple(results), self._done, of, self._elapsed(), predicted, stopped)
 
+    def _left(self, number: int) -> float:
+        if self._is_predicted:
+            return (self._ends[-1] - self._ends[number]) * self._pace()
+        mean = ((self._at or 0.0) - (self._began or 0.0)) / self._done
+        return mean * (len(self._ends) - self._done)
+
     def _pace(self) -> float:
         """How many seconds passed for one that was predicted; what was predicted is believed at first."""
         predicted = self._ends[self._done - 1] if self._done else 0.0
-        return (self._at or 0.0) / predicted if predicted > START_SECONDS and self._at else 1.0
+        return (self._at or 0.0) / predicted if predicted > self._plan.start_seconds and self._at else 1.0
 
     def _number(self, chunk: Interval) -> int:
         return next(number for number, each in enumerate(self._plan.chunks) if each.interval == chunk)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from statistics import median_low
 from tempfile import TemporaryDirectory
 
 from lakehouse.ops import Ops
 from lakehouse.settings import Settings
-from lakehouse.step_timings import StepTiming, StepTimings, timings_of_runs
-from roadside.backfill_plan import BackfillPlan, planned
+from lakehouse.step_timings import START, StepTiming, StepTimings, timings_of_runs
+from roadside.backfill import Limits
+from roadside.backfill_plan import START_SECONDS, BackfillPlan, planned
 from roadside.durations import FEWEST_FITTED, Took, Work, law, spread
 from roadside.expired import left_as_it_is
 from roadside.graph import STEPS, Step
@@ -23,6 +25,8 @@ from validation.clocks import Interval
 
 RUNS_FITTED = 24
 """The newest runs of a step: older ones ran other code over other data."""
+STARTS = 9
+"""The newest starts of a backfill; their median is foretold."""
 _ONE_DAY = timedelta(days=1)
 _NEIGHBOURHOOD = timedelta(days=14)
 
@@ -35,12 +39,13 @@ def outlook(
     *,
     parallel: int = 1,
     chunk_days: int | None = None,
+    limits: Limits | None = None,
     deadline: timedelta | None = None,
 ) -> tuple[BackfillPlan, LookedBackTo]:
     """What a backfill of the steps over the span would do here, predicted from what runs took here.
 
-    Beside it what it reads of the time before. Writes nothing: where nothing ever ran, an empty ledger is
-    asked that is thrown away.
+    Beside it what it reads of the time before. The limits bound the size of its chunks. Writes nothing:
+    where nothing ever ran, an empty ledger is asked that is thrown away.
 
     Raises:
         Unreachable: a ledger, the catalog or the landed objects cannot be read.
@@ -48,8 +53,8 @@ def outlook(
     if not has_ops(settings):
         with TemporaryDirectory() as folder:
             empty = replace(settings, ops_url=f"sqlite:///{folder}/ops.db")
-            return _outlook(empty, steps, span, prices, parallel, chunk_days, deadline)
-    return _outlook(settings, steps, span, prices, parallel, chunk_days, deadline)
+            return _outlook(empty, steps, span, prices, parallel, chunk_days, limits, deadline)
+    return _outlook(settings, steps, span, prices, parallel, chunk_days, limits, deadline)
 
 
 def _outlook(
@@ -59,12 +64,15 @@ def _outlook(
     prices: Prices,
     parallel: int,
     chunk_days: int | None,
+    limits: Limits | None,
     deadline: timedelta | None,
 ) -> tuple[BackfillPlan, LookedBackTo]:
     timings = {step.name: timings_of(settings, step) for step in steps}
     volume = volumes_of(settings, _within(span, timings))
     took = {step.name: [_took(step, each, volume) for each in timings[step.name]] for step in steps}
     found = unmade(settings, steps, span)
+    start_seconds = start_of(settings)
+    longest = limits.longest_chunk(prices, settings.spark_cores, start_seconds) if limits else None
     plan = planned(
         span,
         found,
@@ -76,11 +84,19 @@ def _outlook(
         prices=prices,
         parallel=parallel,
         chunk_days=chunk_days,
+        longest_chunk=longest,
+        start_seconds=start_seconds,
         deadline=deadline,
     )
     behind = looked_back_to(settings, found, span)
     left = left_as_it_is(Ops(settings.ops_url), steps, span.start)
     return plan, replace(behind, first_makeable=left)
+
+
+def start_of(settings: Settings) -> float:
+    """Seconds from a command to its first step. Of two the less: a home's first makes its tables too."""
+    timed = StepTimings(Ops(settings.ops_url)).recent(START, STARTS)
+    return median_low([each.seconds for each in timed]) if timed else START_SECONDS
 
 
 def timings_of(settings: Settings, step: Step) -> list[StepTiming]:
@@ -125,4 +141,5 @@ def _took(step: Step, timing: StepTiming, volume: VolumeOf) -> Took:
         total(volume(name, timing.interval) for name in inputs).rows,
     )
     is_like_a_chunk = timing.interval.end - timing.interval.start >= _ONE_DAY
-    return Took(work, timing.cores, timing.seconds, str(timing.interval) if is_like_a_chunk else "")
+    group = str(timing.interval) if is_like_a_chunk else ""
+    return Took(work, timing.cores, timing.seconds, group, is_first=timing.is_first is not False)

@@ -15,7 +15,7 @@ from roadside.durations import Law, Spread, Work
 from roadside.graph import Step, step_named
 from roadside.prices import Prices
 from roadside.run_order import ChunkRun, RunOrder, placed
-from roadside.time_ranges import chunks_of
+from roadside.time_ranges import chunks_of, whole_days_apart
 from roadside.unmade import Unmade, Why
 from roadside.volumes import Volume, VolumeOf, inputs_of, total
 from validation.clocks import Interval
@@ -27,8 +27,12 @@ LONGEST_CHUNK = timedelta(hours=2)
 UNMEASURED_DAYS = 7
 """The size where nothing is measured."""
 START_SECONDS = 10.0
-"""A Spark session starts in 8 to 13 s, once."""
+"""Until the first step, where no start was timed: a Spark session starts in 8 to 13 s, once."""
 MOST_CORES = 1024
+ALIKE = 1.01
+"""Plans that take alike, as far as can be told: one hundredth."""
+A_PART = 0.1
+"""Of a plan's time: what takes less makes no guess of the whole."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class PlannedRun:
     Attributes:
         reads: its inputs with their look-backs; `within`: those of the interval itself.
         writes: what its tables will hold of the interval.
+        is_first: whether the step runs for the first time in the plan.
     """
 
     step: Step
@@ -46,10 +51,16 @@ class PlannedRun:
     within: Volume
     writes: Volume
     law: Law | None
+    is_first: bool = False
+
+    @property
+    def work(self) -> Work:
+        """What its time follows."""
+        return Work(self.reads.rows, self.within.rows)
 
     def seconds(self, cores: float) -> float | None:
         """How long it takes on so many cores; None if no run of the step was measured."""
-        return None if self.law is None else self.law.seconds(Work(self.reads.rows, self.within.rows), cores)
+        return None if self.law is None else self.law.seconds(self.work, cores, is_first=self.is_first)
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,7 @@ class BackfillPlan:
         chunk_days: whole days of a chunk.
         spread: between which multiples of the prediction the actual time is likely to lie.
         cores, at_once, parallel: what the prediction is made for: so many steps, of so many chunks, at once.
+        start_seconds: from the command to the first step.
         deadline: None if none was given.
     """
 
@@ -88,6 +100,7 @@ class BackfillPlan:
     at_once: int
     parallel: int
     prices: Prices
+    start_seconds: float = START_SECONDS
     deadline: timedelta | None = None
 
     @property
@@ -102,13 +115,16 @@ class BackfillPlan:
         return list(dict.fromkeys(unknown))
 
     def seconds(self, cores: float | None = None) -> float:
-        """All chunks, with the start of Spark; on the plan's cores, or on others."""
-        return _seconds(self.chunks, cores or self.cores, self.at_once, self.parallel)
+        """All chunks, with the start; on the plan's cores, or on others."""
+        if not self.chunks:
+            return 0.0
+        return self.start_seconds + _ends(self.chunks, cores or self.cores, self.at_once, self.parallel)[-1]
 
     @property
     def ends(self) -> list[float]:
         """When each chunk and those before it have ended, in seconds from the command."""
-        return [START_SECONDS + end for end in _ends(self.chunks, self.cores, self.at_once, self.parallel)]
+        ends = _ends(self.chunks, self.cores, self.at_once, self.parallel)
+        return [self.start_seconds + end for end in ends]
 
     @property
     def likely_seconds(self) -> tuple[float, float]:
@@ -179,17 +195,13 @@ def parallel_on(cores: int) -> int:
     return max(1, cores // 4)
 
 
-def _seconds(chunks: Sequence[Chunk], cores: float, at_once: int, parallel: int) -> float:
-    return START_SECONDS + _ends(chunks, cores, at_once, parallel)[-1] if chunks else 0.0
-
-
 def _ends(chunks: Sequence[Chunk], cores: float, at_once: int, parallel: int) -> list[float]:
     """When each chunk and those before it have ended, in seconds from the begin of the first."""
-    lasting = {
-        ChunkRun(number, run.step.name): run.seconds(cores) or 0.0
-        for number, chunk in enumerate(chunks)
-        for run in chunk.runs
-    }
+    lasting: dict[ChunkRun, float] = {}
+    for number, chunk in enumerate(chunks):
+        for run in chunk.runs:  # parts of a step in a chunk go one behind the other
+            of = ChunkRun(number, run.step.name)
+            lasting[of] = lasting.get(of, 0.0) + (run.seconds(cores) or 0.0)
     order = RunOrder([chunk.interval for chunk in chunks], list(lasting), _reads, parallel)
     ends = [0.0] * len(chunks)
     for each in placed(order, lasting.__getitem__, at_once):
@@ -209,22 +221,37 @@ def planned(
     prices: Prices,
     parallel: int = 1,
     chunk_days: int | None = None,
+    longest_chunk: timedelta | None = None,
+    start_seconds: float = START_SECONDS,
     deadline: timedelta | None = None,
 ) -> BackfillPlan:
-    """The plan; with chunks of the size that is predicted to take least, unless a size is given."""
-    days = chunk_days or _best_days(span, found, volume, laws, cores, at_once, parallel)
+    """The plan; with chunks of the size that is predicted to take least, unless a size is given.
+
+    None of which takes longer than `longest_chunk`, nor than two hours, if days are short enough for that.
+    """
+    longest = LONGEST_CHUNK if longest_chunk is None else min(LONGEST_CHUNK, longest_chunk)
+    days = chunk_days or _best_days(span, found, volume, laws, cores, at_once, parallel, longest)
+    chunks = chunked(span, found, volume, laws, days)
     return BackfillPlan(
         span,
         tuple(found),
-        chunked(span, found, volume, laws, days),
+        chunks,
         days,
-        spread,
+        spread.guessed() if _is_beyond_measure(chunks, cores) else spread,
         cores,
         at_once,
         parallel,
         prices,
+        start_seconds,
         deadline,
     )
+
+
+def _is_beyond_measure(chunks: Sequence[Chunk], cores: int) -> bool:
+    """Whether runs that make up a part of the time read much more than any that was measured."""
+    seconds = [(run, run.seconds(cores) or 0.0) for chunk in chunks for run in chunk.runs]
+    beyond = sum(took for run, took in seconds if run.law is not None and run.law.is_beyond(run.work))
+    return beyond > A_PART * sum(took for _, took in seconds)
 
 
 def chunked(
@@ -232,28 +259,35 @@ def chunked(
 ) -> tuple[Chunk, ...]:
     """The span's chunks that have something to make, in order of time: each looks back to those before."""
     chunks = []
+    begun: set[str] = set()
     for interval in chunks_of(span, days):
-        runs = [_run(step, part, volume, laws.get(step.name)) for step, part in to_run(found, interval)]
+        runs = []
+        for step, part in to_run(found, interval):
+            is_first = step.name not in begun
+            begun.add(step.name)
+            runs.append(_run(step, part, volume, laws.get(step.name), is_first=is_first))
         if runs:
             chunks.append(Chunk(interval, tuple(runs)))
     return tuple(chunks)
 
 
 def to_run(found: Sequence[Unmade], chunk: Interval) -> list[tuple[Step, Interval]]:
-    """The steps with something to make in the chunk, each over one interval, in the order of the road.
+    """The steps with something to make in the chunk and their intervals, in the order of the road.
 
     From the first start to the last end, what lies between included: one run that covers two holes is
-    cheaper than two, and what it makes again stays as it is.
+    cheaper than two, and what it makes again stays as it is. Whole days are apart, as
+    `roadside.expired.lacking` has them.
     """
     runs = []
     for each in found:
         parts = [part for part in shared(each.intervals, [chunk]) if each.step.due(part)]
         if parts:
-            runs.append((each.step, Interval(parts[0].start, parts[-1].end)))
+            whole = whole_days_apart(Interval(parts[0].start, parts[-1].end))
+            runs += [(each.step, part) for part in whole if each.step.due(part)]
     return runs
 
 
-def _run(step: Step, interval: Interval, volume: VolumeOf, law: Law | None) -> PlannedRun:
+def _run(step: Step, interval: Interval, volume: VolumeOf, law: Law | None, *, is_first: bool) -> PlannedRun:
     inputs = inputs_of(step)
     return PlannedRun(
         step,
@@ -262,6 +296,7 @@ def _run(step: Step, interval: Interval, volume: VolumeOf, law: Law | None) -> P
         total(volume(name, interval) for name in inputs),
         total(volume(name, interval) for name in step.writes),
         law,
+        is_first,
     )
 
 
@@ -273,18 +308,28 @@ def _best_days(
     cores: int,
     at_once: int,
     parallel: int,
+    longest: timedelta,
 ) -> int:
-    """The size that is predicted to take least, among those whose chunks take no longer than two hours."""
+    """The size that is predicted to take least, among those whose chunks take no longer than that.
+
+    Of those that take alike, the one of fewest chunks: each reads look-backs and commits.
+    """
     if all(laws.get(each.step.name) is None for each in found):
         return UNMEASURED_DAYS
     tried = {days: chunked(span, found, volume, laws, days) for days in CHUNK_DAYS}
-    longest = LONGEST_CHUNK.total_seconds()
+    most = longest.total_seconds()
     short = [
         days
         for days, chunks in tried.items()
-        if all(chunk.seconds(cores, at_once) <= longest for chunk in chunks)
+        if all(chunk.seconds(cores, at_once) <= most for chunk in chunks)
     ]
-    return min(short or CHUNK_DAYS[:1], key=lambda days: _seconds(tried[days], cores, at_once, parallel))
+    takes = {
+        days: max(_ends(tried[days], cores, at_once, parallel), default=0.0)
+        for days in short or CHUNK_DAYS[:1]
+    }
+    least = min(takes.values())
+    alike = [days for days, seconds in takes.items() if seconds <= ALIKE * least]
+    return min(alike, key=lambda days: (len(tried[days]), days))
 
 
 def hours_by_reason(found: Unmade) -> dict[Why, float]:

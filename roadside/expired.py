@@ -15,6 +15,7 @@ from lakehouse.ops import Ops
 from lakehouse.run_history import gaps, made_by_code, merged, shared
 from lakehouse.run_ledger import RunLedger
 from roadside.graph import Step
+from roadside.time_ranges import whole_days_apart
 from transforms.grid import HELD_MEMORY_DAILY
 from validation.clocks import TICK, Interval, tick_start
 from validation.errors import UserError
@@ -165,7 +166,8 @@ def lacking(ops: Ops, step: Step, version: str, chunk: Interval) -> list[Interva
     """What no standing run of this code made of one of the step's tables, and can be made; in order.
 
     One run over two holes is cheaper than two, so they are joined, unless something lies between that was
-    made of landed objects that are gone: it must stand. None if nothing is lacking that is due.
+    made of landed objects that are gone: it must stand. Whole days are apart from parts of days: only they
+    are staged without the table's lease, for which live ticks wait. None if nothing is lacking that is due.
     """
     kept, holes = kept_as_it_is(ops, [step]), []
     for name in step.writes:
@@ -178,7 +180,7 @@ def lacking(ops: Ops, step: Step, version: str, chunk: Interval) -> list[Interva
             joined[-1] = Interval(joined[-1].start, hole.end)
         else:
             joined.append(hole)
-    return joined
+    return [part for each in joined for part in whole_days_apart(each) if step.due(part)]
 
 
 def left_as_it_is(ops: Ops, steps: Sequence[Step], start: datetime) -> dict[str, datetime]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,8 @@ from lakehouse.spark import spark_session
 from lakehouse.step_timings import StepTimings
 from roadside.installation import require_spark
 from roadside.runner import Progress, Runner, wall_clock
-from roadside.timed_steps import timed
+from roadside.timed_steps import timed, timed_start
+from validation.clocks import Interval
 from validation.errors import SettingError
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ def open_runner(
     """A runner over the settings' tables; `progress` hears of each step that ended, and it is timed."""
     heard = timed(StepTimings(Ops(settings.ops_url)), settings.spark_cores, wall_clock, progress or _silent)
     return Runner(settings, open_spark(settings), heard, look_back=look_back)
+
+
+def start_timed(settings: Settings, span: Interval) -> Callable[[float], None]:
+    """Keeps how many seconds passed until the first step of a backfill of the span."""
+    return timed_start(StepTimings(Ops(settings.ops_url)), settings.spark_cores, wall_clock, span)
 
 
 def _silent(_result: StepResult) -> None:

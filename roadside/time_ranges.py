@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 from roadside.rendering import notice
 from validation.clocks import Interval, parse_day, parse_moment, tick_start
@@ -90,6 +91,24 @@ def chunks_of(interval: Interval, days: int | None) -> list[Interval]:
         chunks.append(Interval(start, min(midnight, interval.end)))
         start = midnight
     return chunks
+
+
+def whole_days_apart(interval: Interval) -> list[Interval]:
+    """The interval cut at its first and its last UTC midnight; uncut where no whole day lies between.
+
+    >>> from datetime import UTC
+    >>> part = Interval(datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 4, tzinfo=UTC))
+    >>> [str(each) for each in whole_days_apart(part)]
+    ['[2026-03-01T12:00Z, 2026-03-02T00:00Z)', '[2026-03-02T00:00Z, 2026-03-04T00:00Z)']
+    """
+    day = timedelta(days=1)
+    last = interval.end.replace(hour=0, minute=0)
+    first = interval.start.replace(hour=0, minute=0)
+    first += timedelta(0) if first == interval.start else day
+    if first >= last:
+        return [interval]
+    bounds = sorted({interval.start, first, last, interval.end})
+    return [Interval(start, end) for start, end in pairwise(bounds)]
 
 
 def warn_of_future(end: datetime) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -75,6 +76,7 @@ def backfill(
 
     With --execute it is made, chunk by chunk. Stopped or killed, the same command goes on from there.
     """
+    began = monotonic()
     span = interval_of(start, end, ("--from", "--to"))
     within = length_of(deadline, "--deadline") if deadline else None
     longest = length_of(stop_after, "--stop-after") if stop_after else None
@@ -92,6 +94,7 @@ def backfill(
     steps = [step for step in upstream(view or ()) if step.build is not None or not keep_bronze]
     settings = settings_here()
     require_home(settings)
+    limits = Limits(longest, stop_after_dollars)
     plan, behind = outlook(
         settings,
         steps,
@@ -99,6 +102,7 @@ def backfill(
         priced,
         parallel=parallel_chunks or parallel_on(settings.spark_cores),
         chunk_days=chunk_days,
+        limits=limits,
         deadline=within,
     )
     if not execute:
@@ -115,22 +119,23 @@ def backfill(
             print_json([])
         raise typer.Exit(0)
     warn_of_future(span.end)
-    raise typer.Exit(_execute(settings, plan, steps, Limits(longest, stop_after_dollars), as_json))
+    raise typer.Exit(_execute(settings, plan, steps, limits, lambda: monotonic() - began, as_json))
 
 
 def _execute(
-    settings: Settings, plan: BackfillPlan, steps: Sequence[Step], limits: Limits, as_json: bool
+    settings: Settings,
+    plan: BackfillPlan,
+    steps: Sequence[Step],
+    limits: Limits,
+    elapsed: Callable[[], float],
+    as_json: bool,
 ) -> int:
-    """The plan carried out; the exit code."""
-    from time import monotonic
-
+    """The plan carried out; the exit code. `elapsed`: seconds since the command began."""
     from roadside.backfill import carry_out
+    from roadside.spark_runner import open_runner, start_timed
 
-    began = monotonic()
-    from roadside.spark_runner import open_runner
-
-    runner = open_runner(settings, _tell_step)
-    return _told(carry_out(plan, runner, steps, lambda: monotonic() - began, limits, _tell_chunk), as_json)
+    runner, begun = open_runner(settings, _tell_step), start_timed(settings, plan.span)
+    return _told(carry_out(plan, runner, steps, elapsed, limits, _tell_chunk, begun), as_json)
 
 
 def _tell_step(result: StepResult) -> None:
@@ -144,10 +149,11 @@ def _tell_step(result: StepResult) -> None:
 def _tell_chunk(done: ChunkDone) -> None:
     published = [each for each in done.results if each.status == "published"]
     left = f"about {duration(done.left_seconds)} left" if done.number < done.of else "the last"
+    predicted = f" ({duration(done.predicted)} predicted)" if done.predicted else ""
     notice(
         f"chunk {done.number} of {done.of}  {done.chunk.interval}  {counted(len(published), 'step')}, "
-        f"{sum(sum(each.rows.values()) for each in published):,} rows in {duration(done.seconds)} "
-        f"({duration(done.predicted)} predicted), ${done.dollars:,.2f} so far, {left}",
+        f"{sum(sum(each.rows.values()) for each in published):,} rows in {duration(done.seconds)}"
+        f"{predicted}, ${done.dollars:,.2f} so far, {left}",
         "bold",
     )
 
@@ -169,7 +175,10 @@ def _told(carried: Carried, as_json: bool) -> int:
     if carried.stopped:
         raise NotReady(
             f"Stopped after {carried.done} of {counted(carried.of, 'chunk')}: {carried.stopped}.",
-            "What was made stays. The same command goes on from there.",
+            "What was made stays. The same command goes on from there."
+            if carried.done
+            else "The same command would stop there again: give a smaller --chunk-days, if chunks have more "
+            "than a day, or a later limit.",
         )
     return code
 
@@ -402,6 +411,7 @@ def _as_json(plan: BackfillPlan, behind: LookedBackTo) -> dict[str, Any]:
         "cores": plan.cores,
         "steps_at_once": plan.at_once,
         "parallel_chunks": plan.parallel,
+        "start_seconds": round(plan.start_seconds, 2),
         "predicted_seconds": round(plan.seconds(), 2),
         "likely_seconds": [round(low, 2), round(high, 2)],
         "past_runs_predicted": plan.spread.runs,
@@ -428,6 +438,8 @@ def _run_as_json(plan: BackfillPlan, run: PlannedRun) -> dict[str, Any]:
         "rows_written": round(run.writes.rows),
         "predicted_seconds": None if seconds is None else round(seconds, 2),
         "fixed_seconds": None if run.law is None else round(run.law.fixed_seconds, 3),
+        "first_seconds": None if run.law is None else round(run.law.first_seconds, 3),
+        "is_first": run.is_first,
         "core_seconds_a_row": None if run.law is None else run.law.core_seconds_a_row,
         "seconds_follow": None if run.law is None else run.law.of,
         "is_fitted": None if run.law is None else run.law.is_fitted,

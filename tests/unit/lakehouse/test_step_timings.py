@@ -30,10 +30,14 @@ def ops(tmp_path: Path) -> Ops:
 
 def test_the_newest_timings_of_a_step_are_given_first(ops: Ops) -> None:
     timings = StepTimings(ops)
-    told = [StepTiming("silver.jobs", days(n, n + 1), 10.5 + n, 2, at(n)) for n in range(3)]
+    told = [
+        StepTiming("silver.jobs", days(n, n + 1), 10.5 + n, 2, at(n), is_first)
+        for n, is_first in enumerate((None, True, False))
+    ]
     for each in [*told, StepTiming("silver.offers", days(0, 1), 1, 2, at(9))]:
         timings.record(each)
     assert timings.recent("silver.jobs", limit=2) == [told[2], told[1]]
+    assert timings.recent("silver.jobs") == told[::-1]
 
 
 def run(ops: Ops, table: str, interval: Interval, began: float, ended: float) -> None:

@@ -29,13 +29,16 @@ def days(start: float, end: float) -> Interval:
     return Interval(DAY + timedelta(days=start), DAY + timedelta(days=end))
 
 
-def four_days() -> BackfillPlan:
+A_DAY = Law(0.0, 1.0, Rows.WITHIN, 9, is_fitted=True)
+
+
+def four_days(law: Law | None) -> BackfillPlan:
     """Four chunks of a day; 100 s each on one core, and 10 s of start; a core hour costs a dollar."""
     return planned(
         days(0, 4),
         [Unmade(PINGS, {Why.NEVER: (days(0, 4),)})],
         lambda _name, _interval: Volume(100, 0),
-        {PINGS.name: Law(0.0, 1.0, Rows.WITHIN, 9, is_fitted=True)},
+        {PINGS.name: law},
         Spread(1, 1, 9),
         cores=1,
         at_once=1,
@@ -51,8 +54,10 @@ class Making:
     seconds: float
     failing: int = -1
     now: float = 10.0
+    law: Law | None = A_DAY
     made: list[Interval] = field(default_factory=list)
     told: list[ChunkDone] = field(default_factory=list)
+    begun: list[float] = field(default_factory=list)
 
     def backfill(
         self,
@@ -79,7 +84,9 @@ class Making:
         return results
 
     def carry(self, limits: Limits | None = None) -> Carried:
-        return carry_out(four_days(), self, [PINGS], lambda: self.now, limits or Limits(), self.told.append)
+        limits = limits or Limits()
+        plan, elapsed = four_days(self.law), lambda: self.now
+        return carry_out(plan, self, [PINGS], elapsed, limits, self.told.append, self.begun.append)
 
 
 def test_every_chunk_is_made_in_order_of_time() -> None:
@@ -87,6 +94,7 @@ def test_every_chunk_is_made_in_order_of_time() -> None:
     carried = making.carry()
     assert making.made == [days(0, 1), days(1, 2), days(2, 3), days(3, 4)]
     assert (carried.is_whole, carried.stopped, carried.seconds, carried.predicted) == (True, "", 410, 410)
+    assert making.begun == [10], "the start is told once"
 
 
 def test_what_is_left_is_told_at_the_pace_so_far() -> None:
@@ -118,6 +126,22 @@ def test_no_chunk_begins_that_would_cost_more_than_the_limit() -> None:
     assert "--stop-after-dollars is $0.09" in carried.stopped
 
 
+def test_where_nothing_is_predicted_the_next_chunk_takes_what_the_longest_took() -> None:
+    """After 110 s of 150 the second would end after 210; nothing says what the first would take."""
+    making = Making(100, law=None)
+    carried = making.carry(Limits(after=timedelta(seconds=150)))
+    assert (carried.done, carried.seconds) == (1, 110)
+    assert carried.stopped == "the next chunk would end after 3.5 min, and --stop-after is 2.5 min"
+    assert Making(100, law=None).carry(Limits(dollars=250 / 3600)).done == 2
+    assert Making(100, law=None).carry(Limits(after=timedelta(seconds=5))).done == 0
+
+
+def test_where_nothing_is_predicted_what_is_left_is_told_by_what_was_made() -> None:
+    making = Making(100, law=None)
+    making.carry()
+    assert [each.left_seconds for each in making.told] == [300, 200, 100, 0]
+
+
 def test_behind_a_step_that_failed_no_chunk_begins() -> None:
     making = Making(100, failing=2)
     carried = making.carry()
@@ -125,8 +149,11 @@ def test_behind_a_step_that_failed_no_chunk_begins() -> None:
     assert not carried.is_whole
 
 
+@dataclass
 class TwoAtOnce(Making):
-    """Two chunks are made in the time of one, where two may begin."""
+    """Two chunks are made in the time of one, where two may begin; or end so many seconds apart."""
+
+    apart: float = 0.0
 
     def backfill(self, chunks: Sequence[Interval], _steps: Sequence[Step], **how: Any) -> list[StepResult]:
         watch: Watch = how["watch"]
@@ -137,7 +164,8 @@ class TwoAtOnce(Making):
                 break
             self.now += self.seconds
             self.made += begun
-            for each in begun:
+            for number, each in enumerate(begun):
+                self.now += self.apart if number else 0.0
                 watch.ended(each, [StepResult(PINGS.name, each, "published")])
         return []
 
@@ -149,6 +177,25 @@ def test_chunks_side_by_side_are_counted_as_they_end() -> None:
     assert (carried.is_whole, carried.seconds) == (True, 210)
     assert [each.seconds for each in making.told] == [100, 0, 100, 0]
     assert making.told[1].left_seconds == pytest.approx(200 * 110 / 210)
+
+
+def test_side_by_side_a_chunk_takes_what_one_took_from_its_own_begin() -> None:
+    """Two begin after 10 s, and end after 60 and 110."""
+    making = TwoAtOnce(50, law=None, apart=50)
+    assert making.carry(Limits(after=timedelta(seconds=209))).done == 2
+    assert [each.left_seconds for each in making.told] == [150, 100]
+    assert TwoAtOnce(50, law=None, apart=50).carry(Limits(after=timedelta(seconds=210))).done == 4
+
+
+def test_a_limit_bounds_the_size_of_chunks() -> None:
+    """What is left of it behind the start; the dollars are those of one core."""
+    one = prices(["vcpu_hour=1", "memory_gb_hour=0"])
+    assert Limits().longest_chunk(one, 1, 10.0) is None
+    assert Limits(after=timedelta(seconds=250)).longest_chunk(one, 1, 10.0) == timedelta(seconds=240)
+    both = Limits(after=timedelta(seconds=250), dollars=100 / 3600)
+    assert both.longest_chunk(one, 1, 10.0) == timedelta(seconds=90)
+    assert Limits(dollars=1.0).longest_chunk(prices(["vcpu_hour=0", "memory_gb_hour=0"]), 1, 10.0) is None
+    assert Limits(after=timedelta(seconds=5)).longest_chunk(one, 1, 10.0) == timedelta(0)
 
 
 def test_the_limit_is_asked_again_when_a_chunk_has_ended() -> None:

@@ -12,12 +12,17 @@ import pytest
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
-from lakehouse.step_timings import StepTiming, StepTimings
-from roadside.backfill_outlook import telling
+from lakehouse.step_timings import START, StepTiming, StepTimings
+from roadside.backfill import Carried, Limits
+from roadside.backfill_outlook import outlook, telling
+from roadside.commands.backfill import _told
 from roadside.graph import Step
+from roadside.prices import prices
 from roadside.runner import step_version
 from roadside.unmade import upstream
+from roadside.volumes import Volume
 from validation.clocks import Interval
+from validation.errors import NotReady
 
 DAY = datetime(2026, 3, 10, tzinfo=UTC)
 VIEW = "zone_demand_15m"
@@ -64,7 +69,7 @@ def test_the_plan_tells_what_is_stale_and_what_making_it_takes(stale: Settings, 
         (step.name, "other code made it", 48.0) for step in STEPS
     ]
     assert plan["predicted_seconds"] == 10 + 2 * 5 * 60, "the start, and five steps in a row of two chunks"
-    assert (plan["likely_seconds"], plan["past_runs_predicted"]) == ([610, 610], 4)
+    assert (plan["likely_seconds"], plan["past_runs_predicted"]) == ([305, 1220], 0), "four tell too little"
     assert plan["dollars"] == pytest.approx(610 / 3600 * 2 * 0.075738, abs=1e-4)
     assert (plan["fits_deadline"], plan["unmeasured"]) == (None, [])
 
@@ -75,7 +80,28 @@ def test_fewer_chunks_take_less_where_a_run_takes_the_same_whatever_it_holds(
     assert told(run(*TWO_DAYS, "--json"))["predicted_seconds"] == 10 + 5 * 60
 
 
-@pytest.mark.parametrize(("deadline", "code", "fits"), [("11m", 0, True), ("10m", 1, False)])
+def test_the_start_is_foretold_as_it_was_timed(stale: Settings, run: Callable) -> None:
+    """The first of a home makes its tables too."""
+    assert told(run(*TWO_DAYS, "--json"))["start_seconds"] == 10
+    timings = StepTimings(Ops(stale.ops_url))
+    for n, seconds in enumerate((40.0, 16.0)):
+        timings.record(StepTiming(START, days(n, n + 1), seconds, 2, DAY + timedelta(days=n)))
+    plan = told(run(*TWO_DAYS, "--json"))
+    assert (plan["start_seconds"], plan["predicted_seconds"]) == (16, 16 + 5 * 60)
+
+
+def test_runs_that_were_no_process_s_first_take_less(stale: Settings, run: Callable) -> None:
+    """Twelve of each step took 20 s where the first ones took 60."""
+    timings = StepTimings(Ops(stale.ops_url))
+    for n in range(12):
+        for step in STEPS:
+            finished = DAY + timedelta(days=70 + n)
+            timings.record(StepTiming(step.name, days(n - 30, n - 29), 20, 2, finished, is_first=False))
+    plan = told(run(*TWO_DAYS, "--chunk-days", "1", "--json"))
+    assert plan["predicted_seconds"] == 10 + 5 * 60 + 5 * 20
+
+
+@pytest.mark.parametrize(("deadline", "code", "fits"), [("21m", 0, True), ("20m", 1, False)])
 def test_a_plan_beyond_its_deadline_exits_1(
     stale: Settings, run: Callable, deadline: str, code: int, fits: bool
 ) -> None:
@@ -85,10 +111,10 @@ def test_a_plan_beyond_its_deadline_exits_1(
 
 
 def test_a_plan_is_told_to_a_person(stale: Settings, run: Callable) -> None:
-    answer = run(*TWO_DAYS, "--chunk-days", "1", "--deadline", "11m")
+    answer = run(*TWO_DAYS, "--chunk-days", "1", "--deadline", "21m")
     assert "other code made it" in answer.out
     assert "Takes about 10 min on 2 cores, 3 steps at once" in answer.out
-    assert "Fits 11 min, which takes 1 core" in answer.out
+    assert "Fits 21 min, which takes 1 core" in answer.out
 
 
 def test_what_never_ran_is_never_said_to_fit(home: Path, run: Callable) -> None:
@@ -140,6 +166,29 @@ def test_a_limit_needs_something_to_stop(home: Path, run: Callable) -> None:
 def test_a_range_that_ends_before_it_begins_is_told_by_its_own_names(home: Path, run: Callable) -> None:
     answer = run("backfill", "--from", "2026-03-12", "--to", "2026-03-10")
     assert (answer.code, "--to 2026-03-10 is not after --from 2026-03-12" in answer.err) == (2, True)
+
+
+def test_a_limit_asks_for_chunks_that_it_has_time_for(
+    stale: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day of five steps takes 300 s behind the 10 s of the start, two days at once take more."""
+
+    def volume(_name: str, interval: Interval) -> Volume:
+        return Volume(1000 * ((interval.end - interval.start) / timedelta(days=1)))
+
+    monkeypatch.setattr("roadside.backfill_outlook.volumes_of", lambda _settings, _within: volume)
+    for limits, chunk_days in ((Limits(), 2), (Limits(after=timedelta(seconds=311)), 1)):
+        plan, _ = outlook(stale, STEPS, days(0, 2), prices(), limits=limits)
+        assert plan.chunk_days == chunk_days
+
+
+@pytest.mark.parametrize(
+    ("done", "next_step"), [(0, "a smaller --chunk-days"), (1, "The same command goes on from there.")]
+)
+def test_what_a_limit_stopped_is_told_with_what_goes_on(done: int, next_step: str) -> None:
+    with pytest.raises(NotReady, match=f"Stopped after {done} of 4 chunks: no time") as stopped:
+        _told(Carried((), done, 4, 10.0, 10.0, "no time"), as_json=True)
+    assert next_step in stopped.value.next_step
 
 
 def timing(start: float, end: float, finished: int) -> StepTiming:

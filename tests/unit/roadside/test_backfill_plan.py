@@ -52,6 +52,14 @@ def test_time_is_that_of_the_chunks_one_after_the_other() -> None:
     assert told.likely_seconds == (4030, 4030)
 
 
+def test_what_a_first_run_takes_more_is_counted_once_a_step() -> None:
+    """20 s more of each of two steps, in the first of two chunks; the start took 15 s when it was timed."""
+    cold = Law(5.0, 0.001, Rows.WITHIN, 9, is_fitted=True, first_seconds=20.0)
+    told = plan(cold, start_seconds=15.0)
+    assert [chunk.seconds(2, 3) for chunk in told.chunks] == [2 * 1025, 2 * 1005]
+    assert told.seconds() == told.ends[-1] == 15 + 2 * 1025 + 2 * 1005
+
+
 def test_two_chunks_side_by_side_take_less() -> None:
     """The second chunk's pings go beside the first one's fixes; each has its branches at a time."""
     told = plan(parallel=2)
@@ -83,6 +91,37 @@ def test_the_chunk_that_takes_least_and_no_longer_than_two_hours_is_taken() -> N
     assert plan(chunk_days=None).chunk_days == 4
     slow = Law(5.0, 0.01, Rows.WITHIN, 9, is_fitted=True)  # two steps, 5,000 s a day each on two cores
     assert plan(slow, chunk_days=None).chunk_days == 1
+
+
+def test_a_limit_asks_for_shorter_chunks() -> None:
+    """Two steps of 500 s a day each: two days take 2,010 s; where not even one day is short enough, one."""
+    assert plan(chunk_days=None, longest_chunk=timedelta(seconds=2010)).chunk_days == 2
+    assert plan(chunk_days=None, longest_chunk=timedelta(seconds=2009)).chunk_days == 1
+    assert plan(chunk_days=None, longest_chunk=timedelta(seconds=9)).chunk_days == 1
+    assert plan(chunk_days=None, longest_chunk=timedelta(days=9)).chunk_days == 4
+
+
+def test_where_sizes_take_alike_the_one_of_fewest_chunks_is_taken() -> None:
+    """Each chunk reads look-backs, loads and commits, though nothing that was measured tells it."""
+    assert plan(NO_FIXED, chunk_days=None).chunk_days == 4
+
+
+def test_a_time_beyond_what_was_measured_is_a_guess() -> None:
+    """Runs of at most 2 M rows were measured."""
+    known = Law(0.0, 0.001, Rows.WITHIN, 9, is_fitted=True, most_rows=2e6)
+    assert plan(known, chunk_days=3).spread == EXACT
+    assert plan(known, chunk_days=4).spread == Spread(0.5, 2.0, 0)
+    wide = Spread(0.4, 1.5, 9)
+    assert plan(known, chunk_days=4, spread=wide).spread == Spread(0.4, 2.0, 0)
+
+
+def test_a_small_step_beyond_what_was_measured_makes_no_guess_of_the_whole() -> None:
+    """Fixes take a hundredth of what pings take."""
+    found = [never(PINGS.name, days(0, 4)), never(FIXES.name, days(0, 4))]
+    small = Law(0.0, 0.00001, Rows.WITHIN, 9, is_fitted=True, most_rows=1)
+    laws = {PINGS.name: NO_FIXED, FIXES.name: small}
+    told = planned(days(0, 4), found, volume, laws, EXACT, cores=2, at_once=3, prices=PRICES, chunk_days=4)
+    assert told.spread == EXACT
 
 
 def test_where_nothing_is_measured_chunks_are_of_a_week() -> None:
@@ -123,6 +162,15 @@ def test_the_disk_holds_what_is_written_and_the_largest_chunk_once_more() -> Non
     told = plan(chunk_days=3)
     assert told.written_bytes == 8 * 40e6
     assert told.peak_disk_bytes == 8 * 40e6 + 6 * 40e6
+
+
+def test_whole_days_are_run_apart_from_parts_of_days_one_behind_the_other() -> None:
+    """As the runner does it. 2 M rows and half a million: 1,000 s and 250 s, and 5 s for each run."""
+    found = [never(PINGS.name, days(0, 1), days(1.5, 2.5))]
+    assert to_run(found, days(0, 4)) == [(PINGS, days(0, 2)), (PINGS, days(2, 2.5))]
+    laws = {PINGS.name: A_ROW}
+    told = planned(days(0, 4), found, volume, laws, EXACT, cores=2, at_once=3, prices=PRICES, chunk_days=4)
+    assert told.seconds() == 10 + 1005 + 255
 
 
 def test_a_chunk_makes_what_is_missing_of_it_in_one_run_a_step() -> None:
