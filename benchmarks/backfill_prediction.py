@@ -30,7 +30,7 @@ BOUND = 0.3
 @dataclass(frozen=True)
 class Scale:
     """The city, the ranges that are made first (days, and days of a chunk), the sizes in days of what is
-    foretold, and the one view that is made, if it is not all of the road."""
+    foretold, and the one view or table that is made, if it is not all of the road."""
 
     providers: int
     jobs_per_day: int
@@ -41,7 +41,7 @@ class Scale:
 
 
 SCALES = {
-    "SMALL": Scale(12, 60, 600, ((2, 1), (4, 2)), (1, 3, 6), "zone_demand_15m"),
+    "SMALL": Scale(12, 60, 600, ((2, 1), (4, 2)), (1, 3, 6), "silver.dispatch_events"),
     "FULL": Scale(40, 300, 180, ((1, 1), (1, 1), (4, 1), (6, 3)), (2, 5, 10)),
 }
 

@@ -46,7 +46,8 @@ def backfill(
     chunk_days: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Days of a chunk. Default: what is predicted to take least, at most 2 h a chunk."
+            min=1,
+            help="Days of a chunk. Default: what is predicted to take least, of 2 h or a limit at most.",
         ),
     ] = None,
     parallel_chunks: Annotated[
