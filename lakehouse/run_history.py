@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select
 
 from lakehouse.ops import Ops, runs
-from lakehouse.processes import is_dead
+from lakehouse.processes import is_dead, is_local
 from lakehouse.run_ledger import IS_RUNNING, WAS_PUBLISHED, RunStatus, run_of
 from validation.clocks import Interval
 
 _ONE_DAY = timedelta(days=1)
 _RUNS_LOOKED_AT, _RUNS_MEASURED = 500, 20
+_FOREIGN_RUN = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,20 @@ def made_by_table(ops: Ops, *, even_replaced: bool = False) -> dict[str, Made]:
     return {name: Made(tuple(merged(each)), newest[name][1]) for name, each in found.items()}
 
 
-def whole_days_are_made(ops: Ops) -> bool:
-    """Whether a run over whole days goes on, as a replay's do, of a process that may be alive."""
+def whole_days_are_made(ops: Ops, now: datetime) -> bool:
+    """Whether a run over whole days goes on, as a replay's do, of a process that may be alive.
+
+    Nobody here sees a process of another host die: its run counts for two hours, as long as a planned chunk.
+    """
     running = select(runs).where(runs.c.status.in_(IS_RUNNING))
     with ops.read() as connection:
         going_on = [run_of(row) for row in connection.execute(running)]
-    return any(run.interval.is_whole_days() and not is_dead(run.process) for run in going_on)
+    return any(
+        run.interval.is_whole_days()
+        and not is_dead(run.process)
+        and (is_local(run.process) or now - run.started_at < _FOREIGN_RUN)
+        for run in going_on
+    )
 
 
 def reach_by_table(ops: Ops) -> dict[str, tuple[datetime, datetime]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
-from roadside.backfill_plan import BackfillPlan, Chunk
+from roadside.backfill_plan import LONGEST_CHUNK, BackfillPlan, Chunk
 from roadside.graph import Step
 from roadside.prices import Prices
 from roadside.runner import StepResult, Watch
@@ -46,7 +46,9 @@ class Limits:
         rate = prices.dollars(1.0, cores)
         bounds = [] if self.after is None else [self.after.total_seconds()]
         bounds += [self.dollars / rate] if self.dollars is not None and rate else []
-        return timedelta(seconds=max(min(bounds) - start_seconds, 0.0)) if bounds else None
+        if not bounds:
+            return None
+        return timedelta(seconds=min(max(min(bounds) - start_seconds, 0.0), LONGEST_CHUNK.total_seconds()))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from lakehouse.ops import Ops
@@ -25,7 +25,17 @@ Heard = Callable[[Interval, Sequence[StepResult]], None]
 _LONGEST_SPAN = timedelta(days=1)
 
 
-def ticks_due(ops: Ops, until: datetime, steps: Sequence[Step] = STEPS) -> list[Interval]:
+def _wall_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def ticks_due(
+    ops: Ops,
+    until: datetime,
+    steps: Sequence[Step] = STEPS,
+    *,
+    now: Callable[[], datetime] = _wall_clock,
+) -> list[Interval]:
     """The ticks from the first that some table of the steps lacks to `until`, in order.
 
     While whole days are made by another command, a replay say, only what was never made is lacking: what it
@@ -34,7 +44,7 @@ def ticks_due(ops: Ops, until: datetime, steps: Sequence[Step] = STEPS) -> list[
     Raises:
         NotReady: no history was ever made, so no tick is the next.
     """
-    made = made_by_table(ops, even_replaced=whole_days_are_made(ops))
+    made = made_by_table(ops, even_replaced=whole_days_are_made(ops, now()))
     ingested = [made[name] for step in steps if step.build is None for name in step.writes if name in made]
     if not ingested:
         raise NotReady(

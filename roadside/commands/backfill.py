@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from math import isfinite
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,6 +84,8 @@ def backfill(
     longest = length_of(stop_after, "--stop-after") if stop_after else None
     if (longest or stop_after_dollars is not None) and not execute:
         raise UserError("--stop-after and --stop-after-dollars stop what is carried out.", "Add --execute.")
+    if stop_after_dollars is not None and not isfinite(stop_after_dollars):
+        raise UserError("--stop-after-dollars is not a number of dollars.", "Leave it out for no limit.")
     from roadside.backfill import Limits
     from roadside.backfill_outlook import outlook
     from roadside.backfill_plan import parallel_on

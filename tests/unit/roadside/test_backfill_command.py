@@ -177,9 +177,20 @@ def test_a_limit_asks_for_chunks_that_it_has_time_for(
         return Volume(1000 * ((interval.end - interval.start) / timedelta(days=1)))
 
     monkeypatch.setattr("roadside.backfill_outlook.volumes_of", lambda _settings, _within: volume)
-    for limits, chunk_days in ((Limits(), 2), (Limits(after=timedelta(seconds=311)), 1)):
+    for limits, chunk_days in (
+        (Limits(), 2),
+        (Limits(after=timedelta(seconds=311)), 1),
+        (Limits(dollars=1e300), 2),
+    ):
         plan, _ = outlook(stale, STEPS, days(0, 2), prices(), limits=limits)
         assert plan.chunk_days == chunk_days
+
+
+@pytest.mark.parametrize("dollars", ["inf", "nan"])
+def test_a_limit_is_a_number_of_dollars(dollars: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = f"backfill --from 2026-03-01 --to 2026-03-02 --execute --stop-after-dollars {dollars}"
+    assert main(line.split()) == 2
+    assert "--stop-after-dollars is not a number of dollars" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,21 @@ def test_what_a_replay_replaces_is_made_again_once_when_it_has_ended(
     assert ticks_due(ops, NOON + TICK)[0].start == NOON - 40 * HOUR
 
 
+@pytest.mark.parametrize(("hours", "first"), [(1.9, NOON), (2.1, NOON - 40 * HOUR)])
+def test_a_replay_of_another_host_is_believed_to_go_on_for_two_hours(
+    settings: Settings, hours: float, first: datetime
+) -> None:
+    """Nobody here would see that it died."""
+    ops = made(settings, *TABLES, interval=Interval(START, NOON))
+    ledger = RunLedger(ops, lambda: NOON)
+    ledger.supersede(DEMAND, Interval(NOON - 40 * HOUR, NOON))
+    made(settings, DEMAND, interval=Interval(START, NOON - 40 * HOUR))
+    ledger.begin("silver.jobs", Interval(START, START + 24 * HOUR), "code")
+    with ops.write() as connection:
+        connection.execute(runs.update().values(host="elsewhere"))
+    assert ticks_due(ops, NOON + TICK, now=lambda: NOON + hours * HOUR)[0].start == first
+
+
 class Road:
     """A runner that keeps a ledger, one step of which fails at one tick; rows of its own it has none."""
 
