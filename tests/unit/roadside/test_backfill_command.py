@@ -15,6 +15,7 @@ from lakehouse.settings import Settings
 from lakehouse.step_timings import START, StepTiming, StepTimings
 from roadside.backfill import Carried, Limits
 from roadside.backfill_outlook import outlook, telling
+from roadside.cli import main
 from roadside.commands.backfill import _told
 from roadside.graph import Step
 from roadside.prices import prices
