@@ -129,19 +129,22 @@ def build(
     and releases; no row holds it. `heard` is told of the runs.
 
     Raises:
-        UserError: the range is empty, or what a day is made of is past its retention; nothing is built.
-        NotReady, CheckFailed: once all other days stand, for those that do not: a day is not mature; a
-            check fails; a built day would change. Such a day stays as it was. NotReady if there is a day
-            to wait for, whatever else there is.
+        UserError: the range is empty, or what a day not yet done is made of is past its retention; nothing
+            is built.
+        NotReady, CheckFailed: once all other days stand, for those that do not: a day not yet done is not
+            mature; a check fails; a built day would change. Such a day stays as it was. NotReady if there
+            is a day to wait for, whatever else there is.
         Busy: another process publishes the dataset, and does so as long as patience lasts.
     """
     if end_day <= start_day:
         raise UserError(f"The days [{start_day}, {end_day}) are none: the end must be after the start.")
     computing = Computing(settings, lakehouse, store, spec, location_of)
     builder = _Builder(computing, now, held_of, new_release=new_release, heard=heard)
-    days = builder.mature([start_day + timedelta(days=n) for n in range((end_day - start_day).days)])
+    wanted = [start_day + timedelta(days=n) for n in range((end_day - start_day).days)]
+    done = set() if force else {day for day in wanted if builder.is_done(day)}
+    builder.refuse_immature([day for day in wanted if day not in done])
+    days = builder.refused.among(wanted)
     results: list[DayResult] = []
-    done = set() if force else {day for day in days if builder.is_done(day)}
     for chunk in _chunks(days, days_at_once, done):
         try:
             for result in builder.skipped(chunk[0]) if chunk[0] in done else builder.build(chunk):
@@ -191,22 +194,17 @@ class _Builder:
         self.ops = Ops(settings.ops_url)
         self.folder = settings.datasets_dir / self.spec.name
 
-    def mature(self, days: Sequence[date]) -> list[date]:
-        """Those of the days that may be built now; the others are refused.
+    def refuse_immature(self, days: Sequence[date]) -> None:
+        """Those of the days that may not be built now are refused.
 
         Raises:
-            NotReady: none of them may.
             UserError: what a day is made of is past its retention.
         """
         try:
             require_mature(self.ops, self.spec, self.computing.service, days)
         except NotReady as error:
             mature = mature_days(self.ops, self.spec, self.computing.service, days[0], days[-1] + _DAY)
-            if not mature:
-                raise
             self.refused.refuse(sorted({*days} - {*mature}), error)
-            return mature
-        return [*days]
 
     def is_done(self, day: date) -> bool:
         """Whether the day stands, made or verified by this code, contract and service."""
@@ -273,8 +271,12 @@ class _Builder:
         for pin in dict.fromkeys(pins.values()):
             together = [day for day in days if pins[day] == pin]
             made = self.refused.made(together, partial(self.computing.computed, revised_through=pin))
-            require_one_per_row_id(self.spec, [each.frame for each in made.values()])
-            computed |= made
+            try:
+                require_one_per_row_id(self.spec, [each.frame for each in made.values()])
+            except CheckFailed as error:  # made one by one, beside a day that was stopped
+                self.refused.refuse(made, error)
+            else:
+                computed |= made
         return computed
 
     def _would_change(
@@ -418,7 +420,8 @@ def _chunks(days: Sequence[date], size: int, alone: Collection[date]) -> Iterato
             yield chunk
             chunk = []
         chunk.append(day)
-    yield chunk
+    if chunk:
+        yield chunk
 
 
 def _result(manifest: DayManifest, status: str, seconds: float = 0.0) -> DayResult:

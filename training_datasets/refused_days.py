@@ -32,8 +32,7 @@ class RefusedDays:
     ) -> dict[date, Made]:
         """What is made of the days together; if a check stops that, of each alone, those it stops refused.
 
-        Raises:
-            CheckFailed: it stops them together, and none of them alone.
+        If it stops them together and none of them alone, all are refused: it does not say which are at odds.
         """
         try:
             return dict(make(days))
@@ -47,7 +46,8 @@ class RefusedDays:
             except CheckFailed as error:
                 stopped[day] = error
         if not stopped:
-            raise together
+            self.refuse(days, together)
+            return {}
         self.errors |= stopped
         return made
 

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from feast import FeatureStore
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from sqlalchemy import select
 
 import training_datasets
@@ -340,6 +341,34 @@ def test_days_that_are_stopped_keep_no_other_back(
     assert platform.lakehouse.digest(ETA_V1.table) == digest
     rows = [name for name in before if name.endswith(".parquet")]
     assert {name: platform.files()[name] for name in rows} == {name: before[name] for name in rows}
+
+
+def test_days_that_share_a_row_keep_no_later_day_back(
+    platform: Platform, built: BuildResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The day before the afternoon holds its decisions too; each of the two would pass alone."""
+    digest = platform.lakehouse.digest(ETA_V1.table)
+    sharing = [forget(built, AFTERNOON - n * DAY) for n in range(2)]
+    following = forget(built, AFTERNOON + DAY)
+    decided = Computing._decided
+
+    def as_well(self: Computing, day: date) -> DataFrame:
+        found = decided(self, max(day, AFTERNOON))
+        return found.withColumn("meta_decision_date_et", F.lit(day))
+
+    with monkeypatch.context() as planted:
+        planted.setattr(Computing, "_decided", as_well)
+        with pytest.raises(NotReady) as told:
+            platform.build(AFTERNOON - DAY, AFTERNOON + 3 * DAY, days_at_once=2)
+    assert "eta_v1: 7 of 14 rows have a row id that another row has. eta_v1: 2026-03-12 is not mature" in (
+        told.value.what
+    )
+    assert told.value.what.endswith(
+        "Left as they were: 2026-03-09..2026-03-10, 2026-03-12; of the days asked for stand: 2026-03-11."
+    )
+    assert [path.exists() for path in (*sharing, following)] == [False, False, True]
+    assert [day.status for day in platform.build(AFTERNOON - DAY, AFTERNOON + DAY).days] == ["built", "built"]
+    assert platform.lakehouse.digest(ETA_V1.table) == digest
 
 
 def test_a_build_waits_for_another_that_writes_the_index_of_rows(

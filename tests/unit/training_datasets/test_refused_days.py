@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date
 
-import pytest
-
 from training_datasets.refused_days import RefusedDays
 from validation.errors import CheckFailed, NotReady, RoadsideError
 
@@ -46,16 +44,20 @@ def test_a_day_that_was_made_alone_is_not_made_twice() -> None:
     assert (calls, [*refused.errors]) == ([[TUE]], [TUE])
 
 
-def test_what_stops_days_together_and_none_alone_stops_them() -> None:
+def test_what_stops_days_together_and_none_alone_refuses_all_of_them_and_no_other() -> None:
     def twice(days: Sequence[date]) -> dict[date, str]:
         if len(days) > 1:
             raise CheckFailed("A row is in two days.")
         return {days[0]: "alone"}
 
-    refused = RefusedDays()
-    with pytest.raises(CheckFailed, match="A row is in two days"):
-        refused.made([MON, TUE], twice)
-    assert refused.errors == {}
+    refused = RefusedDays({THU: YOUNG})
+    assert refused.made([MON, TUE], twice) == {}
+    assert refused.made([WED], twice) == {WED: "alone"}
+    assert {day: str(error) for day, error in refused.errors.items()} == {
+        THU: "It is young.\nWait.",
+        MON: "A row is in two days.",
+        TUE: "A row is in two days.",
+    }
 
 
 def told(standing: Sequence[date], *errors: tuple[Sequence[date], RoadsideError]) -> RoadsideError:
