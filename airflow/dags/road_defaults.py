@@ -8,14 +8,22 @@ from typing import Any
 from airflow.providers.standard.operators.empty import EmptyOperator
 
 try:
-    from airflow.sdk import CronTriggerTimetable
-except ImportError:  # Airflow before 3.1
+    from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable
+except ImportError:  # the sdk of 3.0 does not have them
+    from airflow.timetables.assets import AssetOrTimeSchedule
     from airflow.timetables.trigger import CronTriggerTimetable
 
 from road_alerts import task_failed
 from road_times import MACROS
 
-__all__ = ["ALL_DONE", "CronTriggerTimetable", "all_succeeded", "of_dag", "of_tasks"]
+__all__ = [
+    "ALL_DONE",
+    "AssetOrTimeSchedule",
+    "CronTriggerTimetable",
+    "all_succeeded",
+    "of_dag",
+    "of_tasks",
+]
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ALL_DONE = "all_done"

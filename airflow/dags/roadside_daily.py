@@ -7,7 +7,7 @@ sends them on.
 
 A step that a check stopped keeps no dataset back but those that read it: each build asks itself whether its
 days are mature. `promise` asks at the end, as if it were 06:00, whether features and datasets are out; so
-does the check of 06:00 that needs no scheduler (`airflow/promise-check.cron`).
+does the check of 06:00 that needs no scheduler (`airflow/promise-check`).
 
 **It failed?** `roadside promise` says what is left and whether it fits 06:00. The alert has the command to
 run again.

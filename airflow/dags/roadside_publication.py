@@ -1,8 +1,10 @@
 """### Datasets and daily features to Snowflake and S3
 
 Runs when a dataset or a daily features table came out; events that come while it runs make one more run.
-`roadside publish --all` sends what the targets do not hold yet and leaves the rest alone, so it may run at
-any time. Then, whatever was sent, the whole promise is checked, with what readers outside have of it.
+And at 05:30 Eastern whatever came: a task that fails sends no event, though it may have made a table or a
+newer day before, and that is promised for 06:00 as well. `roadside publish --all` sends what the targets do
+not hold yet and leaves the rest alone, so it may run at any time. Then, whatever was sent, the whole promise
+is checked, with what readers outside have of it.
 
 **It failed?** `roadside publish --all --dry-run` says what is left to send. Exit code 1: nothing that is
 published was made yet.
@@ -15,15 +17,25 @@ from datetime import timedelta
 from airflow.sdk import DAG, AssetAny
 
 from road_assets import ROAD, assets, daily_features, publications
-from road_defaults import ALL_DONE, all_succeeded, of_dag, of_tasks
+from road_defaults import (
+    ALL_DONE,
+    AssetOrTimeSchedule,
+    CronTriggerTimetable,
+    all_succeeded,
+    of_dag,
+    of_tasks,
+)
 from road_operator import RoadsideCommand
 
 DATASETS = [dataset["table"] for dataset in ROAD["datasets"].values()]
 
 with DAG(
     "roadside_publication",
-    description="Datasets and features to Snowflake and S3, as they come out",
-    schedule=AssetAny(*assets([*DATASETS, *daily_features()])),
+    description="Datasets and features to Snowflake and S3, as they come out and before 06:00 Eastern",
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable("30 5 * * *", timezone="America/New_York"),
+        assets=AssetAny(*assets([*DATASETS, *daily_features()])),
+    ),
     default_args=of_tasks("roadside_publish", timedelta(hours=3)),
     **of_dag(__doc__, "publication"),
 ) as dag:

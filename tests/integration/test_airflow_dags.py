@@ -133,8 +133,30 @@ def test_every_dag_says_when_where_and_how_often(newest: Facts) -> None:
         "roadside_daily": ("5 3 * * *", "America/New_York", False, 1, start),
         "roadside_replay": ("0 12 * * 1", "UTC", False, 1, start),
         "roadside_upkeep": ("0 8 * * *", "America/New_York", False, 1, start),
-        "roadside_publication": (None, None, False, 1, start),
+        "roadside_publication": ("30 5 * * *", "America/New_York", False, 1, start),
     }
+
+
+def test_the_scheduler_knows_of_each_when_it_runs_next(newest: Facts) -> None:
+    """After 08:00 Eastern of Tuesday 10 March 2026, the third day of daylight saving."""
+    assert {name: dag["next_run"] for name, dag in newest["dags"].items()} == {
+        "roadside_tick": "2026-03-10T12:15:00+00:00",
+        "roadside_daily": "2026-03-11T07:05:00+00:00",
+        "roadside_replay": "2026-03-16T12:00:00+00:00",
+        "roadside_upkeep": "2026-03-11T12:00:00+00:00",
+        "roadside_publication": "2026-03-11T09:30:00+00:00",
+    }
+
+
+def test_any_of_what_is_published_starts_the_publication_and_so_does_the_time(newest: Facts) -> None:
+    """A task that failed sends no event of what it made all the same: by 06:00 it is sent without one."""
+    started = {name: dag["started_by"] for name, dag in newest["dags"].items() if dag["started_by"]}
+    assert [*started] == ["roadside_publication"]
+    assert [*started["roadside_publication"]] == ["AssetAny"]
+    (tables,) = started["roadside_publication"].values()
+    assert {"training.eta_v1", "features.provider_performance_1d"} <= set(tables)
+    publication = newest["dags"]["roadside_publication"]
+    assert (publication["schedule"], publication["zone"]) == ("30 5 * * *", "America/New_York")
 
 
 def test_nothing_is_scheduled_in_the_hour_that_daylight_saving_takes_or_gives(newest: Facts) -> None:
@@ -308,6 +330,7 @@ def test_a_tick_that_fails_is_out_of_the_way_of_the_next(newest: Facts) -> None:
 
 
 NEW_YORK = ZoneInfo("America/New_York")
+CHECK = ROOT / "airflow" / "promise-check"
 
 
 @pytest.mark.parametrize("day", ["2026-03-08", "2026-03-11", "2026-11-01", "2026-12-01"])
@@ -326,6 +349,12 @@ def test_the_independent_check_says_that_it_knows_no_zones(tmp_path: Path) -> No
     assert "install tzdata" in cron_says(at, tmp_path, zone="America/Nowhere")
 
 
+def test_cron_takes_the_independent_check_under_its_own_name() -> None:
+    """Debian's leaves out what has another sign in its name, and says nothing."""
+    assert re.fullmatch(r"[A-Za-z0-9_-]+", CHECK.name)
+    assert CHECK.read_text().endswith("\n"), "nor does it take a last line without its end"
+
+
 def test_the_independent_check_is_a_command_of_ours() -> None:
     command = cron_line().partition("&& roadside ")[2].partition(";;")[0]
     assert command == "promise check"
@@ -334,7 +363,7 @@ def test_the_independent_check_is_a_command_of_ours() -> None:
 
 def cron_line() -> str:
     """What cron runs, each hour, as a user named roadside."""
-    lines = (ROOT / "airflow" / "promise-check.cron").read_text().splitlines()
+    lines = CHECK.read_text().splitlines()
     (job,) = [line for line in lines if line.startswith("0 * * * * roadside ")]
     assert not re.search(r"(?<!\\)%", job), "cron ends a line at a bare %"
     return job.removeprefix("0 * * * * roadside ").replace(r"\%", "%")
@@ -349,7 +378,7 @@ def cron_says(at: datetime, folder: Path, zone: str = "America/New_York") -> str
     for name, body in programs.items():
         (folder / name).write_text(f"#!/bin/sh\n{body}\n")
         (folder / name).chmod(0o755)
-    (folder / "environment").write_text("export HELLO=asked\n")
+    (folder / "environment").write_text("HELLO=asked\n")
     line = cron_line().replace("/etc/roadside/", f"{folder}/").replace("America/New_York", zone)
     zones = str(Path(tzdata.__file__).parent / "zoneinfo")
     given = {"PATH": f"{folder}:/usr/bin:/bin", "TZ": "Asia/Tokyo", "TZDIR": zones}

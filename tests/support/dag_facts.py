@@ -52,8 +52,10 @@ def _bag(folder: str) -> Any:
 
 def _dag(dag: Any) -> dict[str, Any]:
     return {
-        "schedule": _of(dag.timetable, "expression", "_expression"),
-        "zone": _of(dag.timetable, "timezone", "_timezone"),
+        "schedule": _of(_clock(dag), "expression", "_expression"),
+        "zone": _of(_clock(dag), "timezone", "_timezone"),
+        "next_run": _next_run(dag),
+        "started_by": _started_by(dag),
         "start_date": dag.start_date and dag.start_date.isoformat(),
         "catchup": dag.catchup,
         "max_active_runs": dag.max_active_runs,
@@ -63,6 +65,33 @@ def _dag(dag: Any) -> dict[str, Any]:
         "decided_by": _decided_by(dag),
         "tasks": {task.task_id: _task(dag, task) for task in dag.tasks},
     }
+
+
+def _clock(dag: Any) -> Any:
+    """The timetable by which a DAG runs, also of one that assets start as well."""
+    return getattr(dag.timetable, "timetable", dag.timetable)
+
+
+def _next_run(dag: Any) -> str | None:
+    """The next run by time after the one of END, as the scheduler reads it in the database."""
+    import pendulum
+    from airflow.serialization import serialized_objects
+    from airflow.timetables.base import DataInterval, TimeRestriction
+
+    named = "DagSerialization" if hasattr(serialized_objects, "DagSerialization") else "SerializedDAG"
+    kept = getattr(serialized_objects, named)  # SerializedDAG before 3.2
+    found = kept.from_dict(kept.to_dict(dag)).timetable.next_dagrun_info(
+        last_automated_data_interval=DataInterval.exact(pendulum.instance(END)),
+        restriction=TimeRestriction(earliest=None, latest=None, catchup=True),
+    )
+    return found and found.run_after.isoformat()
+
+
+def _started_by(dag: Any) -> dict[str, list[str]]:
+    """The assets whose events start it, by whether one is enough (AssetAny)."""
+    condition = getattr(dag.timetable, "asset_condition", None)
+    names = sorted(each.name for each in getattr(condition, "objects", ()))
+    return {type(condition).__name__: names} if names else {}
 
 
 def _decided_by(dag: Any) -> list[str]:
