@@ -265,7 +265,7 @@ def test_an_interrupt_ends_a_run_and_says_how_to_go_on(road: Road) -> None:
 
 @pytest.mark.long
 def test_a_second_run_a_day_alone_and_a_single_tick_change_nothing(road: Road) -> None:
-    """Not a file: rows that would be the same are not published again. So the day that was ended twice
+    """Not a file: rows that would be the same are not published again. So the day that was interrupted
     and the day made in one go are the same.
     """
     before = {table.name: road.lakehouse.head(table) for table in TABLES}
