@@ -278,15 +278,18 @@ class RunLedger:
         with self._ops.read() as connection:
             return [run_of(row) for row in connection.execute(query)]
 
-    def supersede(self, table: str, interval: Interval) -> int:
-        """How many published runs no longer stand, because what they read was replaced.
+    def supersede(self, stale: Mapping[str, Interval]) -> int:
+        """How many published runs no longer stand, because what they read was replaced, by table over when.
 
-        Those that run now will not stand either: they may have read what is no more.
+        Those that run now will not stand either: they may have read what is no more. All in one transaction.
         """
-        here = and_(runs.c.table_name == table, _overlaps(interval))
         with self._ops.write() as connection:
-            _restate(connection, here, RunStatus.RUNNING, RunStatus.OUTDATED)
-            return _restate(connection, here, RunStatus.PUBLISHED, RunStatus.SUPERSEDED)
+            replaced = 0
+            for table, interval in stale.items():
+                here = and_(runs.c.table_name == table, _overlaps(interval))
+                _restate(connection, here, RunStatus.RUNNING, RunStatus.OUTDATED)
+                replaced += _restate(connection, here, RunStatus.PUBLISHED, RunStatus.SUPERSEDED)
+        return replaced
 
 
 def _restate(connection: Connection, here: ColumnElement[bool], was: RunStatus, now: RunStatus) -> int:

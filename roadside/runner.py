@@ -293,10 +293,13 @@ class Runner:
 
     def _outdate_downstream(self, step: Step, interval: Interval) -> None:
         """What was made of the interval, however far behind it, is to be made again."""
-        for later, reach in downstream(step):
-            beyond = Interval(interval.start, interval.end + -(-reach // TICK) * TICK)  # in whole ticks
-            for name in later.writes:
-                self.runs.supersede(name, beyond)
+        self.runs.supersede(
+            {
+                name: Interval(interval.start, interval.end + -(-reach // TICK) * TICK)  # in whole ticks
+                for later, reach in downstream(step)
+                for name in later.writes
+            }
+        )
 
     def _register(self, step: Step, interval: Interval) -> None:
         source = source_named(step.name.partition(".")[2])

@@ -55,7 +55,7 @@ def test_superseded_and_failed_runs_make_nothing(tmp_path: Path) -> None:
     for span in (hours(1, 2), hours(2, 3), hours(4, 5)):
         runs.finish(runs.begin("silver.jobs", span, "code").run_id, snapshot_id=1, rows=0)
     runs.fail(runs.begin("silver.jobs", hours(5, 6), "code").run_id, "Busy")
-    runs.supersede("silver.jobs", hours(4, 5))
+    runs.supersede({"silver.jobs": hours(4, 5)})
     assert made_by_table(ops) == {"silver.jobs": Made((hours(1, 3),), wall)}
     assert Made().through is None
     first = hours(1, 3)

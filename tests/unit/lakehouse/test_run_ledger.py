@@ -29,8 +29,8 @@ def ledger(ops: Ops) -> RunLedger:
     return RunLedger(ops, lambda: NOW + timedelta(seconds=next(passed)))
 
 
-def publish(ledger: RunLedger, interval: Interval, code: str = "c1") -> Run:
-    return ledger.finish(ledger.begin(TABLE, interval, code).run_id, snapshot_id=7, rows=3)
+def publish(ledger: RunLedger, interval: Interval, code: str = "c1", table: str = TABLE) -> Run:
+    return ledger.finish(ledger.begin(table, interval, code).run_id, snapshot_id=7, rows=3)
 
 
 def test_a_run_that_ended_well_is_published_with_its_snapshot_and_counts(ledger: RunLedger) -> None:
@@ -50,7 +50,7 @@ def test_finishing_twice_is_finishing_once(ledger: RunLedger) -> None:
 def test_a_run_whose_input_was_replaced_meanwhile_does_not_stand(ledger: RunLedger) -> None:
     publish(ledger, TICK, "c0")
     run = ledger.begin(TABLE, TICK, "c1")
-    assert ledger.supersede(TABLE, DAY) == 1, "those that were published are counted"
+    assert ledger.supersede({TABLE: DAY}) == 1, "those that were published are counted"
     assert ledger.last_run(TABLE).status is RunStatus.OUTDATED  # type: ignore[union-attr]
     assert ledger.running(TABLE) == {run.run_id}, "its branch is still its own"
     done = ledger.finish(run.run_id, snapshot_id=8, rows=4)
@@ -58,7 +58,7 @@ def test_a_run_whose_input_was_replaced_meanwhile_does_not_stand(ledger: RunLedg
     assert ledger.published(TABLE, TICK, "c1") is None
     assert ledger.never_made(TABLE, DAY) == [Interval(DAY.start, TICK.start), Interval(TICK.end, DAY.end)]
     late = ledger.begin(TABLE, TICK, "c1")
-    ledger.supersede(TABLE, DAY)
+    ledger.supersede({TABLE: DAY})
     assert ledger.fail(late.run_id, "CheckFailed").status is RunStatus.FAILED
 
 
@@ -102,16 +102,28 @@ def test_runs_whose_inputs_were_replaced_no_longer_stand(ledger: RunLedger) -> N
     publish(ledger, DAY)
     before = Interval(DAY.start - timedelta(days=1), DAY.start)
     publish(ledger, before)
-    assert ledger.supersede(TABLE, TICK) == 1
+    assert ledger.supersede({TABLE: TICK, "silver.jobs": DAY}) == 1
     assert ledger.published(TABLE, DAY, "c1") is None
     assert ledger.published(TABLE, before, "c1") is not None
+
+
+def test_each_table_is_replaced_over_an_interval_of_its_own(ledger: RunLedger) -> None:
+    later = Interval(TICK.end, TICK.end + timedelta(minutes=15))
+    kept = [publish(ledger, TICK), publish(ledger, later, table="silver.jobs")]
+    publish(ledger, later)
+    publish(ledger, TICK, table="silver.jobs")
+    assert ledger.supersede({TABLE: later, "silver.jobs": TICK}) == 2
+    assert ledger.published(TABLE, TICK, "c1") == kept[0]
+    assert ledger.published("silver.jobs", later, "c1") == kept[1]
+    assert ledger.published(TABLE, later, "c1") is None
+    assert ledger.published("silver.jobs", TICK, "c1") is None
 
 
 def test_what_was_made_stays_made_even_if_what_it_read_was_replaced_since(ledger: RunLedger) -> None:
     ledger.fail(ledger.begin(TABLE, DAY, "c1").run_id, "Moved")
     assert ledger.never_made(TABLE, TICK) == [TICK]
     publish(ledger, DAY)
-    ledger.supersede(TABLE, DAY)
+    ledger.supersede({TABLE: DAY})
     assert ledger.never_made(TABLE, TICK) == []
     assert ledger.never_made("silver.jobs", TICK) == [TICK]
 
@@ -126,7 +138,7 @@ def test_holes_lie_behind_the_first_run_that_was_published(ledger: RunLedger) ->
     ]
     assert ledger.holes(TABLE, DAY) == holes
     assert ledger.holes(TABLE, Interval(DAY.start, NOON)) == []
-    ledger.supersede(TABLE, DAY)
+    ledger.supersede({TABLE: DAY})
     assert ledger.holes(TABLE, DAY) == holes, "rows that are to be made again are there meanwhile"
 
 

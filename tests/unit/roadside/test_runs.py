@@ -320,7 +320,7 @@ def test_the_command_that_makes_a_run_again(
 def test_what_does_not_stand_is_made_again_without_force(platform: Home) -> None:
     failed = platform.fail("silver.jobs", TICK, began=0, ended=1)
     made = platform.publish("silver.offers", TICK, began=2, ended=3)
-    platform.runs.supersede("silver.offers", TICK)
+    platform.runs.supersede({"silver.offers": TICK})
     command = "roadside run --start 2026-03-10T17:00Z --end 2026-03-10T17:15Z --step silver.lifecycle"
     assert account_of(platform.settings, failed).again == command
     (outdated,) = (each for each in [platform.runs.last_run("silver.offers")] if each is not None)

@@ -167,12 +167,12 @@ def test_a_feature_table_behind_silver_is_missing(platform: Platform) -> None:
 
 
 def test_what_was_replaced_below_is_to_be_made_again(platform: Platform) -> None:
-    platform.runs.supersede("silver.jobs", DAY)
+    platform.runs.supersede({"silver.jobs": DAY})
     assert platform.missing() == (f"silver.jobs: to be made for {DAY}.",)
 
 
 def test_a_daily_table_is_due_at_its_cut_only(platform: Platform) -> None:
-    platform.runs.supersede("features.provider_performance_1d", DAY)
+    platform.runs.supersede({"features.provider_performance_1d": DAY})
     cut = datetime(2026, 3, 10, 7, tzinfo=UTC)
     assert platform.missing() == (
         f"features.provider_performance_1d: to be made for {Interval(cut - TICK, cut)}.",

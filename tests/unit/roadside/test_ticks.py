@@ -101,7 +101,7 @@ def test_what_a_replay_replaces_is_made_again_once_when_it_has_ended(
     """Of two days it replaces what the views read; a live tick meanwhile makes what was never made."""
     ops = made(settings, *TABLES, interval=Interval(START, NOON))
     ledger = RunLedger(ops, lambda: NOON)
-    ledger.supersede(DEMAND, Interval(NOON - 40 * HOUR, NOON))
+    ledger.supersede({DEMAND: Interval(NOON - 40 * HOUR, NOON)})
     made(settings, DEMAND, interval=Interval(START, NOON - 40 * HOUR))
     chunk = ledger.begin("silver.jobs", replayed, "code")
     if is_dead:
@@ -119,7 +119,7 @@ def test_a_replay_of_another_host_is_believed_to_go_on_for_two_hours(
     """Nobody here would see that it died."""
     ops = made(settings, *TABLES, interval=Interval(START, NOON))
     ledger = RunLedger(ops, lambda: NOON)
-    ledger.supersede(DEMAND, Interval(NOON - 40 * HOUR, NOON))
+    ledger.supersede({DEMAND: Interval(NOON - 40 * HOUR, NOON)})
     made(settings, DEMAND, interval=Interval(START, NOON - 40 * HOUR))
     ledger.begin("silver.jobs", Interval(START, START + 24 * HOUR), "code")
     with ops.write() as connection:

@@ -31,7 +31,7 @@ def run(settings: Settings, table: str, interval: Interval, version: str = "") -
 
 
 def supersede(settings: Settings, table: str, interval: Interval) -> None:
-    RunLedger(Ops(settings.ops_url), lambda: DAY).supersede(table, interval)
+    RunLedger(Ops(settings.ops_url), lambda: DAY).supersede({table: interval})
 
 
 def of(settings: Settings, span: Interval, *names: str) -> dict[str, Unmade]:

@@ -101,7 +101,7 @@ def test_a_day_that_stands_is_not_asked_again_whether_it_is_mature(settings: Set
     """Two in a gap that a replay leaves further back; the other of them was never built."""
     stand(settings, MON, TUE, THU)
     gap = Interval(ETA_V1.decisions(TUE).start, ETA_V1.decisions(WED).end)
-    RunLedger(Ops(settings.ops_url), lambda: MADE.end).supersede(DEMAND, gap)
+    RunLedger(Ops(settings.ops_url), lambda: MADE.end).supersede({DEMAND: gap})
     told: list[date] = []
     with pytest.raises(NotReady) as refused:
         built(settings, MON, 4, progress=lambda result: told.append(result.day))

@@ -115,7 +115,7 @@ def test_coverage_joins_neighbours_and_forgets_what_was_superseded(ops: Ops) -> 
     made(ops, TICKS, end=START + timedelta(days=3))
     assert coverage(ops, TICKS) == [Interval(START, START + timedelta(days=3))]
     hole = Interval(START + timedelta(days=1), START + timedelta(days=1, minutes=15))
-    RunLedger(ops, lambda: END).supersede(TICKS, hole)
+    RunLedger(ops, lambda: END).supersede({TICKS: hole})
     assert coverage(ops, TICKS) == [
         Interval(START, START + timedelta(days=1)),
         Interval(START + timedelta(days=2), START + timedelta(days=3)),
