@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -26,6 +27,8 @@ DEATHS = [
     Deed("features.", START + timedelta(days=60)),
 ]
 """In the first of the six chunks, the third and the fifth."""
+LONGEST = timedelta(hours=1)
+"""What the replay may take, with what its three deaths cost; on two cores."""
 LIVED_AT_ONCE = 10
 """Days that one process makes, one after the other."""
 
@@ -57,9 +60,11 @@ def test_a_quarter_replayed_through_three_kills_is_the_history_that_was_lived(tm
     city = SimulationConfig(start=DATES[0], days=DAYS, providers=5, jobs_per_day=25, ping_seconds=900)
     simulate(city, landed)
     lived, replayed = home_of(landed, "lived"), home_of(landed, "replayed")
-    replay = Victim(REPLAY, replayed, list(DEATHS))
+    replay, begun = Victim(REPLAY, replayed, list(DEATHS)), monotonic()
     answer = replay.act()
+    took = timedelta(seconds=monotonic() - begun)
     assert (answer.code, replay.died_at) == (0, DEATHS), answer.err
+    assert took < LONGEST
     for first in range(0, DAYS, LIVED_AT_ONCE):
         live(lived, DATES[first : min(first + LIVED_AT_ONCE, DAYS)])
     made = digests(replayed)
