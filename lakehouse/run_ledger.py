@@ -7,7 +7,7 @@ over its interval, or part of it with other code.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
+from lakehouse.code_version import code_revision
 from lakehouse.database import changed_rows
 from lakehouse.ops import Ops, runs
 from lakehouse.processes import Process, is_dead, is_local, this_process
@@ -43,7 +44,15 @@ WAS_PUBLISHED = (RunStatus.PUBLISHED.value, RunStatus.SUPERSEDED.value)
 
 @dataclass(frozen=True)
 class Run:
-    """One attempt to make one interval of one table. Its two times are wall clock."""
+    """One attempt to make one interval of one table. Its two times are wall clock.
+
+    Attributes:
+        code_version: of the code that decides rows, as `lakehouse.code_version` tells it.
+        inputs: the tables it read, each with the snapshot that it read; None where the table had none.
+            None in place of all: not known, of a run that read nothing yet or was kept by older code.
+        rows: of the interval, as published; files, size_bytes: those that its snapshot added.
+        revision: the commit that the process ran, where it could be told.
+    """
 
     run_id: str
     table: str
@@ -57,6 +66,10 @@ class Run:
     counts: Mapping[str, int]
     error_kind: str | None
     process: Process
+    inputs: Mapping[str, int | None] | None = None
+    files: int | None = None
+    size_bytes: int | None = None
+    revision: str | None = None
 
     @property
     def is_running(self) -> bool:
@@ -81,7 +94,13 @@ class RunLedger:
         self._heard = heard
 
     def begin(
-        self, table: str, interval: Interval, code_version: str, *, as_of: datetime | None = None
+        self,
+        table: str,
+        interval: Interval,
+        code_version: str,
+        *,
+        as_of: datetime | None = None,
+        inputs: Mapping[str, int | None] | None = None,
     ) -> Run:
         """A new running run, begun now or, where what it is to do was decided earlier, as of then.
 
@@ -89,27 +108,51 @@ class RunLedger:
         that another host began more than 24 hours ago (Abandoned). Two live runs of one interval
         are allowed: computing needs no lock.
         """
+        (run,) = self.begin_all([table], interval, code_version, as_of=as_of, inputs=inputs)
+        return run
+
+    def begin_all(
+        self,
+        tables: Sequence[str],
+        interval: Interval,
+        code_version: str,
+        *,
+        as_of: datetime | None = None,
+        inputs: Mapping[str, int | None] | None = None,
+    ) -> list[Run]:
+        """As `begin`, one run a table, all at once: what is replaced from now on outdates each."""
         now = self._now()
-        run = Run(
-            run_id=secrets.token_hex(6),
-            table=table,
-            interval=interval,
-            code_version=code_version,
-            status=RunStatus.RUNNING,
-            started_at=as_of or now,
-            finished_at=None,
-            snapshot_id=None,
-            rows=None,
-            counts={},
-            error_kind=None,
-            process=this_process(),
-        )
+        begun = [
+            Run(
+                run_id=secrets.token_hex(6),
+                table=table,
+                interval=interval,
+                code_version=code_version,
+                status=RunStatus.RUNNING,
+                started_at=as_of or now,
+                finished_at=None,
+                snapshot_id=None,
+                rows=None,
+                counts={},
+                error_kind=None,
+                process=this_process(),
+                inputs=inputs,
+                revision=code_revision(),
+            )
+            for table in tables
+        ]
         with self._ops.write() as connection:
             dead = _fail_the_dead(connection, now)
-            connection.execute(insert(runs).values(_row(run)))
-        for each in (*dead, run):
+            connection.execute(insert(runs), [_row(run) for run in begun])
+        for each in (*dead, *begun):
             self._heard(each)
-        return run
+        return begun
+
+    def read(self, run_ids: Sequence[str], inputs: Mapping[str, int | None]) -> None:
+        """The runs read these tables, each at that snapshot."""
+        with self._ops.write() as connection:
+            of_runs = update(runs).where(runs.c.run_id.in_(run_ids))
+            connection.execute(of_runs.values(inputs=dict(inputs)))
 
     def publishing(self, run_id: str) -> None:
         """The run is about to publish other rows than were there; should it die now, it may have or not."""
@@ -118,7 +161,14 @@ class RunLedger:
             connection.execute(begun.values(publishing_at=self._now()))
 
     def finish(
-        self, run_id: str, *, snapshot_id: int | None, rows: int, counts: Mapping[str, int] | None = None
+        self,
+        run_id: str,
+        *,
+        snapshot_id: int | None,
+        rows: int | None,
+        counts: Mapping[str, int] | None = None,
+        files: int | None = None,
+        size_bytes: int | None = None,
     ) -> Run:
         """The run, published; superseded at once if what it read was replaced while it ran.
 
@@ -141,6 +191,8 @@ class RunLedger:
                 "snapshot_id": snapshot_id,
                 "rows": rows,
                 "counts": dict(counts or {}),
+                "files": files,
+                "size_bytes": size_bytes,
             }
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(ended))
             done = _by_id(connection, run_id)
@@ -354,6 +406,8 @@ def _row(run: Run) -> dict[str, Any]:
         "status": run.status.value,
         "started_at": run.started_at,
         "counts": dict(run.counts),
+        "inputs": None if run.inputs is None else dict(run.inputs),
+        "revision": run.revision,
         "host": run.process.host,
         "pid": run.process.pid,
         "process_started": run.process.started,
@@ -375,4 +429,8 @@ def run_of(row: Any) -> Run:
         counts=row.counts,
         error_kind=row.error_kind,
         process=Process(row.host, row.pid, row.process_started),
+        inputs=row.inputs,
+        files=row.files,
+        size_bytes=row.size_bytes,
+        revision=row.revision,
     )

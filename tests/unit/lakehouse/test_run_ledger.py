@@ -6,6 +6,7 @@ from subprocess import Popen
 import pytest
 from sqlalchemy import update
 
+from lakehouse.code_version import code_revision
 from lakehouse.ops import Ops, runs
 from lakehouse.run_ledger import Run, RunLedger, RunStatus
 from validation.clocks import Interval
@@ -40,6 +41,19 @@ def test_a_run_that_ended_well_is_published_with_its_snapshot_and_counts(ledger:
     assert (done.status, done.snapshot_id, done.rows, done.counts) == (RunStatus.PUBLISHED, 7, 3, {"late": 1})
     assert (done.started_at, done.finished_at) == (NOW, NOW + timedelta(seconds=1))
     assert ledger.published(TABLE, TICK, "c1") == done == ledger.last_run(TABLE)
+
+
+def test_what_a_run_read_and_wrote_is_kept_with_it(ledger: RunLedger) -> None:
+    first, second = ledger.begin_all([TABLE, "silver.jobs"], TICK, "c1")
+    assert (first.inputs, first.table, second.table) == (None, TABLE, "silver.jobs")
+    ledger.read([first.run_id, second.run_id], {"silver.dispatch_events": 2**62, "silver.offers": None})
+    done = ledger.finish(first.run_id, snapshot_id=7, rows=3, files=2, size_bytes=5_000_000_000)
+    assert done.inputs == {"silver.dispatch_events": 2**62, "silver.offers": None}
+    assert (done.files, done.size_bytes, done.revision) == (2, 5_000_000_000, code_revision())
+    assert ledger.fail(second.run_id, "Busy").inputs == done.inputs
+    begun = ledger.begin("online.x", TICK, "c1", inputs={TABLE: 7})
+    assert ledger.last_run("online.x") == begun
+    assert begun.inputs == {TABLE: 7}
 
 
 def test_finishing_twice_is_finishing_once(ledger: RunLedger) -> None:
