@@ -1,6 +1,7 @@
 """The commit that runs, as a run is kept with it."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from lakehouse.code_version import code_revision
 
 
 @pytest.fixture(autouse=True)
-def _asked_anew() -> None:
+def _asked_anew() -> Iterator[None]:
+    code_revision.cache_clear()
+    yield
     code_revision.cache_clear()
 
 
