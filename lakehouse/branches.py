@@ -52,6 +52,12 @@ def head_of(iceberg: Any, branch: str = "main") -> int | None:
     return int(ref.snapshotId()) if ref is not None else None
 
 
+def added_by(iceberg: Any, snapshot_id: int) -> tuple[int, int]:
+    """Files that the snapshot added, and their bytes."""
+    summary = iceberg.snapshot(snapshot_id).summary()
+    return int(summary.get("added-data-files") or 0), int(summary.get("added-files-size") or 0)
+
+
 def drop_branches(iceberg: Any, alive: Collection[str]) -> None:
     """Those that runs left behind, save those of the runs that are alive."""
     kept = {branch_of(run_id) for run_id in alive}

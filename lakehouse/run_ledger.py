@@ -154,6 +154,12 @@ class RunLedger:
             of_runs = update(runs).where(runs.c.run_id.in_(run_ids))
             connection.execute(of_runs.values(inputs=dict(inputs)))
 
+    def at_work(self, run_id: str) -> None:
+        """The run's own work begins now: it was begun with others, which went before."""
+        with self._ops.write() as connection:
+            begun = update(runs).where(runs.c.run_id == run_id)
+            connection.execute(begun.values(started_at=self._now()))
+
     def publishing(self, run_id: str) -> None:
         """The run is about to publish other rows than were there; should it die now, it may have or not."""
         with self._ops.write() as connection:
@@ -293,6 +299,11 @@ class RunLedger:
         with self._ops.read() as connection:
             since = connection.execute(select(func.max(runs.c.started_at)).where(is_whole)).scalar_one()
         return since is None or self._any(table, *died, runs.c.finished_at > since)
+
+    def published_since(self, run: Run) -> bool:
+        """Whether another run over (part of) its interval of its table was published since it began."""
+        was_published = [runs.c.status.in_(WAS_PUBLISHED), runs.c.finished_at > run.started_at]
+        return self._any(run.table, _overlaps(run.interval), runs.c.run_id != run.run_id, *was_published)
 
     def running(self, table: str) -> set[str]:
         """Ids of the table's runs that have not ended, nor died that anyone noticed."""

@@ -20,15 +20,17 @@ from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from lakehouse.branches import Staged, branch_of, drop_branches, fork, head_of, move_main, moved
+from lakehouse.branches import Staged, added_by, branch_of, drop_branches, fork, head_of, move_main, moved
 from lakehouse.spark import CATALOG, java_class
 from validation.clocks import Interval
 from validation.contract import Severity, Table
 from validation.errors import CheckFailed, Defect, InputMissing
 from validation.feed_checks import ROWS, Counts
-from validation.spark_schema import conform, spark_type
+from validation.spark_schema import conform, spark_type, struct_of
 from validation.table_checks import is_watched
 
+Heads = Mapping[str, int | None]
+"""Snapshot ids by table name; None of a table that has none."""
 RUN_PROPERTY = "roadside.run"
 CONTRACT_PROPERTY = "roadside.contract"
 _PROPERTIES = {
@@ -51,13 +53,19 @@ _ROWS_OF_A_TASK = 100_000
 
 @dataclass(frozen=True)
 class Published:
-    """What publishing an interval did; unchanged, the interval keeps its files and `main` its snapshot."""
+    """What publishing an interval did; unchanged, the interval keeps its files and `main` its snapshot.
+
+    Attributes:
+        files, size_bytes: those that were added.
+    """
 
     snapshot_id: int | None
     rows: int
     warnings: dict[str, int] = field(default_factory=dict)
     is_changed: bool = True
     run_id: str = ""
+    files: int = 0
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -133,14 +141,20 @@ class Lakehouse:
             f"('{CONTRACT_PROPERTY}' = '{contract_digest(table)}')"
         )
 
-    def read(self, table: Table) -> DataFrame:
-        """Every published row.
+    def read(self, table: Table, at: int | None = None) -> DataFrame:
+        """Every published row; as of a snapshot, if one is named.
+
+        Columns that the contract gained since that snapshot are null, as they are in its rows on `main`.
 
         Raises:
             InputMissing: the table was never created.
         """
+        place = self.identifier(table) + (f".snapshot_id_{at}" if at is not None else "")
         try:
-            return self.spark.table(self.identifier(table))
+            rows = self.spark.table(place)
+            return (
+                rows if at is None or len(rows.columns) == len(table.columns) else rows.to(struct_of(table))
+            )
         except AnalysisException as error:
             if error.getCondition() != "TABLE_OR_VIEW_NOT_FOUND":
                 raise
@@ -148,9 +162,9 @@ class Lakehouse:
                 f"The table {table.name} does not exist yet.", "Run `roadside run` or `make demo` first."
             ) from error
 
-    def read_known(self, table: Table, interval: Interval) -> DataFrame:
-        """The published rows of an interval of known time; only its partitions are read."""
-        return self.read(table).where(_inside_sql(table, interval))
+    def read_known(self, table: Table, interval: Interval, at: int | None = None) -> DataFrame:
+        """The published rows of an interval of known time, as `read`; only its partitions are read."""
+        return self.read(table, at).where(_inside_sql(table, interval))
 
     def replace(self, table: Table, interval: Interval, frame: DataFrame, run_id: str) -> Published:
         """Stage the interval and publish it at once. The caller holds the table's lease.
@@ -216,7 +230,11 @@ class Lakehouse:
             if self.head(table) == staged.base:
                 raise
             raise moved(table) from error
-        return Published(head_of(iceberg), staged.rows, staged.warnings, staged.is_changed)
+        head = head_of(iceberg)
+        files, size_bytes = added_by(iceberg, head) if staged.is_changed and head is not None else (0, 0)
+        return Published(
+            head, staged.rows, staged.warnings, staged.is_changed, files=files, size_bytes=size_bytes
+        )
 
     def _stage(
         self, table: Table, span: _Span, frame: DataFrame, run_id: str, alive: Collection[str]
@@ -260,6 +278,10 @@ class Lakehouse:
     def head(self, table: Table, branch: str = "main") -> int | None:
         """Snapshot id of a branch, or None when it has none."""
         return head_of(self.iceberg(table), branch)
+
+    def heads(self, tables: Iterable[Table]) -> dict[str, int | None]:
+        """Snapshot ids by table name; None of a table that has none."""
+        return {table.name: self.head(table) for table in tables}
 
     def digest(self, table: Table, interval: Interval | None = None) -> str:
         """`<rows>-<hash>` of the table's content, whatever the order of rows and files.
@@ -462,6 +484,7 @@ def _quoted(text: str) -> str:
 
 __all__ = [
     "RUN_PROPERTY",
+    "Heads",
     "Lakehouse",
     "Published",
     "create_statement",

@@ -6,9 +6,9 @@ unless forced. A step that fails stops only the steps that read it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial, reduce
 from time import monotonic
@@ -19,35 +19,37 @@ from py4j.protocol import Py4JError
 from pyspark import StorageLevel
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from ingestion.bronze import bronze_rows, ingest_frame, object_outcomes, quarantine_rows
 from ingestion.register import STRAGGLER_HORIZON, register_landed
-from lakehouse.branches import Moved, Staged
+from lakehouse.branches import Moved
 from lakehouse.code_version import code_version
-from lakehouse.landing_ledger import LandingLedger
-from lakehouse.leases import PATIENCE, Leases
+from lakehouse.landing_ledger import LandingLedger, LedgerEntry
+from lakehouse.leases import PATIENCE, Lease, Leases
 from lakehouse.ops import Ops
 from lakehouse.quality_ledger import QualityLedger
 from lakehouse.releases import Releases
 from lakehouse.run_ledger import Run, RunLedger
 from lakehouse.settings import Settings
 from lakehouse.table_notes import TableNotes
-from lakehouse.tables import Lakehouse, Published, frame_digest
+from lakehouse.tables import Heads, Lakehouse, Published
 from lakehouse.vault import handle_of
 from roadside.expired import lacking, rows_that_stand
 from roadside.feature_releases import release_features
 from roadside.feed_gate import by_tick, gated
-from roadside.graph import STEPS, Edge, Step, downstream, sources_read, step_named
+from roadside.graph import STEPS, Edge, Frames, Step, downstream, sources_read, step_named
 from roadside.holds import completeness_of
 from roadside.lineage import lineage_of
 from roadside.locations import location_opener
 from roadside.look_backs import require_look_back
+from roadside.revising import DAILY_LOOK_BACK, LOOK_BACK, revised
 from roadside.run_order import ChunkRun, RunOrder, carried
 from roadside.step_results import StepResult as StepResult
 from roadside.step_results import with_runs
-from roadside.table_gate import Copies, copies_of, table_gated
-from transforms.features.revisions import content, known_in, newest_revisions, revised_rows
-from transforms.grid import HELD_MEMORY, HELD_MEMORY_DAILY
+from roadside.table_gate import copies_of
+from roadside.table_publisher import Order, Readers, TablePublisher
+from transforms.grid import HELD_MEMORY_DAILY
 from validation.clocks import TICK, Interval
 from validation.contract import Table
 from validation.errors import (
@@ -59,21 +61,24 @@ from validation.errors import (
     SettingError,
     Unreachable,
 )
+from validation.source import Source
 from validation.sources import source_named
-from validation.spark_schema import conform
-
-REVISION_LOOK_BACK = timedelta(days=1) + HELD_MEMORY
-"""A live entity has a row within a day before the last tick that was not held."""
-DAILY_REVISION_LOOK_BACK = timedelta(days=1) + HELD_MEMORY_DAILY
-"""The same of a view of business days."""
 
 PUBLISH_ATTEMPTS = 5
-"""How often an interval is staged anew because others published its table meanwhile."""
+"""How often an interval is made anew because others published a table of its step meanwhile."""
 
 _RAISED_IN_TASKS = (InputMissing, SettingError, Unreachable)
 # The grid looks back from the instant before an interval, which may be a business day before it.
 _HELD_LOOK_BACK = HELD_MEMORY_DAILY + timedelta(hours=51)
-_CODE = ("validation", "ingestion", "transforms", "roadside.graph", "lakehouse.completeness")
+_CODE = (
+    "validation",
+    "ingestion",
+    "transforms",
+    "roadside.graph",
+    "roadside.locations",
+    "roadside.revising",
+    "lakehouse.completeness",
+)
 
 
 def wall_clock() -> datetime:
@@ -98,19 +103,6 @@ def step_version(step: Step, settings: Settings) -> str:
 Progress = Callable[[StepResult], None]
 
 
-@dataclass(frozen=True)
-class _Readers:
-    """What is made of an interval's rows.
-
-    Attributes:
-        outdate: marks it in the ledger as to be made again.
-        is_new: part of the interval was never published, so that its first rows outdate it too.
-    """
-
-    outdate: Callable[[], None]
-    is_new: bool
-
-
 class Watch:
     """Looks on while chunks are made; this one lets all of them begin."""
 
@@ -126,22 +118,6 @@ class Watch:
 
 
 UNWATCHED = Watch()
-
-
-@dataclass(frozen=True)
-class _Order:
-    """Rows to stand in a table's interval: the frame's; without one, those that stand there already.
-
-    `is_empty` says that the frame is known to have none.
-    """
-
-    table: Table
-    interval: Interval
-    frame: DataFrame | None
-    version: str
-    readers: _Readers
-    is_empty: bool
-    copies: Copies | None = None
 
 
 def _silent(_result: StepResult) -> None:
@@ -171,6 +147,7 @@ class Runner:
         self.notes = TableNotes(self.ops, now)
         self._completeness = completeness_of(settings, self.ops)
         self._leases = Leases(self.ops, now, patience=PATIENCE)
+        self._publisher = TablePublisher(self.ops, self.lakehouse, self.runs, self._leases)
         self._now = now
         self._look_back = look_back
         self._progress = progress
@@ -276,8 +253,8 @@ class Runner:
             return StepResult(step.name, interval, "skipped", standing)
         require_look_back(self.runs, step, interval)
         is_new = any(self.runs.never_made(name, interval) for name in step.writes)
-        readers = _Readers(partial(self._outdate_downstream, step, interval), is_new)
-        published = dict(self._frames_published(step, interval, version, readers))
+        readers = Readers(partial(self._outdate_downstream, step, interval), is_new)
+        published = self._published_tables(step, interval, version, readers)
         return StepResult(
             step.name,
             interval,
@@ -308,30 +285,84 @@ class Runner:
         for each in found.misnamed:
             self.notes.note(f"bronze.{source.name}", f"misnamed object {each.key}", each.reason)
 
-    def _frames_published(
-        self, step: Step, interval: Interval, version: str, readers: _Readers
-    ) -> Iterator[tuple[str, Published]]:
-        if step.build is None:
-            yield from self._ingest(step, interval, version, readers)
-            return
-        edge = replace(self._edge, held=self._held(step, interval))
-        with self._inputs(step, interval) as inputs:
-            frames = step.build(inputs, interval, edge)
-            is_empty = step.rests and self._rested(step.reads, interval, version)
-            for table in step.tables:
-                frame: DataFrame | None = frames[table.name]
-                new = self.runs.never_made(table.name, interval) if table.layer == "features" else [interval]
-                if new != [interval]:
-                    frame = self._revised(step, table, interval, frames[table.name], new)
-                copies = copies_of(step, inputs, interval) if table is step.tables[0] else None
-                order = _Order(table, interval, frame, version, readers, is_empty, copies)
-                yield table.name, self._replace(order)
+    def _published_tables(
+        self, step: Step, interval: Interval, version: str, readers: Readers
+    ) -> dict[str, Published]:
+        """The step's tables published over the interval; begun anew where others published one meanwhile.
+
+        Raises:
+            Moved: others published again and again meanwhile.
+        """
+        for attempt in range(PUBLISH_ATTEMPTS):
+            try:
+                with ExitStack() as alone:
+                    leases = {
+                        name: alone.enter_context(self._leases.publishing(name))
+                        for name in (step.writes if attempt else ())
+                    }
+                    return self._attempt(step, interval, version, readers, leases)
+            except Moved as error:
+                came_between = error
+        raise came_between
+
+    def _attempt(
+        self, step: Step, interval: Interval, version: str, readers: Readers, leases: Mapping[str, Lease]
+    ) -> dict[str, Published]:
+        """A run of each table. All begin before anything is read: what is replaced after outdates them.
+
+        Without leases nobody is kept from publishing the tables meanwhile.
+        """
+        open_runs = {run.table: run for run in self.runs.begin_all(step.writes, interval, version)}
+        published: dict[str, Published] = {}
+        try:
+            with self._orders(step, interval, dict(open_runs), readers) as orders:
+                for order in orders:
+                    if published:
+                        self.runs.at_work(order.run.run_id)
+                    published[order.table.name] = self._publisher.publish(order, leases.get(order.table.name))
+                    del open_runs[order.table.name]
+        except BaseException as error:
+            for run in open_runs.values():
+                self.runs.fail(run.run_id, type(error).__name__)
+            raise
+        return published
 
     @contextmanager
-    def _inputs(self, step: Step, interval: Interval) -> Iterator[dict[str, DataFrame]]:
-        """The step's input frames for an interval, with what its tables share."""
+    def _orders(
+        self, step: Step, interval: Interval, begun: Mapping[str, Run], readers: Readers
+    ) -> Iterator[Iterator[Order]]:
+        """What is to stand in each of the step's tables, worked out as it is asked for."""
+        if step.build is None:
+            with self._ingested(step, interval, begun, readers) as orders:
+                yield orders
+            return
+        heads = self.lakehouse.heads(_tables(step.reads))
+        self.runs.read([run.run_id for run in begun.values()], heads)
+        with self._inputs(step, interval, heads) as inputs:
+            yield self._orders_of(step, begun, inputs, heads, readers)
+
+    def _orders_of(
+        self, step: Step, begun: Mapping[str, Run], inputs: Frames, heads: Heads, readers: Readers
+    ) -> Iterator[Order]:
+        interval, version = begun[step.writes[0]].interval, begun[step.writes[0]].code_version
+        edge = replace(self._edge, held=self._held(step, interval))
+        assert step.build is not None
+        frames = step.build(inputs, interval, edge)
+        is_empty = step.rests and self._rested(step.reads, interval, version)
+        for table in step.tables:
+            new = self.runs.never_made(table.name, interval) if table.layer == "features" else [interval]
+            is_revision = new != [interval]
+            frame: DataFrame | None = frames[table.name]
+            if is_revision:
+                frame = self._revised(step, table, interval, frames[table.name], new, heads)
+            copies = copies_of(step, inputs, interval) if table is step.tables[0] else None
+            yield Order(begun[table.name], table, frame, readers, is_empty, copies, is_revision)
+
+    @contextmanager
+    def _inputs(self, step: Step, interval: Interval, heads: Heads) -> Iterator[dict[str, DataFrame]]:
+        """The step's input frames for an interval, as of these heads, with what its tables share."""
         inputs = {
-            table.name: self.lakehouse.read_known(table, interval.widened(step.reads[table.name]))
+            table.name: self._read(table, interval.widened(step.reads[table.name]), heads[table.name])
             for table in _tables(step.reads)
         }
         shared: DataFrame | None = None
@@ -344,6 +375,10 @@ class Runner:
             if shared is not None:
                 shared.unpersist()
 
+    def _read(self, table: Table, interval: Interval, head: int | None) -> DataFrame:
+        rows = self.lakehouse.read_known(table, interval, at=head)
+        return rows if head is not None else rows.where(F.lit(False))  # it may have rows by now
+
     def _held(self, step: Step, interval: Interval) -> frozenset[datetime]:
         """Ticks at which features may not be written, with those before that may be compared with."""
         if not step.is_features:
@@ -351,132 +386,77 @@ class Runner:
         return self._completeness.held_ticks(sources_read(step), interval.widened(_HELD_LOOK_BACK))
 
     def _revised(
-        self, step: Step, table: Table, interval: Interval, frame: DataFrame, new: Sequence[Interval]
+        self,
+        step: Step,
+        table: Table,
+        interval: Interval,
+        frame: DataFrame,
+        new: Sequence[Interval],
+        heads: Heads,
     ) -> DataFrame | None:
-        """Published rows stay; where the values in force differ, rows of the next revision are added.
+        """What is to stand in an interval of which other parts than the `new` were published before."""
 
-        In the `new` parts, never published, the frame's rows stand as first made. None if nothing
-        differs.
-        """
-        is_new = known_in(table, new)
-        computed = conform(frame, table)
-        published = self.lakehouse.read_known(table, interval).where(~is_new)
-        newest = content(newest_revisions(published, table), table)
-        rows = published.unionByName(computed.where(is_new))
-        if frame_digest(newest) == frame_digest(content(computed.where(~is_new), table)):
-            return rows if new else None
-        assert step.build is not None
-        wide = interval.widened(DAILY_REVISION_LOOK_BACK if step.is_daily else REVISION_LOOK_BACK)
-        edge = replace(self._edge, held=self._held(step, wide))
-        with self._inputs(step, wide) as inputs:
-            in_force = conform(step.build(inputs, wide, edge)[table.name], table)
-        added = revised_rows(published, in_force, table, interval.start, self._now()).where(~is_new)
-        return None if added.isEmpty() and not new else rows.unionByName(added)
+        def made_wider(wide: Interval) -> DataFrame:
+            assert step.build is not None
+            edge = replace(self._edge, held=self._held(step, wide))
+            with self._inputs(step, wide, heads) as inputs:
+                return step.build(inputs, wide, edge)[table.name]
 
-    def _ingest(
-        self, step: Step, interval: Interval, version: str, readers: _Readers
-    ) -> Iterator[tuple[str, Published]]:
+        published = self.lakehouse.read_known(table, interval)
+        look_back = DAILY_LOOK_BACK if step.is_daily else LOOK_BACK
+        return revised(table, interval, new, published, frame, made_wider, look_back, self._now)
+
+    @contextmanager
+    def _ingested(
+        self, step: Step, interval: Interval, begun: Mapping[str, Run], readers: Readers
+    ) -> Iterator[Iterator[Order]]:
         source = source_named(step.name.partition(".")[2])
         entries = self.ledger.objects(source.name, interval)
         frame = ingest_frame(
             self.lakehouse.spark, source, entries, self.settings.landing_uri, handle_of(self.settings)
         ).persist(StorageLevel.MEMORY_AND_DISK)
         try:
-            bronze, quarantine = step.tables
-            outcomes = object_outcomes(frame)
-            unbalanced = [outcome for outcome in outcomes if not outcome.is_balanced]
-            if unbalanced or len(outcomes) != len(entries):
-                raise CheckFailed(
-                    f"{step.name}: {len(unbalanced)} of {len(entries)} objects have lines neither in "
-                    f"bronze nor in quarantine, interval {interval}.",
-                    "Nothing was published. Run again with --force; if it stays, it is ours to mend.",
-                )
-            stopped = partial(self.runs.failed, bronze.name, interval, version, CheckFailed.__name__)
-            warnings = gated(QualityLedger(self.ops), source, interval, by_tick(entries, outcomes), stopped)
-            if self.ledger.objects(source.name, interval) != entries:
-                raise Busy(
-                    f"{step.name}: an object of {interval} was refused while it was read.", "Run it again."
-                )
-            records = sum(outcome.bronze_rows for outcome in outcomes)
-            refused = sum(outcome.quarantined_rows for outcome in outcomes)
-            rows = bronze_rows(frame, source)
-            order = _Order(bronze, interval, rows, version, readers, is_empty=records == 0)
-            published = self._replace(order)
-            yield bronze.name, replace(published, warnings=published.warnings | warnings)
-            self.ledger.record_outcome(*outcomes)
-            rows = quarantine_rows(frame, source)
-            order = _Order(quarantine, interval, rows, version, readers, is_empty=refused == 0)
-            yield quarantine.name, self._replace(order)
+            yield self._orders_of_landed(source, step, interval, begun, readers, entries, frame)
         finally:
             frame.unpersist()
+
+    def _orders_of_landed(
+        self,
+        source: Source,
+        step: Step,
+        interval: Interval,
+        begun: Mapping[str, Run],
+        readers: Readers,
+        entries: Sequence[LedgerEntry],
+        frame: DataFrame,
+    ) -> Iterator[Order]:
+        bronze, quarantine = step.tables
+        outcomes = object_outcomes(frame)
+        unbalanced = [outcome for outcome in outcomes if not outcome.is_balanced]
+        if unbalanced or len(outcomes) != len(entries):
+            raise CheckFailed(
+                f"{step.name}: {len(unbalanced)} of {len(entries)} objects have lines neither in "
+                f"bronze nor in quarantine, interval {interval}.",
+                "Nothing was published. Run again with --force; if it stays, it is ours to mend.",
+            )
+        stopped = partial(self._publisher.stopped, begun[bronze.name])
+        warnings = gated(QualityLedger(self.ops), source, interval, by_tick(entries, outcomes), stopped)
+        if self.ledger.objects(source.name, interval) != entries:
+            raise Busy(
+                f"{step.name}: an object of {interval} was refused while it was read.", "Run it again."
+            )
+        records = sum(outcome.bronze_rows for outcome in outcomes)
+        refused = sum(outcome.quarantined_rows for outcome in outcomes)
+        rows = bronze_rows(frame, source)
+        yield Order(begun[bronze.name], bronze, rows, readers, records == 0, warnings=warnings)
+        self.ledger.record_outcome(*outcomes)
+        rows = quarantine_rows(frame, source)
+        yield Order(begun[quarantine.name], quarantine, rows, readers, refused == 0)
 
     def _rested(self, reads: Iterable[str], interval: Interval, version: str) -> bool:
         """Whether no input has a row known in the interval, as their runs over it tell."""
         runs = [self.runs.published(name, interval, version) for name in reads]
         return all(run is not None and run.rows == 0 for run in runs)
-
-    def _replace(self, order: _Order) -> Published:
-        """Replace the interval; where the rows stay as they are (no frame, or nothing there), record it.
-
-        Raises:
-            Moved: others published the table again and again meanwhile.
-        """
-        for attempt in range(PUBLISH_ATTEMPTS):
-            try:
-                return self._attempt(order, is_alone=attempt > 0 or not order.interval.is_whole_days())
-            except Moved as error:
-                moved = error
-        raise moved
-
-    def _attempt(self, order: _Order, *, is_alone: bool) -> Published:
-        """One run. Unless `is_alone`, the table's lease is taken to publish only, so that ticks go on."""
-        name = order.table.name
-        run = self.runs.begin(name, order.interval, order.version)
-        try:
-            with ExitStack() as publishing:
-                lease = publishing.enter_context(self._leases.publishing(name)) if is_alone else None
-                staged = self._staged(order, run.run_id)
-                warnings = self._judged(order, staged) if isinstance(staged, Staged) else {}
-                if lease is None:
-                    publishing.enter_context(self._leases.publishing(name))
-                else:
-                    self._leases.renew(lease)
-                is_other = order.readers.is_new or self.runs.died_publishing(name, order.interval)
-                published = staged if isinstance(staged, Published) else self._published(order, staged, run)
-                if is_other or published.is_changed:  # again, for what was made of the old rows meanwhile
-                    order.readers.outdate()
-                self.runs.finish(
-                    run.run_id,
-                    snapshot_id=published.snapshot_id,
-                    rows=published.rows,
-                    counts=published.warnings | warnings,
-                )
-        except BaseException as error:
-            self.runs.fail(run.run_id, type(error).__name__)
-            raise
-        return replace(published, warnings=published.warnings | warnings, run_id=run.run_id)
-
-    def _published(self, order: _Order, staged: Staged, run: Run) -> Published:
-        """The staged rows, on main. What is made of the old ones is outdated before readers have the new."""
-        if staged.is_changed:
-            self.runs.publishing(run.run_id)
-            order.readers.outdate()
-        return self.lakehouse.publish(staged)
-
-    def _staged(self, order: _Order, run_id: str) -> Staged | Published:
-        """The interval's rows, written and checked; or what stays published, if there is nothing to write."""
-        table, interval = order.table, order.interval
-        if order.frame is None:
-            kept = self.lakehouse.read_known(table, interval).count()
-            return Published(self.lakehouse.head(table), kept, is_changed=False)
-        if order.is_empty and not self.runs.may_hold_rows(table.name, interval, before=run_id):
-            return Published(self.lakehouse.head(table), 0, is_changed=False)
-        return self.lakehouse.stage(table, interval, order.frame, run_id, self.runs.running(table.name))
-
-    def _judged(self, order: _Order, staged: Staged) -> dict[str, int]:
-        return table_gated(
-            self.ops, self.runs, order.table, order.interval, order.version, staged, order.copies
-        )
 
     def _spark_failure(self, step: Step, interval: Interval, error: Exception) -> RoadsideError:
         """Spark's failure as an error of ours; its text, which may quote a value, goes to the log folder."""

@@ -13,7 +13,6 @@ from lakehouse.branches import Staged
 from lakehouse.landed_counts import landed_by_tick
 from lakehouse.ops import Ops
 from lakehouse.quality_ledger import QualityLedger
-from lakehouse.run_ledger import RunLedger
 from roadside.feed_gate import gated
 from roadside.graph import Step
 from transforms.silver.deduplication import duplicate_counts
@@ -37,16 +36,18 @@ def copies_of(step: Step, inputs: Mapping[str, DataFrame], interval: Interval) -
 
 def table_gated(
     ops: Ops,
-    runs: RunLedger,
     table: Table,
     interval: Interval,
-    version: str,
     staged: Staged,
     copies: Copies | None,
+    stopped: Callable[[], str],
 ) -> dict[str, int]:
     """Reconcile and judge a staged interval, keep its counts and findings; warnings by check.
 
     Where objects have no outcome, as in a ledger that was rebuilt, `not_reconciled` says how many.
+
+    Args:
+        stopped: as of `roadside.feed_gate.gated`.
 
     Raises:
         CheckFailed: bronze rows are neither in silver nor copies; or a check that may stop a run alarms.
@@ -64,7 +65,6 @@ def table_gated(
         else:
             landed = {each.known_at: each.bronze_rows for each in ticks}
             counts = _reconciled(table, interval, counts, landed, copies)
-    stopped = partial(runs.failed, table.name, interval, version, CheckFailed.__name__)
     return told | gated(QualityLedger(ops), watch, interval, counts, stopped)
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse.ops import runs
 from lakehouse.settings import Settings
 from lakehouse.tables import Lakehouse
-from roadside import graph
+from roadside import graph, revising
 from roadside import runner as runner_module
 from roadside.graph import Edge, Frames, Step, step_named
 from roadside.runner import Runner
@@ -97,6 +98,28 @@ def test_the_parts_never_published_are_first_made_and_the_others_revised(city: C
     assert len(city.rows()) == 16
     city.run(Interval(at(12), at(13)), requests=3)
     assert city.rows()[-8:] == sorted(first(WHOLE, 2)[8:] + revised(Interval(at(12), at(13)), 3))
+
+
+def test_a_revision_that_another_comes_before_is_made_of_that_one(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held to what stood when it began, nothing would seem to have changed."""
+    passed = iter(range(1_000))
+    monkeypatch.setattr(city.runner.runs, "_now", lambda: NOW + timedelta(seconds=next(passed)))
+    others = iter([2])
+
+    def overtaken(*args: Any, **more: Any) -> DataFrame | None:
+        rows = revising.revised(*args, **more)
+        for requests in others:
+            city.run(MIDDLE, requests)
+            city.requests = 1
+        return rows
+
+    city.run(MIDDLE, requests=1)
+    monkeypatch.setattr("roadside.runner.revised", overtaken)
+    city.run(MIDDLE, requests=1)
+    stand = first(MIDDLE, 1) + revised(MIDDLE, 2) + revised(MIDDLE, 1, revision=2)
+    assert sorted(city.rows()) == sorted(stand)
 
 
 def test_where_the_published_part_is_the_same_the_others_are_added_only(city: City) -> None:

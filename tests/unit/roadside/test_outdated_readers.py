@@ -11,10 +11,12 @@ from sqlalchemy import update
 
 from lakehouse.branches import Staged
 from lakehouse.ops import runs
+from lakehouse.run_ledger import RunStatus
 from lakehouse.settings import Settings
 from lakehouse.tables import Published
 from roadside.graph import Step
 from roadside.runner import Runner
+from roadside.table_publisher import TablePublisher
 from validation.clocks import Interval
 from validation.contract import Table
 
@@ -35,6 +37,11 @@ class Tables:
         self.is_changed = True
         self.before: Callable[[], None] = _nothing
         self.behind: Callable[[], None] = _nothing
+        self.at_first: Callable[[], None] = _nothing
+
+    def heads(self, _tables: Any) -> dict[str, int | None]:
+        self.at_first()
+        return {"silver.offers": 5}
 
     def stage(self, table: Table, *_args: Any) -> Staged:
         return Staged(table, "branch", None, False, self.is_changed, 1, {})
@@ -57,6 +64,7 @@ class Road(Runner):
         super().__init__(settings, None, now=lambda: NOON + timedelta(seconds=next(passed)))  # type: ignore[arg-type]
         self.tables = Tables()
         self.lakehouse = self.tables  # type: ignore[assignment]
+        self._publisher = TablePublisher(self.ops, self.lakehouse, self.runs, self._leases)
 
     def prepare(self) -> None: ...
 
@@ -98,6 +106,31 @@ def road(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Road:
     made.made_again()
     made.reader_is_made()
     return made
+
+
+def test_a_run_whose_inputs_are_replaced_before_it_writes_does_not_stand(road: Road) -> None:
+    road.tables.at_first = lambda: road.runs.supersede({TILES: TICK}) and None
+    road.made_again()
+    last = road.runs.last_run(TILES)
+    assert last is not None
+    assert (last.status, last.inputs) == (RunStatus.SUPERSEDED, {"silver.offers": 5})
+
+
+def test_a_step_that_fails_leaves_no_run_of_it_open(road: Road) -> None:
+    both = Step("s", (TILES, READER), {}, lambda *_: {TILES: "rows", READER: "rows"}, rests=False)  # type: ignore[dict-item, return-value]
+    road.tables.stage = die  # type: ignore[assignment, method-assign]
+    with pytest.raises(Killed):
+        road.run(TICK, [both], force=True)
+    last = [road.runs.last_run(name) for name in both.writes]
+    assert [(each.status, each.error_kind) for each in last if each] == [(RunStatus.FAILED, "Killed")] * 2
+
+
+def test_a_later_table_s_run_is_at_work_once_those_before_are_published(road: Road) -> None:
+    other = "silver.job_waits"
+    both = Step("s", (TILES, other), {}, lambda *_: {TILES: "rows", other: "rows"}, rests=False)  # type: ignore[dict-item, return-value]
+    assert [each.status for each in road.run(TICK, [both], force=True)] == ["published"]
+    first, second = (road.runs.last_run(name) for name in both.writes)
+    assert second.started_at > first.finished_at  # type: ignore[operator, union-attr]
 
 
 def test_what_was_made_of_the_old_rows_meanwhile_does_not_stand(road: Road) -> None:
