@@ -57,14 +57,6 @@ class DaySize:
 
 
 @dataclass(frozen=True)
-class Added:
-    """The data files that a snapshot added to its table, and their bytes."""
-
-    files: int
-    size_bytes: int
-
-
-@dataclass(frozen=True)
 class SnapshotRows:
     """The rows of one state of a table; `read` gives them file by file, each time anew."""
 
@@ -106,15 +98,6 @@ class CatalogReader:
         found = self._load(table)
         snapshot = None if found is None else found.current_snapshot()
         return None if snapshot is None else snapshot.snapshot_id
-
-    def added(self, table: Table, snapshot_id: int) -> Added | None:
-        """What a snapshot added, as its writer summed it up; None if the snapshot is kept no more."""
-        found = self._load(table)
-        snapshot = found.snapshot_by_id(snapshot_id) if found is not None else None
-        if snapshot is None or snapshot.summary is None:
-            return None
-        told = snapshot.summary.additional_properties
-        return Added(int(told.get("added-data-files", "0")), int(told.get("added-files-size", "0")))
 
     def rows(
         self, table: Table, columns: Sequence[str], where: str = "", keys: Mapping[str, str] | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 
 from lakehouse.ops import Ops, runs
 from lakehouse.run_ledger import WAS_PUBLISHED, Run, RunStatus, run_of
@@ -82,31 +82,19 @@ def has_run(ops: Ops, table: str) -> bool:
         return connection.execute(query).first() is not None
 
 
-def last_published(ops: Ops, table: str, before: datetime) -> Run | None:
-    """The table's run that had published last before a moment of wall clock, whatever became of it since."""
+def left_by(ops: Ops, table: str, snapshot_id: int) -> Run | None:
+    """The run that published the snapshot; those that found nothing to change name it too, later."""
     query = (
         select(runs)
         .where(
-            runs.c.table_name == table, runs.c.status.in_(WAS_PUBLISHED), runs.c.finished_at < before
+            runs.c.table_name == table, runs.c.status.in_(WAS_PUBLISHED), runs.c.snapshot_id == snapshot_id
         )
-        .order_by(runs.c.finished_at.desc(), runs.c.run_id)
+        .order_by(runs.c.finished_at, runs.c.run_id)
         .limit(1)
     )  # fmt: skip
     with ops.read() as connection:
         row = connection.execute(query).first()
     return None if row is None else run_of(row)
-
-
-def published_between(ops: Ops, table: str, start: datetime, end: datetime) -> int:
-    """How many runs of the table ended published in [start, end) of wall clock."""
-    query = select(func.count()).where(
-        runs.c.table_name == table,
-        runs.c.status.in_(WAS_PUBLISHED),
-        runs.c.finished_at >= start,
-        runs.c.finished_at < end,
-    )
-    with ops.read() as connection:
-        return int(connection.execute(query).scalar_one())
 
 
 def replaced_by(ops: Ops, run: Run) -> Run | None:

@@ -28,17 +28,14 @@ def lineage_of(settings: Settings, more: Mapping[str, Sequence[str]] | None = No
 
 
 def _reads(settings: Settings, more: Mapping[str, Sequence[str]], run: Run) -> list[Dataset]:
-    """What the run reads; a table's snapshot only where it is sure which one was read."""
+    """What the run reads; a table's snapshot as soon as the run is kept with it."""
     step = step_of(run)
     if step is not None and step.build is None:
         return [Dataset(_place(settings.landing_uri), f"landing/{step.name.partition('.')[2]}")]
     lake = _place(settings.warehouse_uri)
-    if run.table in more:
+    if run.table in more and run.inputs is None:
         return [Dataset(lake, name) for name in more[run.table]]
-    return [
-        Dataset(lake, each.table, None if each.published_meanwhile else each.snapshot_id)
-        for each in inputs_read(settings, run)
-    ]
+    return [Dataset(lake, each.table, each.snapshot_id) for each in inputs_read(settings, run)]
 
 
 def _written(settings: Settings, run: Run) -> Dataset:

@@ -7,21 +7,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from lakehouse.catalog_reader import Added, CatalogReader
 from lakehouse.landed_counts import landed_size
 from lakehouse.ops import Ops
 from lakehouse.processes import is_dead
 from lakehouse.quality_ledger import QualityLedger
 from lakehouse.releases import Release, Releases
 from lakehouse.run_ledger import Run, RunStatus
-from lakehouse.run_search import last_published, replaced_by
+from lakehouse.run_search import left_by, replaced_by
 from lakehouse.settings import Settings
 from roadside.graph import Step
 from roadside.run_inputs import InputRead, inputs_read, step_of
 from roadside.run_names import ONLINE
 from roadside.runner import road_version, step_version
 from validation.clocks import business_date_et
-from validation.contracts import TABLES
 
 _LOGGED_WITHIN = timedelta(minutes=1)
 """How long after a run failed the log of its step is written at most."""
@@ -66,7 +64,6 @@ class RunAccount:
         read: the tables that it read.
         landed: of a source's run.
         is_unchanged: it left the snapshot that was there; its rows were there already, or it had none.
-        added: what its snapshot added; None if it made none, or the snapshot is kept no more.
         replaced_by: the run that first published (part of) its interval again.
         release: what carried it to readers; tables short of features are not released.
         log: Spark's own words on a failure, restricted.
@@ -80,7 +77,6 @@ class RunAccount:
     read: tuple[InputRead, ...]
     landed: LandedInput | None
     is_unchanged: bool
-    added: Added | None
     stopped_by: tuple[Stop, ...]
     replaced_by: str | None
     release: Carried | None
@@ -92,10 +88,9 @@ def account_of(settings: Settings, run: Run) -> RunAccount:
     """All that is known of the run. Reads ledgers and the catalog's metadata; no Spark, no data file."""
     ops = Ops(settings.ops_url)
     step = step_of(run)
-    before = last_published(ops, run.table, run.finished_at) if run.finished_at is not None else None
-    is_unchanged = (
-        run.snapshot_id is not None and before is not None and before.snapshot_id == run.snapshot_id
-    )
+    made = None if run.snapshot_id is None else left_by(ops, run.table, run.snapshot_id)
+    added_none = run.files == 0 and bool(run.rows)
+    is_unchanged = added_none or (made is not None and made.run_id != run.run_id)
     is_done = run.status in (RunStatus.PUBLISHED, RunStatus.SUPERSEDED)
     later = replaced_by(ops, run) if is_done else None
     return RunAccount(
@@ -106,7 +101,6 @@ def account_of(settings: Settings, run: Run) -> RunAccount:
         read=inputs_read(settings, run),
         landed=_landed(ops, run, step),
         is_unchanged=is_unchanged,
-        added=None if is_unchanged else _added(settings, run),
         stopped_by=tuple(_stops(ops, run)),
         replaced_by=None if later is None else later.run_id,
         release=_carried(ops, run) if is_done else None,
@@ -120,13 +114,6 @@ def _landed(ops: Ops, run: Run, step: Step | None) -> LandedInput | None:
         return None
     source = step.name.partition(".")[2]
     return LandedInput(source, *landed_size(ops, source, run.interval))
-
-
-def _added(settings: Settings, run: Run) -> Added | None:
-    table = next((each for each in TABLES if each.name == run.table), None)
-    if table is None or run.snapshot_id is None:
-        return None
-    return CatalogReader(settings).added(table, run.snapshot_id)
 
 
 def _stops(ops: Ops, run: Run) -> Iterator[Stop]:

@@ -1,88 +1,63 @@
-"""What a run read, as far as the graph and the ledger can tell.
-
-The ledger keeps when a run began, not which snapshots it opened. What an input held is therefore what the
-newest run of that table had published by then; where another was published while the run was at work, it
-cannot be told which of the two was read, and the account says so. (A step opens its inputs before the runs
-of its tables begin, a feature view by as long as it compares: what was published in between is not seen.)
-"""
+"""What a run read: the tables by the graph of today, and of each the snapshot that the ledger keeps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import Run
-from lakehouse.run_search import last_published, published_between
+from lakehouse.run_search import left_by
 from lakehouse.settings import Settings
 from roadside.graph import STEPS, Step
 from roadside.run_names import ONLINE
-from training_datasets.manifests import day_manifest
-from validation.clocks import Interval, business_date_et
-
-_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+from validation.clocks import Interval
 
 
 @dataclass(frozen=True)
 class InputRead:
-    """A table that the run read, over known time, and what it held as far as the ledger can tell.
+    """A table that the run read, over which known time, and at which snapshot.
 
     Attributes:
-        start: None of a dataset, which looks back as far as its manifest says.
-        run_id: the newest run that had published the table when the run began; None if none had.
-        snapshot_id: the snapshot which that run left.
-        published_meanwhile: runs that published the table while the run was at work; with any, which
-            snapshot was read cannot be told.
+        start, end: None of a dataset, whose manifest says how far back it looks.
+        is_kept: the ledger keeps the snapshot; it does not of a run that died before it read, nor of one that
+            older code made or that went to Redis.
+        snapshot_id: None as well of a table that had none.
+        run_id: the run that left that snapshot; None where none did, as after a compaction.
     """
 
     table: str
     start: datetime | None
     end: datetime | None
-    run_id: str | None
-    snapshot_id: int | None
-    published_meanwhile: int
+    is_kept: bool = False
+    snapshot_id: int | None = None
+    run_id: str | None = None
 
 
 def step_of(run: Run) -> Step | None:
-    """The step of the road that writes the run's table; None of datasets and of what is written online."""
+    """The step of the road that writes the run's table; None of what no step writes."""
     return next((step for step in STEPS if run.table in step.writes), None)
 
 
 def inputs_read(settings: Settings, run: Run) -> tuple[InputRead, ...]:
-    """The tables that a run reads: of a step by the graph of today, of a view online its features.
+    """The tables that a run reads, those by the graph first."""
+    known, kept = _by_graph(run), run.inputs or {}
+    ops = Ops(settings.ops_url)
+    found = []
+    for table in dict.fromkeys((*known, *kept)):
+        interval, snapshot = known.get(table), kept.get(table)
+        maker = None if snapshot is None else left_by(ops, table, snapshot)
+        start, end = (None, None) if interval is None else (interval.start, interval.end)
+        run_id = None if maker is None else maker.run_id
+        found.append(InputRead(table, start, end, table in kept, snapshot, run_id))
+    return tuple(found)
 
-    Of a dataset's run those that the manifests of its days name, while they are of that run.
-    """
+
+def _by_graph(run: Run) -> Mapping[str, Interval]:
+    """Over which known time a run of that table reads which, with the code of today."""
     step = step_of(run)
     if step is not None:
-        tables = {name: run.interval.widened(back) for name, back in step.reads.items()}
-    elif run.table.startswith(f"{ONLINE}."):
-        tables = {f"features.{run.table.removeprefix(f'{ONLINE}.')}": run.interval}
-    else:
-        return tuple(_of_manifests(settings, run))
-    ops = Ops(settings.ops_url)
-    return tuple(_read(ops, run, name, interval) for name, interval in tables.items())
-
-
-def _read(ops: Ops, run: Run, table: str, interval: Interval) -> InputRead:
-    last = last_published(ops, table, run.started_at)
-    return InputRead(
-        table,
-        interval.start,
-        interval.end,
-        None if last is None else last.run_id,
-        None if last is None else last.snapshot_id,
-        published_between(ops, table, run.started_at, run.finished_at or _END_OF_TIME),
-    )
-
-
-def _of_manifests(settings: Settings, run: Run) -> Iterator[InputRead]:
-    folder = settings.datasets_dir / run.table.partition(".")[2]
-    days = [business_date_et(cut - timedelta(days=1)) for cut in run.interval.cuts()]
-    found = [manifest for day in days if (manifest := day_manifest(folder, day)) is not None]
-    for manifest in found:
-        if manifest.evidence.get("run_id") == run.run_id:
-            for table, snapshot in sorted(manifest.evidence["input_snapshot_ids"].items()):
-                yield InputRead(table, None, None, None, snapshot, 0)
-            return  # the days of a run read the same
+        return {name: run.interval.widened(back) for name, back in step.reads.items()}
+    layer, _, view = run.table.partition(".")
+    return {f"features.{view}": run.interval} if layer == ONLINE else {}

@@ -113,6 +113,10 @@ def facts_of(run: Run) -> dict[str, Any]:
         "seconds": _seconds(run),
         "snapshot_id": run.snapshot_id,
         "rows": _rows(run),
+        "files": run.files,
+        "size_bytes": run.size_bytes,
+        "inputs": run.inputs,
+        "revision": run.revision,
         "warnings": dict(run.counts),
         "error_kind": run.error_kind,
         "host": run.process.host,
@@ -156,13 +160,6 @@ def print_account(account: RunAccount) -> None:
             ],
             numbers=["snapshot"],
         )  # fmt: skip
-    for each in account.read:
-        if each.published_meanwhile:
-            say(
-                f"{each.table} was published {counted(each.published_meanwhile, 'time')} while the run was "
-                "at work: which snapshot it read is not kept.",
-                "yellow",
-            )
 
 
 def _lines(account: RunAccount) -> Iterator[tuple[str, str]]:
@@ -173,7 +170,8 @@ def _lines(account: RunAccount) -> Iterator[tuple[str, str]]:
     elif account.process_is_gone:
         yield "ended", "its process is gone; the next run of any table marks it as failed"
     which = {True: ", today's", False: ", not today's", None: ""}[account.is_todays_code]
-    yield "code", f"{run.code_version}{which}"
+    commit = "" if run.revision is None else f", commit {run.revision}"
+    yield "code", f"{run.code_version}{which}{commit}"
     if account.landed is not None:
         objects = counted(account.landed.objects, "landed object")
         yield "read", f"{objects} of {account.landed.source}, {counted(account.landed.size_bytes, 'byte')}"
@@ -204,13 +202,13 @@ def _wrote(account: RunAccount) -> str:
     told = f"{counted(run.rows or 0, 'row')}, snapshot {run.snapshot_id}"
     if account.is_unchanged:
         return f"{told}, which was there already"
-    if account.added is None:
+    if run.files is None or run.size_bytes is None:
         return told
-    return f"{told}, {counted(account.added.files, 'file')} of {counted(account.added.size_bytes, 'byte')}"
+    return f"{told}, {counted(run.files, 'file')} of {counted(run.size_bytes, 'byte')} added"
 
 
 def _snapshot(read: InputRead) -> str | None:
-    if read.published_meanwhile:
+    if not read.is_kept:
         return "not kept"
     return None if read.snapshot_id is None else str(read.snapshot_id)
 

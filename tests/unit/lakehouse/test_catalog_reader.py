@@ -14,7 +14,7 @@ from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import DateType, NestedField, StringType, TimestamptzType
 
 from lakehouse import catalog_reader, spark
-from lakehouse.catalog_reader import Added, CatalogReader, DaySize, TableState
+from lakehouse.catalog_reader import CatalogReader, DaySize, TableState
 from lakehouse.settings import Settings, load_settings
 from validation.columns import pick
 from validation.contract import Table
@@ -142,22 +142,3 @@ def test_the_bytes_of_a_day_are_those_of_its_files(settings: Settings, tmp_path:
     files = list(tmp_path.rglob("known_date=2026-03-10/*.parquet"))
     assert len(files) == 2
     assert sizes[date(2026, 3, 10)] == DaySize(2, sum(file.stat().st_size for file in files), len(files))
-
-
-def test_what_a_snapshot_added_is_told_while_it_is_kept(settings: Settings) -> None:
-    assert CatalogReader(settings).added(TICKS, 7) is None
-    append(settings, row("a", NOON, NOON))
-    first = CatalogReader(settings).state(TICKS)
-    append(settings, row("b", NOON, NOON), row("c", NOON, NOON + timedelta(days=1)))
-    second = CatalogReader(settings).state(TICKS)
-    assert first is not None
-    assert second is not None
-    assert first.snapshot_id is not None
-    assert second.snapshot_id is not None
-    files = sorted(
-        Path(settings.home, "warehouse").rglob("*.parquet"), key=lambda file: file.stat().st_mtime_ns
-    )
-    sizes = [file.stat().st_size for file in files]
-    assert CatalogReader(settings).added(TICKS, first.snapshot_id) == Added(1, sizes[0])
-    assert CatalogReader(settings).added(TICKS, second.snapshot_id) == Added(2, sizes[1] + sizes[2])
-    assert CatalogReader(settings).added(TICKS, 7) is None

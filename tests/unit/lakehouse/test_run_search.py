@@ -16,9 +16,8 @@ from lakehouse.run_search import (
     Wanted,
     has_run,
     ids_near,
-    last_published,
+    left_by,
     newest_runs,
-    published_between,
     replaced_by,
     run_named,
 )
@@ -104,22 +103,14 @@ def test_a_run_is_found_by_its_id_and_near_ids_by_a_mistyped_one(ledger: Ledger)
     assert not has_run(ledger.ops, "silver.job")
 
 
-def test_the_last_published_is_the_one_that_ended_last_though_superseded_since(ledger: Ledger) -> None:
-    long = ledger.publish("silver.jobs", hours(0, 6), began=0, ended=20, snapshot=11)
-    ledger.publish("silver.jobs", hours(6, 7), began=5, ended=6, snapshot=10)
-    ledger.fail("silver.jobs", hours(6, 7), at=25)
-    ledger.publish("silver.jobs", hours(0, 7), began=29, ended=30, snapshot=12)
-
-    def snapshot(minute: int) -> int | None:
-        found = last_published(ledger.ops, "silver.jobs", WALL + timedelta(minutes=minute))
-        return None if found is None else found.snapshot_id
-
-    assert run_named(ledger.ops, long.run_id).status is RunStatus.SUPERSEDED  # type: ignore[union-attr]
-    assert [snapshot(minute) for minute in (6, 7, 20, 21, 30, 31)] == [None, 10, 10, 11, 11, 12]
-    between = published_between(
-        ledger.ops, "silver.jobs", WALL + timedelta(minutes=6), WALL + timedelta(minutes=30)
-    )
-    assert between == 2
+def test_a_snapshot_is_left_by_the_run_that_named_it_first(ledger: Ledger) -> None:
+    made = ledger.publish("silver.jobs", hours(0, 6), began=0, ended=20, snapshot=11)
+    ledger.publish("silver.jobs", hours(0, 6), began=21, ended=22, snapshot=11)
+    ledger.publish("silver.offers", hours(0, 6), began=1, ended=2, snapshot=11)
+    found = left_by(ledger.ops, "silver.jobs", 11)
+    assert found is not None
+    assert (found.run_id, found.status) == (made.run_id, RunStatus.SUPERSEDED)
+    assert left_by(ledger.ops, "silver.jobs", 12) is None
 
 
 def test_a_run_is_replaced_by_the_first_that_published_over_it_later(ledger: Ledger) -> None:
@@ -143,8 +134,7 @@ QUESTIONS: dict[str, Callable[[Ops, Run], object]] = {
     "id": lambda ops, run: run_named(ops, run.run_id),
     "near ids": lambda ops, run: ids_near(ops, run.run_id),
     "table's name": lambda ops, run: has_run(ops, run.table),
-    "last published": lambda ops, run: last_published(ops, run.table, run.started_at),
-    "published between": lambda ops, run: published_between(ops, run.table, run.started_at, WALL),
+    "left by": lambda ops, run: left_by(ops, run.table, 7),
     "replaced by": replaced_by,
 }
 

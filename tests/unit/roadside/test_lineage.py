@@ -53,10 +53,12 @@ def named(dataset: dict[str, Any]) -> tuple[str, str, str | None]:
     return dataset["namespace"], dataset["name"], version.get("datasetVersion")
 
 
-def test_a_step_reads_its_tables_with_the_snapshots_they_had(telling: Telling) -> None:
-    telling.publish("silver.offers", 1)
-    telling.publish("silver.jobs", 2)
-    event = telling.publish("tiles.dispatch_15m", 3)
+def test_a_step_reads_its_tables_at_the_snapshots_that_it_is_kept_with(telling: Telling) -> None:
+    run = telling.runs.begin("tiles.dispatch_15m", TICK, "c1")
+    heads = {"silver.offers": 1, "silver.assignments": None, "silver.jobs": 2, "silver.job_waits": None}
+    telling.runs.read([run.run_id], heads)
+    telling.runs.finish(run.run_id, snapshot_id=3, rows=3)
+    begun, event = (json.loads(line) for line in telling.path.read_text().splitlines())
     lake = "s3://lake/tables"
     assert [named(each) for each in event["inputs"]] == [
         (lake, "silver.offers", "1"),
@@ -64,18 +66,10 @@ def test_a_step_reads_its_tables_with_the_snapshots_they_had(telling: Telling) -
         (lake, "silver.jobs", "2"),
         (lake, "silver.job_waits", None),
     ]
+    assert [named(each) for each in begun["inputs"]] == [(lake, name, None) for name in heads]
     assert [named(each) for each in event["outputs"]] == [(lake, "tiles.dispatch_15m", "3")]
     columns = [each["name"] for each in event["outputs"][0]["facets"]["schema"]["fields"]]
     assert columns[-2:] == ["known_date", "amount"]
-
-
-def test_what_was_published_meanwhile_leaves_the_snapshot_out(telling: Telling) -> None:
-    telling.publish("silver.dispatch_events", 1)
-    run = telling.runs.begin("silver.jobs", TICK, "c1")
-    telling.publish("silver.dispatch_events", 2)
-    telling.runs.finish(run.run_id, snapshot_id=3, rows=3)
-    end = json.loads(telling.path.read_text().splitlines()[-1])
-    assert [named(each) for each in end["inputs"]] == [("s3://lake/tables", "silver.dispatch_events", None)]
 
 
 def test_a_source_reads_what_landed_and_a_view_online_its_features(telling: Telling) -> None:
@@ -83,10 +77,9 @@ def test_a_source_reads_what_landed_and_a_view_online_its_features(telling: Tell
     assert [named(each) for each in bronze["inputs"]] == [
         (telling.settings.landing_uri, "landing/gps_pings", None)
     ]
-    telling.publish("features.zone_demand_15m", 5)
     online = telling.publish("online.zone_demand_15m", None)
     assert [named(each) for each in online["inputs"]] == [
-        ("s3://lake/tables", "features.zone_demand_15m", "5")
+        ("s3://lake/tables", "features.zone_demand_15m", None)
     ]
     assert [named(each) for each in online["outputs"]] == [("redis://private", "zone_demand_15m", None)]
     away = replace(telling.settings, redis="cache:6379,ssl=true,password=hunter2")

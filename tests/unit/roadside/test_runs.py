@@ -130,6 +130,10 @@ def test_a_run_in_json_has_all_that_the_ledger_keeps(platform: Home, run: Callab
             "seconds": 2.5,
             "snapshot_id": 7,
             "rows": 1200,
+            "files": None,
+            "size_bytes": None,
+            "inputs": None,
+            "revision": made.revision,
             "warnings": {"has_request": 40},
             "error_kind": None,
             "host": made.process.host,
@@ -151,36 +155,39 @@ def test_a_table_or_run_that_is_not_there_is_told_with_what_is_near(platform: Ho
     assert far.err.splitlines()[1] == "`roadside runs` lists the newest."
 
 
-def test_an_input_is_what_its_newest_run_had_published_when_the_run_began(platform: Home) -> None:
-    platform.publish("silver.dispatch_events", TICK, began=0, ended=1, snapshot=11)
-    read = platform.publish("silver.dispatch_events", began=2, ended=3, snapshot=12)
-    made = platform.publish("silver.jobs", TICK, began=4, ended=6)
+def test_an_input_is_told_with_its_snapshot_and_the_run_that_left_it(platform: Home, run: Callable) -> None:
+    read = platform.publish("silver.dispatch_events", began=2, ended=3, snapshot=2**61)
+    made = platform.begin("silver.jobs", TICK, at=4)
+    platform.runs.read([made.run_id], {"silver.dispatch_events": 2**61})
     platform.publish("silver.dispatch_events", began=7, ended=8, snapshot=13)
-    account = account_of(platform.settings, made)
+    done = platform.runs.finish(made.run_id, snapshot_id=7, rows=1, files=2, size_bytes=9_000)
+    account = account_of(platform.settings, done)
     assert account.step == "silver.lifecycle"
     assert account.read == (
         InputRead(
             "silver.dispatch_events",
             datetime(2026, 2, 18, 15, 45, tzinfo=UTC),  # 20 days, an hour and a tick behind the interval
             TICK.end,
-            read.run_id,
-            12,
-            published_meanwhile=0,
+            is_kept=True,
+            snapshot_id=2**61,
+            run_id=read.run_id,
         ),
     )
+    told = run("runs", "show", made.run_id)
+    assert f" {2**61} " in told.out
+    assert "wrote     1 row, snapshot 7, 2 files of 9,000 bytes added" in told.out
+    facts = json.loads(run("runs", "show", made.run_id, "--json").out)
+    assert facts["inputs"] == {"silver.dispatch_events": 2**61}
+    assert (facts["files"], facts["size_bytes"], facts["revision"]) == (2, 9_000, done.revision)
 
 
-def test_what_was_published_while_a_run_was_at_work_leaves_its_snapshot_untold(
-    platform: Home, run: Callable
-) -> None:
+def test_what_is_not_kept_of_a_run_is_said(platform: Home, run: Callable) -> None:
     platform.publish("silver.dispatch_events", began=0, ended=1, snapshot=11)
-    made = platform.begin("silver.jobs", TICK, at=2)
-    platform.publish("silver.dispatch_events", TICK, began=3, ended=4, snapshot=12)
-    platform.second = 5
-    done = platform.runs.finish(made.run_id, snapshot_id=7, rows=1)
-    assert account_of(platform.settings, done).read[0].published_meanwhile == 1
+    made = platform.publish("silver.jobs", TICK, began=3, ended=4)
+    (read,) = account_of(platform.settings, made).read
+    assert (read.table, read.is_kept, read.snapshot_id) == ("silver.dispatch_events", False, None)
     out = run("runs", "show", made.run_id).out
-    assert "silver.dispatch_events was published 1 time while the run was at work: which snapshot" in out
+    assert "not kept" in out
     assert " 11 " not in out
 
 
@@ -189,7 +196,7 @@ def test_a_view_online_reads_its_features_and_a_source_its_landed_objects(platfo
     online = platform.publish("online.zone_demand_15m", TICK, began=2, ended=3, snapshot=None)
     (read,) = account_of(platform.settings, online).read
     assert (read.table, read.start, read.end) == ("features.zone_demand_15m", TICK.start, TICK.end)
-    assert read.snapshot_id == 11
+    assert not read.is_kept, "Feast reads it"
     key = "landing/gps_pings/2026/03/10/17/gps_pings-2026-03-10-17-0{}-00-a.json.gz"
     objects = [LandedObject(key.format(n), TICK.start + timedelta(minutes=n), 100 + n) for n in (1, 2)]
     LandingLedger(platform.ops).register("gps_pings", objects, TICK.end)
@@ -198,19 +205,13 @@ def test_a_view_online_reads_its_features_and_a_source_its_landed_objects(platfo
     assert account_of(platform.settings, online).landed is None
 
 
-def test_a_dataset_read_what_the_manifest_of_its_run_names(platform: Home) -> None:
-    made = platform.publish("training.eta_v1", BUSINESS_DAY, began=0, ended=1)
-    other = platform.publish("training.eta_v1", BUSINESS_DAY, began=2, ended=3)
-    manifests = platform.settings.datasets_dir / "eta_v1" / "_manifests"
-    manifests.mkdir(parents=True)
-    evidence = {"run_id": made.run_id, "input_snapshot_ids": {"silver.jobs": 5, "silver.assignments": 4}}
-    told = {"release_number": 1, "inputs": {}, "content": {}, "evidence": evidence}
-    (manifests / "2026-03-10.json").write_text(json.dumps(told))
+def test_a_dataset_read_what_its_run_is_kept_with(platform: Home) -> None:
+    inputs = {"silver.jobs": 5, "silver.assignments": None}
+    made = platform.runs.begin("training.eta_v1", BUSINESS_DAY, "c1", inputs=inputs)
     assert account_of(platform.settings, made).read == (
-        InputRead("silver.assignments", None, None, None, 4, 0),
-        InputRead("silver.jobs", None, None, None, 5, 0),
+        InputRead("silver.jobs", None, None, is_kept=True, snapshot_id=5),
+        InputRead("silver.assignments", None, None, is_kept=True),
     )
-    assert account_of(platform.settings, other).read == ()
 
 
 def test_a_run_that_left_the_snapshot_that_was_there_wrote_nothing_new(platform: Home, run: Callable) -> None:
