@@ -27,7 +27,7 @@ from roadside.graph import STEPS
 from simulation.city import SimulationConfig, simulate
 from support.command_line import STAMP, Answer, answers_to, environment_of, run_line
 from support.object_server import BUCKET, CREDENTIALS, ObjectServer, object_server
-from support.online_store import hashes
+from support.online_store import hashes, view_states
 from support.oracle_landing import stamp_of
 from support.victims import Deed, Victim
 from validation.clocks import TICK
@@ -49,8 +49,8 @@ SPRING = datetime(2026, 4, 20, tzinfo=UTC)
 TABLES = tuple(table.name for step in STEPS for table in step.tables)
 
 KILLED = {
-    (NOONS[0], "tick"): [Deed("bronze."), Deed("silver.")],
-    (NOONS[1], "tick"): [Deed("features."), Deed("online.")],
+    (NOONS[0], "tick"): [Deed("bronze."), Deed("silver."), Deed("tiles.", publishes=True)],
+    (NOONS[1], "tick"): [Deed("features.", publishes=True), Deed("features."), Deed("online.")],
     (NOONS[2], "dataset"): [Deed("training.")],
     (NOONS[3], "compact"): [Deed("compaction of ")],
     (SPRING, "retention"): [Deed("bronze.")],
@@ -162,18 +162,21 @@ class Operations:
 
     def ended(self) -> dict[str, Any]:
         """Digests of tables and of the dataset's days, what Redis, the bucket and the landing hold, and the
-        newest tick that each table was released for."""
+        newest tick that each table was released for. A day's file in the bucket is named by its digest."""
         answer = self.answer(f"digest {' '.join(TABLES)} --json")
         manifest = json.loads((self.home / "datasets" / "eta_v1" / "_manifest.json").read_text())
         settings = load_settings({**os.environ, **self.environment})
-        online = hashes(str(ensure_redis(settings)))
+        online, views = (read(str(ensure_redis(settings))) for read in (hashes, view_states))
         stop_redis(settings)
         prefix = f"{self.home.name}/"
+        sent = [key.removeprefix(prefix) for key in self.bucket.listed() if key.startswith(prefix)]
         return {
             "tables": json.loads(answer.out),
             "days": {day: told["digest"] for day, told in manifest["days"].items()},
             "online": online,
-            "published": [key.removeprefix(prefix) for key in self.bucket.listed() if key.startswith(prefix)],
+            "views": views,
+            "published": [key for key in sent if "/_manifests/" not in key],  # which name runs
+            "manifests": len([key for key in sent if "/_manifests/" in key]),
             "landed": sorted(path.name for path in (self.home / "landing").rglob("*.gz")),
             "released": Releases(Ops(settings.ops_url), _no_clock).newest_ticks(),
         }

@@ -58,7 +58,9 @@ class Readings:
                     found = reader.rows_by_day(table)
                 except RoadsideError:
                     continue  # no state of the table was read
-                for day, rows in found.items():
+                known = {day for name, day in self.seen if name == table.name}
+                for day in known | found.keys():
+                    rows = found.get(day, 0)  # a day that was there and is not
                     of_day = self.seen.setdefault((table.name, day), [])
                     of_day.extend([rows] if of_day[-1:] != [rows] else [])
             self.looks += 1

@@ -223,3 +223,11 @@ def hashes(connection: str) -> dict[bytes, dict[bytes, bytes]]:
             key: {name: value for name, value in content.items() if not name.startswith(b"_rev")}
             for key, content in zip(keys, pipeline.execute(), strict=True)
         }
+
+
+def view_states(connection: str) -> dict[bytes, Any]:
+    """What Redis knows of views besides values: their markers, and the keys that live, each since when."""
+    with RedisAddress.parse(connection).client() as client:
+        markers = {key: client.hgetall(key) for key in client.scan_iter(b"roadside:*:complete_through")}
+        living = client.scan_iter(b"roadside:*:live:*", _type="zset")
+        return markers | {key: client.zrange(key, 0, -1, withscores=True) for key in living}

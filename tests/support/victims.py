@@ -24,19 +24,26 @@ _EVER = datetime(1, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Deed:
-    """A run is open, or a lease is held, of a name that begins so; the run over a time from `since` on."""
+    """A run is open, or a lease is held, of a name that begins so; the run over a time from `since` on.
+
+    With `publishes`, a run that is about to put its rows in place of others, or has and was not kept yet.
+    """
 
     begins: str
     since: datetime = _EVER
+    publishes: bool = False
 
     def is_done_by(self, pid: int, ops: Ops) -> bool:
         running = select(runs.c.table_name, runs.c.interval_start).where(
-            runs.c.pid == pid, runs.c.status.in_(IS_RUNNING)
+            runs.c.pid == pid,
+            runs.c.status.in_(IS_RUNNING),
+            *([runs.c.publishing_at.is_not(None)] if self.publishes else []),
         )
         held = select(leases.c.table_name).where(leases.c.pid == pid)
         with ops.read() as connection:
             open_runs = [name for name, start in connection.execute(running) if start >= self.since]
-            names = [*open_runs, *connection.scalars(held)] if self.since == _EVER else open_runs
+            is_run = self.publishes or self.since != _EVER
+            names = open_runs if is_run else [*open_runs, *connection.scalars(held)]
         return any(name.startswith(self.begins) for name in names)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -16,6 +17,7 @@ from lakehouse.table_upkeep import compact
 from lakehouse.tables import Lakehouse
 from support.frames import frame_of
 from validation.clocks import TICK, Interval
+from validation.contract import Column, Type
 from validation.contracts.tiles.traffic_15m import TRAFFIC_15M as TABLE
 from validation.errors import CheckFailed
 
@@ -116,6 +118,20 @@ def test_an_interval_is_replaced_left_and_emptied(
     assert (none.rows, none.is_changed, amounts(tables, interval)) == (0, True, [])
     assert amounts(tables, neighbour) == [8]
     assert branches(tables) == {"main"}
+
+
+def test_a_table_is_read_as_it_was(tables: Lakehouse, made: Interval) -> None:
+    """A column that it gained since is null in it, as on main."""
+    before = tables.heads([TABLE])[TABLE.name]
+    tables.replace(TABLE, made, rows(tables, made, [7]), "later")
+    as_it_was = tables.read_known(TABLE, made, at=before)
+    assert sorted(row.amount for row in as_it_was.collect()) == [1, 2]
+    assert amounts(tables, made) == [7]
+    gained = Column("gained", Type.LONG, "Nothing.")
+    wider = replace(TABLE, columns=(*TABLE.columns, gained))
+    read = tables.read(wider, at=before).where(f"known_date = DATE '{made.known_dates()[0]}'")
+    assert read.columns == [*TABLE.column_names, "gained"]
+    assert sorted((row.amount, row.gained) for row in read.collect()) == [(1, None), (2, None)]
 
 
 def test_a_key_that_repeats_stops_the_interval_and_two_keys_of_one_hash_do_not(
