@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pyarrow as pa
 import pytest
@@ -28,7 +29,8 @@ from lakehouse.ops import Ops
 from lakehouse.quarantine_ledger import Answer, QuarantineLedger
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
-from roadside import retention
+from lakehouse.tables import Lakehouse
+from roadside import retention, table_maintenance
 from roadside.retention import (
     LEDGER,
     Held,
@@ -41,6 +43,7 @@ from roadside.retention import (
     standing_still,
     still_old,
 )
+from roadside.table_maintenance import Maintenance
 from validation.clocks import Interval, tick_end
 from validation.contract import Table
 from validation.errors import Busy, NotReady, UnknownName, Unreachable
@@ -225,7 +228,9 @@ def land(settings: Settings, ops: Ops, day: date, *, refused: int = 0) -> str:
     return key
 
 
-def test_lines_that_come_between_plan_and_drop_stay(settings: Settings, ops: Ops) -> None:
+def test_lines_that_come_between_plan_and_drop_stay(
+    settings: Settings, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An archive of a planned day, made while the plan waits: nobody could look at its lines."""
     days = [date(2026, 1, 10), date(2026, 1, 11)]
     hold(settings, REFUSED, *days)
@@ -238,6 +243,15 @@ def test_lines_that_come_between_plan_and_drop_stay(settings: Settings, ops: Ops
     runs.finish(runs.begin(REFUSED, Interval(late, AT), "code").run_id, snapshot_id=1, rows=1)
     now = still_old(ops, old)
     assert (list(now.days), now.held) == (days[:1], {days[1]: Held.YOUNG})
+
+    def drop_days(_lake: object, _table: Table, asked: Mapping, _before: date, held: Mapping) -> bool:
+        with pytest.raises(Busy), Leases(ops, lambda: NOW).publishing(REFUSED):
+            pass
+        return (list(asked), list(held)) == (days[:1], days[1:])
+
+    monkeypatch.setattr(table_maintenance, "drop_days", drop_days)
+    monkeypatch.setattr(Maintenance, "_clear", lambda *_: None)
+    assert Maintenance(cast(Lakehouse, SimpleNamespace(exists=bool)), ops, lambda: NOW).drop(old)
 
 
 def test_an_object_whose_refused_lines_are_not_held_stays_night_after_night(
