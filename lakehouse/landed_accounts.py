@@ -122,8 +122,8 @@ def judged(
 def mark_deleted(ops: Ops, source: str, due: Sequence[LandedObject], now: datetime) -> list[LandedObject]:
     """Mark the objects as deleted, save those over whose tick a run goes on by now; those that are marked.
 
-    A marked object is never read again. Runs are looked for once the marks are kept, and a run that has begun
-    looks for marks before it reads: so either sees the other.
+    A marked object is never read again. Runs are looked for once the marks are kept: one that began before is
+    seen then, one that begins later can see the marks.
     """
     keys, at = [each.key for each in due], landing_objects.c.deleted_at
     with ops.write() as connection:

@@ -194,7 +194,7 @@ def planned(
     """
     ops, day, failed = Ops(settings.ops_url), known_date(at), dict[str, Exception]()
     before, reader = _midnight(horizons.landing.first_kept(day)), CatalogReader(settings)
-    objects = _each(
+    objects = each_of(
         {
             source.name: partial(old_objects, settings, ops, source.name, before)
             for source in SOURCES
@@ -211,7 +211,7 @@ def planned(
         return _old_rows(ops, reader, table, horizons.of(table), day, short.get(table.name, ()))
 
     tables = tuple(
-        _each(
+        each_of(
             {table.name: partial(old_rows, table) for table in TABLES if table.name in names}, failed
         ).values()
     )
@@ -220,10 +220,10 @@ def planned(
     if landed:
         sources = [source.name for source in SOURCES]
         unread = partial(never_read, settings.landing_uri, sources, at - _UPLOADED_WITHIN)
-        plan = replace(plan, unread=tuple(_each({"landing": unread}, failed).get("landing", ())))
+        plan = replace(plan, unread=tuple(each_of({"landing": unread}, failed).get("landing", ())))
     if LEDGER in names:
         ledgers = partial(_old_ledgers, settings, ops, horizons.ledgers, plan)
-        plan = replace(plan, ledgers=_each({LEDGER: ledgers}, failed).get(LEDGER))
+        plan = replace(plan, ledgers=each_of({LEDGER: ledgers}, failed).get(LEDGER))
     return plan
 
 
@@ -232,7 +232,7 @@ def _named_of(source: str) -> set[str]:
     return {f"{LANDED}{source}", *(f"{layer}.{source}" for layer in _OF_OBJECTS)}
 
 
-def _each(
+def each_of(
     asked: Mapping[str, Callable[[], Found]], failed: MutableMapping[str, Exception], named: str = ""
 ) -> dict[str, Found]:
     """What each gives; one that fails is kept with its error and keeps none of the others back."""
@@ -294,14 +294,14 @@ def carry_out(
     """
     ops, failed = Ops(settings.ops_url), dict[str, Exception]()
     expire_known_time(ops, expiring(ops, plan), now())
-    objects = _each(
+    objects = each_of(
         {each.source: partial(_ended, settings, ops, each, now) for each in plan.landed}, failed, LANDED
     )
-    dropped = _each({each.table.name: partial(drop, each) for each in plan.tables}, failed)
+    dropped = each_of({each.table.name: partial(drop, each) for each in plan.tables}, failed)
     rows: Mapping[str, int] = {}
     if plan.ledgers is not None:
         ledgers = partial(_ledgers_ended, settings, ops, _midnight(plan.ledgers.before))
-        rows = _each({LEDGER: ledgers}, failed).get(LEDGER, {})
+        rows = each_of({LEDGER: ledgers}, failed).get(LEDGER, {})
     return Dropped(objects, tuple(name for name, had_days in dropped.items() if had_days), rows, failed)
 
 

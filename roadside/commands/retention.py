@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -78,15 +79,17 @@ def retention(
 
 def _carried_out(settings: Settings, plan: RetentionPlan) -> tuple[Dropped, dict[str, int]]:
     """What went, and of each table that lost days how many files of dropped days snapshots still name."""
-    from roadside.retention import carry_out
+    from roadside.retention import carry_out, each_of
     from roadside.spark_runner import open_runner
     from roadside.table_maintenance import Maintenance
 
     runner = open_runner(settings)
     maintenance = Maintenance(runner.lakehouse, runner.ops, _now)
     dropped = carry_out(settings, plan, maintenance.drop, _now)
-    named = {name: maintenance.files_of_dropped(table_named(name)) for name in dropped.tables}
-    return dropped, {name: files for name, files in named.items() if files}
+    failed = dict(dropped.failed)
+    counts = {name: partial(maintenance.files_of_dropped, table_named(name)) for name in dropped.tables}
+    named = {name: files for name, files in each_of(counts, failed).items() if files}
+    return replace(dropped, failed=failed), named
 
 
 def _told_failed(failed: Mapping[str, Exception]) -> int:

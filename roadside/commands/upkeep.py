@@ -149,6 +149,8 @@ def compact(
 ) -> None:
     """Rewrite small files of closed days, and expire old snapshots. Rows and digests stay.
 
+    What dead runs left goes too: their branches, and once a day files that no snapshot names.
+
     A table that others work on, or that is broken, keeps none of the others back.
     """
     from lakehouse.ops import Ops
