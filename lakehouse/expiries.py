@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from sqlalchemy import select
 
@@ -23,6 +23,8 @@ LANDED = "landing."
 
 KEPT_FROM = "roadside.kept_from"
 """Property of a table that dropped days: the first day that it kept; an operational database may be lost."""
+HELD_DAYS = "roadside.held_days"
+"""Property beside it: the days before that one which were not dropped, joined by commas."""
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -57,6 +59,15 @@ def expired(ops: Ops) -> Expiries:
     with ops.read() as connection:
         rows = connection.execute(select(expiries)).all()
     return Expiries({row.name: row.before for row in rows})
+
+
+def was_dropped(day: date, kept_from: str | None, held: str | None) -> bool:
+    """Whether a table whose properties say so dropped the day.
+
+    >>> [was_dropped(date(2026, 3, day), "2026-03-03", "2026-03-01") for day in (1, 2, 3)]
+    [False, True, False]
+    """
+    return kept_from is not None and f"{day}" < kept_from and f"{day}" not in (held or "").split(",")
 
 
 def expire_known_time(ops: Ops, before: Mapping[str, datetime], now: datetime) -> None:

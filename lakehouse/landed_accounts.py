@@ -18,7 +18,7 @@ from sqlalchemy import func, select, update
 
 from lakehouse.catalog_reader import CatalogReader
 from lakehouse.database import chunks
-from lakehouse.expiries import expired
+from lakehouse.expiries import HELD_DAYS, KEPT_FROM, was_dropped
 from lakehouse.landed_counts import landed_by_tick
 from lakehouse.object_store import LandedObject, Misnamed, delete_object, list_objects
 from lakehouse.ops import (
@@ -38,11 +38,8 @@ from validation.contracts import table_named
 from validation.retention import LANDING
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-_A_TIME = 200
-"""Objects that are marked in one transaction, then deleted."""
-
-
 _AT_ONCE = 8
+_LAYERS = ("bronze", "quarantine")
 
 
 class Unaccounted(StrEnum):
@@ -73,12 +70,15 @@ class OldObjects:
     Attributes:
         due: those that may go, in order of key.
         kept: those that may not, by the reason.
+        short: by table, the days of objects that lie there of which it does not hold as many rows as were
+            read; what it dropped in its turn is not asked for.
     """
 
     source: str
     before: datetime
     due: tuple[LandedObject, ...] = ()
     kept: Mapping[Unaccounted, tuple[LandedObject | Misnamed, ...]] = field(default_factory=dict)
+    short: Mapping[str, frozenset[date]] = field(default_factory=dict)
 
 
 def old_objects(settings: Settings, ops: Ops, source: str, before: datetime) -> OldObjects:
@@ -88,11 +88,23 @@ def old_objects(settings: Settings, ops: Ops, source: str, before: datetime) -> 
         InputMissing: the landing root is not there.
         Unreachable: the store, the ledger or the catalog does not answer.
     """
-    listed = list(list_objects(settings.landing_uri, source, _BEGINNING, before))
+    return judged(settings, ops, source, before, lying_before(settings, source, before))
+
+
+def lying_before(settings: Settings, source: str, before: datetime) -> list[LandedObject | Misnamed]:
+    """What lies there with a stamp before that moment, in order of key."""
+    return list(list_objects(settings.landing_uri, source, _BEGINNING, before))
+
+
+def judged(
+    settings: Settings, ops: Ops, source: str, before: datetime, listed: Sequence[LandedObject | Misnamed]
+) -> OldObjects:
+    """What was listed, each object with what keeps it now. The landed objects are not asked."""
     named = [each for each in listed if isinstance(each, LandedObject)]
     misnamed = tuple(each for each in listed if isinstance(each, Misnamed))
     known = _ledger_rows(ops, [each.key for each in named])
-    why = _judge(settings, ops, source, before, [row.known_at for row in known.values()])
+    short = _short_days(settings, ops, source, before, [row.known_at for row in known.values()])
+    why = _judge(ops, source, before, [row.known_at for row in known.values()], short)
     due: list[LandedObject] = []
     kept: dict[Unaccounted, list[LandedObject | Misnamed]] = {Unaccounted.MISNAMED: list(misnamed)}
     for each in named:
@@ -104,26 +116,39 @@ def old_objects(settings: Settings, ops: Ops, source: str, before: datetime) -> 
             due.append(each)
         else:
             kept.setdefault(reason, []).append(each)
-    return OldObjects(source, before, tuple(due), {r: tuple(of) for r, of in kept.items() if of})
+    return OldObjects(source, before, tuple(due), {r: tuple(of) for r, of in kept.items() if of}, short)
 
 
-def delete_objects(settings: Settings, ops: Ops, due: Sequence[LandedObject], now: datetime) -> int:
-    """Delete the objects, each marked in the ledger before; how many.
+def mark_deleted(ops: Ops, source: str, due: Sequence[LandedObject], now: datetime) -> list[LandedObject]:
+    """Mark the objects as deleted, save those over whose tick a run goes on by now; those that are marked.
 
-    Killed between, the next call finds what is left and goes on: a marked object is never read again.
+    A marked object is never read again. Runs are looked for once the marks are kept: one that began before is
+    seen then, one that begins later can see the marks.
+    """
+    keys, at = [each.key for each in due], landing_objects.c.deleted_at
+    with ops.write() as connection:
+        for some in chunks(keys):
+            here = update(landing_objects).where(landing_objects.c.object_key.in_(some), at.is_(None))
+            connection.execute(here.values(deleted_at=now))
+    known = _ledger_rows(ops, keys)
+    running = _running(ops, source, [row.known_at for row in known.values()])
+    read = {key for key, row in known.items() if row.known_at in running}
+    with ops.write() as connection:
+        for some in chunks(sorted(read)):
+            marked_now = update(landing_objects).where(landing_objects.c.object_key.in_(some), at == now)
+            connection.execute(marked_now.values(deleted_at=None))
+    return [each for each in due if each.key not in read]
+
+
+def delete_marked(settings: Settings, marked: Sequence[LandedObject]) -> None:
+    """Delete the objects. Killed between, the next retention finds what is left and goes on.
 
     Raises:
-        Unreachable: the store or the ledger does not answer.
+        Unreachable: the store does not answer.
     """
-    for start in range(0, len(due), _A_TIME):
-        keys = [each.key for each in due[start : start + _A_TIME]]
-        unmarked = landing_objects.c.object_key.in_(keys), landing_objects.c.deleted_at.is_(None)
-        with ops.write() as connection:
-            connection.execute(update(landing_objects).where(*unmarked).values(deleted_at=now))
-        with ThreadPoolExecutor(_AT_ONCE, "delete") as pool:
-            for _ in pool.map(lambda key: delete_object(settings.landing_uri, key), keys):
-                pass
-    return len(due)
+    with ThreadPoolExecutor(_AT_ONCE, "delete") as pool:
+        for _ in pool.map(lambda each: delete_object(settings.landing_uri, each.key), marked):
+            pass
 
 
 def deleted_within(ops: Ops, source: str, interval: Interval) -> tuple[int, datetime] | None:
@@ -234,17 +259,26 @@ def _publications(
     return found
 
 
-def _judge(settings: Settings, ops: Ops, source: str, before: datetime, ticks: Collection[datetime]) -> Why:
+def _running(ops: Ops, source: str, ticks: Collection[datetime]) -> set[datetime]:
+    """Those of the ticks over which a run of bronze or quarantine goes on."""
+    tables = [f"{layer}.{source}" for layer in _LAYERS]
+    return {tick for name in tables for tick in _publications(ops, name, ticks, IS_RUNNING)}
+
+
+def _judge(
+    ops: Ops,
+    source: str,
+    before: datetime,
+    ticks: Collection[datetime],
+    short: Mapping[str, frozenset[date]],
+) -> Why:
     if not ticks:
         return lambda _object, _row: Unaccounted.UNREGISTERED
-    first = datetime.combine(known_date(min(ticks)), time(0), UTC)  # whole days are compared
-    span = Interval(min(first, before - TICK), before)
     stopping = {each.known_at for each in QualityLedger(ops).stopping(before) if each.source == source}
-    tables = f"bronze.{source}", f"quarantine.{source}"
-    bronze, quarantine = (_publications(ops, name, ticks) for name in tables)
-    running = {tick for name in tables for tick in _publications(ops, name, ticks, IS_RUNNING)}
-    readable, begun = readable_since(ops, source, span), begun_releases(ops, source)
-    short = _short_days(settings, ops, source, span)
+    bronze, quarantine = (_publications(ops, f"{layer}.{source}", ticks) for layer in _LAYERS)
+    running, begun = _running(ops, source, ticks), begun_releases(ops, source)
+    readable = readable_since(ops, source, _whole_days(ticks, before))
+    not_held = frozenset().union(*short.values())
 
     def why(landed: LandedObject, row: Any) -> Unaccounted | None:
         if row is None:
@@ -267,25 +301,36 @@ def _judge(settings: Settings, ops: Ops, source: str, before: datetime, ticks: C
             return Unaccounted.YOUNG
         if landed.key in begun:
             return Unaccounted.BEGUN
-        return Unaccounted.NOT_HELD if known_date(row.known_at) in short else None
+        return Unaccounted.NOT_HELD if known_date(row.known_at) in not_held else None
 
     return why
 
 
-def _short_days(settings: Settings, ops: Ops, source: str, span: Interval) -> set[date]:
-    """Days of which a table does not hold as many rows as were read from their objects.
+def _whole_days(ticks: Collection[datetime], before: datetime) -> Interval:
+    first = datetime.combine(known_date(min(ticks)), time(0), UTC)
+    return Interval(min(first, before - TICK), before)
 
-    Asked of the tables' own metadata: the objects are the only other copy. What a table dropped in its turn
-    is no longer asked for.
+
+def _short_days(
+    settings: Settings, ops: Ops, source: str, before: datetime, ticks: Collection[datetime]
+) -> dict[str, frozenset[date]]:
+    """By table, days of these ticks of which it does not hold as many rows as were read from their objects.
+
+    Asked of the tables' own metadata: the objects are the only other copy. What a table says itself that it
+    dropped in its turn is not asked for; that its known time is past its retention says nothing of its rows.
     """
-    read, short = landed_by_tick(ops, [source], span), set()
-    reader, gone = CatalogReader(settings), expired(ops)
-    for layer in ("bronze", "quarantine"):
-        name = f"{layer}.{source}"
-        held, expected = reader.rows_by_day(table_named(name)), Counter[date]()
+    days = {known_date(tick) for tick in ticks if tick <= before}
+    if not days:
+        return {}
+    reader, short = CatalogReader(settings), {}
+    read = landed_by_tick(ops, [source], _whole_days(ticks, before))
+    for layer in _LAYERS:
+        table = table_named(f"{layer}.{source}")
+        held, expected = reader.rows_by_day(table), Counter[date]()
+        kept_from, kept = (reader.property(table, name) for name in (KEPT_FROM, HELD_DAYS))
         for each in read:
-            if not gone.reaches(name, each.known_at - TICK):
-                rows = each.bronze_rows if layer == "bronze" else each.quarantined_rows
-                expected[known_date(each.known_at)] += rows
-        short |= {day for day, rows in expected.items() if held.get(day, 0) != rows}
-    return short
+            rows = each.bronze_rows if layer == "bronze" else each.quarantined_rows
+            expected[known_date(each.known_at)] += rows
+        missing = {day for day in days if held.get(day, 0) != expected[day]}
+        short[table.name] = frozenset(day for day in missing if not was_dropped(day, kept_from, kept))
+    return {name: of for name, of in short.items() if of}

@@ -66,20 +66,14 @@ def _due(
     """Each ledger with conditions of its old rows, no row under two; what tells of others goes first."""
     dropped = select(landing_objects.c.object_key).where(_of_dropped_bronze(before, gone))
     old_keys = sorted(set(connection.execute(dropped).scalars()).difference(lying))
+    answers = _answers_to_none_else(connection, before, set(old_keys))
     for some in list(chunks(old_keys)) or [[]]:  # lists: a statement takes so many values
         yield landing_outcomes, landing_outcomes.c.object_key.in_(some)
         yield refused_objects, refused_objects.c.object_key.in_(some)
         yield answered_lines, answered_lines.c.source_object.in_(some)
         yield landing_objects, landing_objects.c.object_key.in_(some)
-    answered = select(answered_lines.c.answer_id)
-    yield (
-        quarantine_answers,
-        and_(
-            quarantine_answers.c.answered_at <= before,
-            quarantine_answers.c.is_done,
-            quarantine_answers.c.answer_id.not_in(answered),
-        ),
-    )
+    for some in chunks(answers):
+        yield quarantine_answers, quarantine_answers.c.answer_id.in_(some)
     yield feed_counts, feed_counts.c.known_at <= before
     stopping = and_(quality_findings.c.severity == "fail", quality_findings.c.acceptance_id.is_(None))
     yield quality_findings, and_(quality_findings.c.known_at <= before, not_(stopping))
@@ -100,6 +94,19 @@ def _due(
     old_releases = and_(releases.c.tick <= before, releases.c.kind != ReleaseKind.DATASET.value)
     yield release_tables, release_tables.c.release_id.in_(select(releases.c.release_id).where(old_releases))
     yield releases, old_releases
+
+
+def _answers_to_none_else(connection: Connection, before: datetime, keys: Collection[str]) -> list[str]:
+    """The answers given by that moment to lines of these objects only, or of none that is known."""
+    is_old = and_(quarantine_answers.c.answered_at <= before, quarantine_answers.c.is_done)
+    query = (
+        select(quarantine_answers.c.answer_id, answered_lines.c.source_object)
+        .join(answered_lines, answered_lines.c.answer_id == quarantine_answers.c.answer_id, isouter=True)
+        .where(is_old)
+    )
+    found = connection.execute(query).all()
+    waiting = {row.answer_id for row in found if row.source_object and row.source_object not in keys}
+    return sorted({row.answer_id for row in found} - waiting)
 
 
 def _of_dropped_bronze(before: datetime, gone: Expiries) -> ColumnElement[bool]:

@@ -8,6 +8,7 @@ a snapshot that was the newest for a week would go the moment another follows.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -16,7 +17,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 
 from lakehouse.branches import drop_branches, moved
-from lakehouse.expiries import KEPT_FROM
+from lakehouse.expiries import HELD_DAYS, KEPT_FROM
 from lakehouse.spark import CATALOG, java_class
 from lakehouse.tables import Lakehouse
 from validation.contract import Table
@@ -25,6 +26,8 @@ READERS_GO_ON = timedelta(hours=24)
 """A reader that began so long ago still finds its files."""
 STRAYS_AFTER = timedelta(days=3)
 """A file so old that no snapshot names was left by a run that died: none takes so long."""
+STRAYS_REMOVED_ON = "roadside.strays_removed_on"
+"""Property of a table: the day on which such files were last looked for."""
 
 
 def compact(lakehouse: Lakehouse, table: Table, before: date) -> int:
@@ -51,24 +54,40 @@ def compact(lakehouse: Lakehouse, table: Table, before: date) -> int:
     return int(rewritten[0]["rewritten_data_files_count"])
 
 
-def drop_before(lakehouse: Lakehouse, table: Table, before: date, held: Collection[date] = ()) -> bool:
-    """Drop the days before that one, save those that are held; whether there were any.
+def drop_days(
+    lakehouse: Lakehouse, table: Table, days: Collection[date], before: date, held: Collection[date] = ()
+) -> bool:
+    """Drop these days, all before that one; whether the table had any of them.
 
-    Whole files leave the table, and none is read or written: a file that also has a row of another day is
-    refused by Iceberg. The caller holds the table's lease.
+    The table itself says then which days it dropped: all before that one, save those that it still has and
+    those that are held. Whole files leave the table, and none is read or written: a file that also has a row
+    of another day is refused by Iceberg. The caller holds the table's lease.
     """
-    listed = ", ".join(f"DATE '{day}'" for day in sorted(held))
-    where = f"{table.partition} < DATE '{before}'" + (
-        f" AND {table.partition} NOT IN ({listed})" if held else ""
-    )
-    iceberg, due = lakehouse.iceberg(table), lakehouse.expression(table, where)
-    if not iceberg.newScan().filter(due).planFiles().iterator().hasNext():
+    iceberg = lakehouse.iceberg(table)
+    there = _days_before(lakehouse, iceberg, table, before)
+    going = there.intersection(days)
+    if not going:
         return False
+    left = sorted((there | set(held)) - going)
     both = iceberg.newTransaction()
-    both.updateProperties().set(KEPT_FROM, before.isoformat()).commit()
+    told = both.updateProperties().set(KEPT_FROM, before.isoformat())
+    told.set(HELD_DAYS, ",".join(day.isoformat() for day in left)).commit()
+    due = lakehouse.expression(table, f"{table.partition} IN ({_listed(going)})")
     both.newDelete().deleteFromRowFilter(due).commit()
     both.commitTransaction()
     return True
+
+
+def files_of_dropped(lakehouse: Lakehouse, table: Table) -> int:
+    """How many data files of dropped days the table's snapshots still name."""
+    dropped = _dropped(lakehouse.iceberg(table), f"partition.{table.partition}")
+    if dropped is None:
+        return 0
+    files = lakehouse.spark.sql(
+        f"SELECT count(DISTINCT file_path) AS files FROM {lakehouse.identifier(table)}.all_data_files "
+        f"WHERE {dropped}"
+    )
+    return int(files.collect()[0].files)
 
 
 def expire(
@@ -82,10 +101,13 @@ def expire(
 
     Args:
         now: wall clock, as the snapshots are stamped by it.
-        kept: ids of snapshots that readers were told of.
+        kept: ids of snapshots that readers were told of. One that holds days which the table dropped goes
+            all the same.
     """
     iceberg = lakehouse.iceberg(table)
-    due = sorted(_left_by(iceberg, _milliseconds(now - readers)) - _still_named(iceberg) - set(kept))
+    left = _left_by(iceberg, _milliseconds(now - readers)) - _still_named(iceberg)
+    told = left.intersection(kept)
+    due = sorted(left - told | _holding_dropped(lakehouse, iceberg, table, told))
     if due:
         forget = iceberg.expireSnapshots().expireOlderThan(0)  # by age none: a snapshot's own says little
         for snapshot in due:
@@ -95,20 +117,63 @@ def expire(
 
 
 def remove_strays(lakehouse: Lakehouse, table: Table, now: datetime, older: timedelta = STRAYS_AFTER) -> int:
-    """Remove files in the table's folder that no snapshot names and that are older; how many."""
+    """Remove files in the table's folder that no snapshot names and that are older; how many.
+
+    It lists the folder, so on a day (UTC) once; asked again on the same day it does nothing.
+    """
+    iceberg, today = lakehouse.iceberg(table), now.date().isoformat()
+    if iceberg.properties().get(STRAYS_REMOVED_ON) == today:
+        return 0
     actions = java_class(lakehouse.spark, "org.apache.iceberg.spark.actions.SparkActions").get()
     removed = (
-        actions.deleteOrphanFiles(lakehouse.iceberg(table))
+        actions.deleteOrphanFiles(iceberg)
         .olderThan(_milliseconds(now - older))
         .usePrefixListing(True)
         .execute()
     )
+    iceberg.updateProperties().set(STRAYS_REMOVED_ON, today).commit()
     return sum(1 for _ in removed.orphanFileLocations())
 
 
 def drop_dead_branches(lakehouse: Lakehouse, table: Table, alive: Collection[str]) -> None:
     """Drop the branches that runs left behind, save those of the runs that are alive."""
     drop_branches(lakehouse.iceberg(table), alive)
+
+
+def _days_before(lakehouse: Lakehouse, iceberg: Any, table: Table, before: date) -> set[date]:
+    due = lakehouse.expression(table, f"{table.partition} < DATE '{before}'")
+    with closing(iceberg.newScan().filter(due).planFiles()) as tasks:
+        files = [task.file() for task in tasks.iterator()]
+        paths = {str(iceberg.specs().get(each.specId()).partitionToPath(each.partition())) for each in files}
+    return {date.fromisoformat(path.removeprefix(f"{table.partition}=")) for path in paths}
+
+
+def _dropped(iceberg: Any, day: str) -> str | None:
+    """The condition in SQL of the days that the table dropped; None if it dropped none."""
+    kept_from, held = (iceberg.properties().get(name) for name in (KEPT_FROM, HELD_DAYS))
+    if kept_from is None:
+        return None
+    left = [date.fromisoformat(each) for each in held.split(",")] if held else []
+    return f"{day} < DATE '{kept_from}'" + (f" AND {day} NOT IN ({_listed(left)})" if left else "")
+
+
+def _holding_dropped(
+    lakehouse: Lakehouse, iceberg: Any, table: Table, snapshots: Collection[int]
+) -> set[int]:
+    """Those of the snapshots that hold days which the table dropped."""
+    dropped = _dropped(iceberg, table.partition)
+    if dropped is None:
+        return set()
+    due, found = lakehouse.expression(table, dropped), set()
+    for snapshot in snapshots:
+        with closing(iceberg.newScan().useSnapshot(snapshot).filter(due).planFiles()) as tasks:
+            if tasks.iterator().hasNext():
+                found.add(snapshot)
+    return found
+
+
+def _listed(days: Collection[date]) -> str:
+    return ", ".join(f"DATE '{day}'" for day in sorted(days))
 
 
 def _left_by(iceberg: Any, moment: int) -> set[int]:

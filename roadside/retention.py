@@ -6,16 +6,27 @@ Each part is done again until it is done, so a retention that was killed is fini
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import select
 
 from lakehouse.catalog_reader import CatalogReader, DaySize
 from lakehouse.expiries import KEPT_FROM, LANDED, Expiries, expire_known_time, expired
-from lakehouse.landed_accounts import OldObjects, begun_releases, delete_objects, old_objects, readable_since
+from lakehouse.landed_accounts import (
+    OldObjects,
+    begun_releases,
+    delete_marked,
+    judged,
+    lying_before,
+    mark_deleted,
+    old_objects,
+    readable_since,
+)
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.leases import PATIENCE, Leases
 from lakehouse.ledger_upkeep import drop_ledger_rows, old_ledger_rows
@@ -33,6 +44,8 @@ from validation.sources import SOURCES
 
 LEDGER = "ledgers"
 """The name under which the ledgers are asked for."""
+Found = TypeVar("Found")
+_OF_OBJECTS = ("bronze", "quarantine")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _STANDS_STILL = timedelta(days=2)
 _UPLOADED_WITHIN = timedelta(days=1)
@@ -63,6 +76,7 @@ class Held(StrEnum):
 
     BEGUN = "a release of their lines was begun, which the next `roadside quarantine replay` writes"
     YOUNG = f"their lines have been readable for less than {LANDING}"
+    SHORT = "it does not hold as many rows of them as were read, and landed objects of them are kept for it"
 
 
 @dataclass(frozen=True)
@@ -107,6 +121,7 @@ class RetentionPlan:
         unanswered: refused lines that go without that anybody answered, by quarantine table.
         unread: what lies among the landed objects, and no run reads nor retention ends.
         behind: sources that no tick closed for days, by their last: `counted_from` waits for them.
+        failed: what of it could not be looked at, by name, and so stays.
     """
 
     counted_from: datetime
@@ -117,6 +132,7 @@ class RetentionPlan:
     unanswered: Mapping[str, int] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
     behind: Mapping[str, datetime] = field(default_factory=dict)
+    failed: Mapping[str, Exception] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -150,7 +166,7 @@ def counted_from(ops: Ops, now: datetime) -> datetime:
     Raises:
         NotReady: nothing was ingested yet.
     """
-    through = _closed(ops)
+    through = closed_by_source(ops)
     if not through:
         raise NotReady("Nothing has been ingested yet, so nothing is old.", "Run `roadside run` first.")
     return min(*through.values(), now)
@@ -158,10 +174,10 @@ def counted_from(ops: Ops, now: datetime) -> datetime:
 
 def standing_still(ops: Ops, now: datetime) -> dict[str, datetime]:
     """The sources that no tick closed for two days, with their last: nothing gets old while one stands."""
-    return {source: at for source, at in _closed(ops).items() if now - at > _STANDS_STILL}
+    return {source: at for source, at in closed_by_source(ops).items() if now - at > _STANDS_STILL}
 
 
-def _closed(ops: Ops) -> dict[str, datetime]:
+def closed_by_source(ops: Ops) -> dict[str, datetime]:
     """The last tick closed of every source that ever was."""
     ledger = LandingLedger(ops)
     closed = {source.name: ledger.closed_through(source.name) for source in SOURCES}
@@ -173,27 +189,60 @@ def planned(
 ) -> RetentionPlan:
     """What of these names is past its retention, counted from `at`. Starts no Spark, writes nothing.
 
-    Raises:
-        Unreachable: the ledgers, the catalog or the landed objects cannot be read.
+    What cannot be looked at keeps nothing else back. Of a source whose landed objects cannot be, bronze and
+    quarantine stay as well.
     """
-    ops, day = Ops(settings.ops_url), known_date(at)
-    landed = tuple(
-        old_objects(settings, ops, source.name, _midnight(horizons.landing.first_kept(day)))
-        for source in SOURCES
-        if f"{LANDED}{source.name}" in names and has_landing(settings)
+    ops, day, failed = Ops(settings.ops_url), known_date(at), dict[str, Exception]()
+    before, reader = _midnight(horizons.landing.first_kept(day)), CatalogReader(settings)
+    objects = each_of(
+        {
+            source.name: partial(old_objects, settings, ops, source.name, before)
+            for source in SOURCES
+            if has_landing(settings) and not _named_of(source.name).isdisjoint(names)
+        },
+        failed,
+        LANDED,
     )
-    reader = CatalogReader(settings)
+
+    def old_rows(table: Table) -> OldRows:
+        if table.layer in _OF_OBJECTS and (why := failed.get(f"{LANDED}{table.short_name}")):
+            raise why
+        short = objects[table.short_name].short if table.short_name in objects else {}
+        return _old_rows(ops, reader, table, horizons.of(table), day, short.get(table.name, ()))
+
     tables = tuple(
-        _old_rows(ops, reader, table, horizons.of(table), day) for table in TABLES if table.name in names
+        each_of(
+            {table.name: partial(old_rows, table) for table in TABLES if table.name in names}, failed
+        ).values()
     )
-    unread: tuple[str, ...] = ()
+    landed = tuple(each for source, each in objects.items() if f"{LANDED}{source}" in names)
+    plan = RetentionPlan(at, landed, tables, None, horizons.landing, _unanswered(ops, tables), failed=failed)
     if landed:
         sources = [source.name for source in SOURCES]
-        unread = tuple(never_read(settings.landing_uri, sources, at - _UPLOADED_WITHIN))
-    plan = RetentionPlan(at, landed, tables, None, horizons.landing, _unanswered(ops, tables), unread)
-    if LEDGER not in names:
-        return plan
-    return replace(plan, ledgers=_old_ledgers(settings, ops, horizons.ledgers, plan))
+        unread = partial(never_read, settings.landing_uri, sources, at - _UPLOADED_WITHIN)
+        plan = replace(plan, unread=tuple(each_of({"landing": unread}, failed).get("landing", ())))
+    if LEDGER in names:
+        ledgers = partial(_old_ledgers, settings, ops, horizons.ledgers, plan)
+        plan = replace(plan, ledgers=each_of({LEDGER: ledgers}, failed).get(LEDGER))
+    return plan
+
+
+def _named_of(source: str) -> set[str]:
+    """The names of what is judged by the source's landed objects."""
+    return {f"{LANDED}{source}", *(f"{layer}.{source}" for layer in _OF_OBJECTS)}
+
+
+def each_of(
+    asked: Mapping[str, Callable[[], Found]], failed: MutableMapping[str, Exception], named: str = ""
+) -> dict[str, Found]:
+    """What each gives; one that fails is kept with its error and keeps none of the others back."""
+    found = {}
+    for name, ask in asked.items():
+        try:
+            found[name] = ask()
+        except Exception as error:
+            failed[f"{named}{name}"] = error
+    return found
 
 
 def expiring(ops: Ops, plan: RetentionPlan) -> dict[str, datetime]:
@@ -223,11 +272,13 @@ class Dropped:
         objects: landed objects by source.
         tables: names of the tables that lost days.
         rows: of the ledgers.
+        failed: what did not go, by name, and why; what was done of it stays, and the next retention goes on.
     """
 
     objects: Mapping[str, int]
     tables: tuple[str, ...]
     rows: Mapping[str, int]
+    failed: Mapping[str, Exception] = field(default_factory=dict)
 
 
 DropDays = Callable[[OldRows], bool]
@@ -239,37 +290,61 @@ def carry_out(
 ) -> Dropped:
     """The plan done: landed objects first, while quarantine still holds the lines that account for them.
 
-    Raises:
-        Busy: another publishes a table. What was done before stays, and the next retention goes on.
+    What fails, or is busy, keeps none of the rest back.
     """
-    ops = Ops(settings.ops_url)
+    ops, failed = Ops(settings.ops_url), dict[str, Exception]()
     expire_known_time(ops, expiring(ops, plan), now())
-    objects = {each.source: _ended(settings, ops, each, now) for each in plan.landed}
-    tables = tuple(each.table.name for each in plan.tables if drop(each))
+    objects = each_of(
+        {each.source: partial(_ended, settings, ops, each, now) for each in plan.landed}, failed, LANDED
+    )
+    dropped = each_of({each.table.name: partial(drop, each) for each in plan.tables}, failed)
     rows: Mapping[str, int] = {}
     if plan.ledgers is not None:
-        before = _midnight(plan.ledgers.before)
-        rows = drop_ledger_rows(ops, before, expired(ops), _lying(settings, before))
-    return Dropped(objects, tables, rows)
+        ledgers = partial(_ledgers_ended, settings, ops, _midnight(plan.ledgers.before))
+        rows = each_of({LEDGER: ledgers}, failed).get(LEDGER, {})
+    return Dropped(objects, tuple(name for name, had_days in dropped.items() if had_days), rows, failed)
+
+
+def still_old(ops: Ops, old: OldRows) -> OldRows:
+    """The same without the days that are held by now: lines may have come since the plan."""
+    if not old.days or old.table.layer != "quarantine":
+        return old
+    due = _held(ops, old.table, min(old.days), old.before)
+    held = {day: due[day] for day in old.days if day in due}
+    days = {day: size for day, size in old.days.items() if day not in held}
+    return replace(old, days=days, held=dict(sorted({**old.held, **held}.items())))
+
+
+def _ledgers_ended(settings: Settings, ops: Ops, before: datetime) -> dict[str, int]:
+    return drop_ledger_rows(ops, before, expired(ops), _lying(settings, before))
 
 
 def _ended(settings: Settings, ops: Ops, old: OldObjects, now: Callable[[], datetime]) -> int:
-    """The objects deleted that are still to go, judged while nobody can publish their tables; how many."""
+    """The objects deleted that are still to go, judged while nobody can publish their tables; how many.
+
+    A live tick waits for the leases, so they are held to judge and to mark, not to list nor to delete.
+    """
     if not old.due:
         return 0
-    leases = Leases(ops, now, patience=PATIENCE)
+    leases, listed = Leases(ops, now, patience=PATIENCE), lying_before(settings, old.source, old.before)
     with leases.publishing(f"bronze.{old.source}"), leases.publishing(f"quarantine.{old.source}"):
-        still = set(old_objects(settings, ops, old.source, old.before).due)
-        return delete_objects(settings, ops, [each for each in old.due if each in still], now())
+        still = set(judged(settings, ops, old.source, old.before, listed).due)
+        marked = mark_deleted(ops, old.source, [each for each in old.due if each in still], now())
+    delete_marked(settings, marked)
+    return len(marked)
 
 
-def _old_rows(ops: Ops, reader: CatalogReader, table: Table, kept: Retention, day: date) -> OldRows:
+def _old_rows(
+    ops: Ops, reader: CatalogReader, table: Table, kept: Retention, day: date, short: Collection[date]
+) -> OldRows:
     before = kept.first_kept(day)
     sizes = {each: size for each, size in reader.sizes_by_day(table).items() if each < before}
     due = _held(ops, table, min(sizes), before) if sizes and table.layer == "quarantine" else {}
-    held = {each: due[each] for each in sizes if each in due}
+    held = {each: why for each, why in due.items() if each in sizes}
+    held |= {each: Held.SHORT for each in short if each < before}
     days = {each: size for each, size in sizes.items() if each not in held}
-    return OldRows(table, kept, before, days, held, reader.property(table, KEPT_FROM) is not None)
+    has_dropped = reader.property(table, KEPT_FROM) is not None
+    return OldRows(table, kept, before, days, dict(sorted(held.items())), has_dropped)
 
 
 def _held(ops: Ops, table: Table, first: date, before: date) -> dict[date, Held]:

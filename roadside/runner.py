@@ -25,6 +25,7 @@ from ingestion.bronze import bronze_rows, ingest_frame, object_outcomes, quarant
 from ingestion.register import STRAGGLER_HORIZON, register_landed
 from lakehouse.branches import Moved
 from lakehouse.code_version import code_version
+from lakehouse.landed_accounts import deleted_within
 from lakehouse.landing_ledger import LandingLedger, LedgerEntry
 from lakehouse.leases import PATIENCE, Lease, Leases
 from lakehouse.ops import Ops
@@ -412,6 +413,8 @@ class Runner:
     ) -> Iterator[Iterator[Order]]:
         source = source_named(step.name.partition(".")[2])
         entries = self.ledger.objects(source.name, interval)
+        if deleted_within(self.ops, source.name, interval) is not None:  # marked since the step was looked at
+            raise Busy(f"{step.name}: landed objects of {interval} are being deleted.", "Run it again.")
         frame = ingest_frame(
             self.lakehouse.spark, source, entries, self.settings.landing_uri, handle_of(self.settings)
         ).persist(StorageLevel.MEMORY_AND_DISK)

@@ -13,13 +13,14 @@ from lakehouse.table_upkeep import (
     READERS_GO_ON,
     STRAYS_AFTER,
     compact,
-    drop_before,
+    drop_days,
     drop_dead_branches,
     expire,
+    files_of_dropped,
     remove_strays,
 )
 from lakehouse.tables import Lakehouse
-from roadside.retention import OldRows
+from roadside.retention import OldRows, still_old
 from validation.contract import Table
 
 
@@ -38,13 +39,14 @@ class Maintenance:
         self._now = now
         self._readers = readers
         self._strays = strays
+        self._ops = ops
         self._upkeep = Leases(ops, now)
         self._publishers = Leases(ops, now, patience=PATIENCE)
         self._runs = RunLedger(ops, now)
         self._releases = Releases(ops, now)
 
     def compact(self, table: Table, before: date) -> int:
-        """The small files of days before that one rewritten, old snapshots expired; how many files.
+        """The small files of days before that one rewritten, what no reader needs removed; how many files.
 
         Raises:
             Busy: other upkeep of the table is going on.
@@ -52,11 +54,12 @@ class Maintenance:
         """
         with self._upkeep.publishing(f"compaction of {table.name}"):
             rewritten = compact(self._lakehouse, table, before)
-            self._expire(table)
+            self._clear(table)
         return rewritten
 
     def drop(self, old: OldRows) -> bool:
-        """The table's old days dropped, with every file that no reader needs; whether it had such days.
+        """The planned days dropped that nothing holds by now, with every file that no reader needs; whether
+        the table had such days.
 
         Raises:
             Busy: other upkeep of the table is going on, or it is published for longer than patience lasts.
@@ -66,11 +69,19 @@ class Maintenance:
             return False
         with self._upkeep.publishing(f"compaction of {table.name}"):
             with self._publishers.publishing(table.name):
-                dropped = drop_before(self._lakehouse, table, old.before, old.held)
-            drop_dead_branches(self._lakehouse, table, self._runs.running(table.name))
-            self._expire(table)
-            remove_strays(self._lakehouse, table, self._now(), self._strays)
+                now = still_old(self._ops, old)
+                dropped = drop_days(self._lakehouse, table, now.days, now.before, now.held)
+            self._clear(table)
         return dropped
+
+    def files_of_dropped(self, table: Table) -> int:
+        """How many data files of dropped days the table's snapshots still name."""
+        return files_of_dropped(self._lakehouse, table) if self._lakehouse.exists(table) else 0
+
+    def _clear(self, table: Table) -> None:
+        drop_dead_branches(self._lakehouse, table, self._runs.running(table.name))
+        self._expire(table)
+        remove_strays(self._lakehouse, table, self._now(), self._strays)
 
     def _expire(self, table: Table) -> int:
         return expire(self._lakehouse, table, self._now(), self._released(table), self._readers)

@@ -1,11 +1,14 @@
 """### Small files, old snapshots, and what is kept too long
 
-Each night after the promise: `roadside compact` rewrites small files of closed days and expires old
-snapshots; `roadside retention` then removes what has passed its time (landing 35 days, bronze and ledger 24
-months, silver and tiles 13, features 12) and the files that nothing refers to. Rows that stay are the same
-before and after. Ticks and replays go on meanwhile; neither waits for the other to succeed.
+Each night after the promise: `roadside compact` rewrites small files of closed days, expires old
+snapshots and clears what dead runs left; `roadside retention` then removes what has passed its time (landing
+35 days, bronze and ledger 24 months, silver and tiles 13, features 12) and the files that nothing refers to.
+Rows that stay are the same before and after. Ticks and replays go on meanwhile; neither waits for the other
+to succeed. What is kept although its time is over stands in the log of `retention`, with the reason: lines
+that begin with "kept" or "note".
 
-**It failed?** `roadside retention --dry-run` says what would go. Both may be run again at any time.
+**It failed?** What is broken or busy keeps nothing else back, and the log names it. `roadside retention
+--dry-run` says what would go. Both may be run again at any time.
 """
 
 from __future__ import annotations

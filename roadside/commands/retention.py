@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from roadside.failures import tell
 from roadside.installation import settings_here
 from roadside.rendering import counted, moment, notice, print_json, print_table, say, sized
 from roadside.time_ranges import tick_of
-from validation.errors import Busy, UserError
+from validation.contracts import table_named
+from validation.errors import Busy, RoadsideError, UserError
 
 if TYPE_CHECKING:
     from lakehouse.landed_accounts import OldObjects
@@ -41,7 +44,7 @@ def retention(
     """End what is past its retention: landed objects, days of tables, rows of ledgers. Datasets stay.
 
     Rows go at once and for every reader. Files that a reader may still be on go a day later, with the next
-    retention or compaction. Killed, the same command goes on.
+    retention or compaction. Killed, the same command goes on. What is broken or busy keeps nothing else back.
     """
     asked = tick_of(at, "--at") if at else None
     now = datetime.now(UTC)
@@ -58,40 +61,58 @@ def retention(
     plan = planned(settings, asked or counted_from(ops, now), names)
     if asked is None:
         plan = replace(plan, behind=standing_still(ops, now))
-    if not execute:
-        print_json(_as_json(plan)) if as_json else _print_dry_run(plan)
-        return
-    dropped, busy = _carried_out(settings, plan)
-    if as_json:
-        print_json(_as_json(plan) | {"dropped": dropped, "busy": busy})
-    else:
+    if not as_json:
         _print(plan)
+    _notice(plan)
+    dropped, named = _carried_out(settings, plan) if execute else (None, {})
+    if as_json:
+        print_json(_as_json(plan, dropped, named))
+    elif dropped is None:
+        nothing = "Dry run: nothing was deleted."
+        say(nothing if plan.is_empty else f"{nothing} Do it: --execute.")
+    else:
         _tell(dropped)
-    if busy:
-        raise Busy(
-            f"{', '.join(busy)}: another process works on {'it' if len(busy) == 1 else 'them'}.",
-            "The rest is done. Run the same command again.",
-        )
+    if named:
+        _notice_named(named)
+    raise typer.Exit(_told_failed({**plan.failed, **(dropped.failed if dropped else {})}))
 
 
-def _carried_out(settings: Settings, plan: RetentionPlan) -> tuple[Dropped, list[str]]:
-    """What went, and the tables that others worked on meanwhile."""
-    from roadside.retention import carry_out
+def _carried_out(settings: Settings, plan: RetentionPlan) -> tuple[Dropped, dict[str, int]]:
+    """What went, and of each table that lost days how many files of dropped days snapshots still name."""
+    from roadside.retention import carry_out, each_of
     from roadside.spark_runner import open_runner
     from roadside.table_maintenance import Maintenance
 
     runner = open_runner(settings)
     maintenance = Maintenance(runner.lakehouse, runner.ops, _now)
-    busy = []
+    dropped = carry_out(settings, plan, maintenance.drop, _now)
+    failed = dict(dropped.failed)
+    counts = {name: partial(maintenance.files_of_dropped, table_named(name)) for name in dropped.tables}
+    named = {name: files for name, files in each_of(counts, failed).items() if files}
+    return replace(dropped, failed=failed), named
 
-    def drop(old: OldRows) -> bool:
-        try:
-            return maintenance.drop(old)
-        except Busy:
-            busy.append(old.table.name)
-            return False
 
-    return carry_out(settings, plan, drop, _now), busy
+def _told_failed(failed: Mapping[str, Exception]) -> int:
+    """The greatest exit code of what failed, each error told once.
+
+    Raises what nobody foresaw, the first of it.
+    """
+    names = dict[str, list[str]]()
+    for name, error in failed.items():
+        names.setdefault(f"{type(error).__name__}: {error}", []).append(name)
+    alike = {f"{type(error).__name__}: {error}": error for error in failed.values()}
+    codes, unforeseen = [0], list[Exception]()
+    for text, error in alike.items():
+        of = ", ".join(names[text])
+        if isinstance(error, RoadsideError):
+            notice(f"kept: {of}; the others are not kept back by it:", "yellow")
+            codes.append(tell(error))
+        else:
+            notice(f"kept: {of}: {type(error).__name__}: not foreseen; the others go on", "bold red")
+            unforeseen.append(error)
+    if unforeseen:
+        raise unforeseen[0]
+    return max(codes)
 
 
 def _now() -> datetime:
@@ -112,6 +133,10 @@ def _print(plan: RetentionPlan) -> None:
     )
     if quiet := [each.table.name for each in plan.tables if not each.days and not each.held]:
         say(f"Nothing old in {counted(len(quiet), 'table')} more.")
+
+
+def _notice(plan: RetentionPlan) -> None:
+    """What is kept all the same and why, and what a person may want to look at before it goes."""
     for source, closed in plan.behind.items():
         notice(
             f"note: {source} closed no tick since {moment(closed)}, and nothing gets old without it. Run it, "
@@ -136,15 +161,6 @@ def _print(plan: RetentionPlan) -> None:
             "by now. Look before: roadside quarantine list.",
             "yellow",
         )
-
-
-def _print_dry_run(plan: RetentionPlan) -> None:
-    _print(plan)
-    say(
-        "Dry run: nothing was deleted."
-        if plan.is_empty
-        else "Dry run: nothing was deleted. Do it: --execute."
-    )
 
 
 def _objects_row(plan: RetentionPlan, each: OldObjects) -> tuple[Any, ...]:
@@ -195,17 +211,29 @@ def _tell(dropped: Dropped) -> None:
         f"{counted(sum(dropped.rows.values()), 'ledger row')} dropped.",
         "bold green",
     )
-    if dropped.tables:
-        from lakehouse.table_upkeep import READERS_GO_ON
-
-        say(
-            "Their files go once nobody can be reading them: with the first retention or compaction "
-            f"{READERS_GO_ON // timedelta(hours=1)} hours from now."
-        )
 
 
-def _as_json(plan: RetentionPlan) -> dict[str, Any]:
-    return {
+def _notice_named(named: Mapping[str, int]) -> None:
+    from lakehouse.table_upkeep import READERS_GO_ON
+
+    files, tables = counted(sum(named.values()), "file"), counted(len(named), "table")
+    notice(
+        f"note: snapshots still name {files} of dropped days in {tables}. They go once nobody can be reading "
+        "them: with the first retention or compaction "
+        f"{READERS_GO_ON // timedelta(hours=1)} hours from now, unless a run goes on that began before.",
+        "yellow",
+    )
+
+
+def _as_json(plan: RetentionPlan, dropped: Dropped | None, named: Mapping[str, int]) -> dict[str, Any]:
+    failed = {**plan.failed, **(dropped.failed if dropped else {})}
+    ended = {
+        "dropped": {"objects": dropped.objects, "tables": dropped.tables, "rows": dropped.rows},
+        "files_of_dropped_days": named,
+        "busy": [name for name, error in failed.items() if isinstance(error, Busy)],
+    } if dropped else {}  # fmt: skip
+    return ended | {
+        "failed": {name: type(error).__name__ for name, error in failed.items()},
         "counted_from": plan.counted_from,
         "behind": dict(plan.behind),
         "landing": [

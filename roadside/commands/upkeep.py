@@ -149,18 +149,22 @@ def compact(
 ) -> None:
     """Rewrite small files of closed days, and expire old snapshots. Rows and digests stay.
 
+    What dead runs left goes too: their branches, and once a day files that no snapshot names.
+
     A table that others work on, or that is broken, keeps none of the others back.
     """
-    from roadside.standing import standing
+    from lakehouse.ops import Ops
+    from roadside.retention import closed_by_source
+    from roadside.standing import has_ops
     from validation.clocks import known_date, parse_day
 
     wanted = [table_named(name) for name in table or ()] or list(TABLES)
     asked = parse_day(before, "--before") if before else None
     settings = settings_here()
-    closed = standing(settings).closed_through
-    if closed is None:
+    closed = closed_by_source(Ops(settings.ops_url)) if has_ops(settings) else {}
+    if not closed:
         raise UserError("Nothing has been ingested yet.", "Run `roadside run --start DAY --end DAY` first.")
-    open_day = known_date(closed)
+    open_day = known_date(max(closed.values()))
     day = asked or open_day
     if day > open_day:
         raise UserError(

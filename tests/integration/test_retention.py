@@ -14,9 +14,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lakehouse import landed_accounts
+from lakehouse.branches import branch_of, fork
 from lakehouse.leases import Leases
 from lakehouse.object_store import delete_object
 from lakehouse.settings import Settings
+from lakehouse.table_upkeep import STRAYS_AFTER
 from lakehouse.tables import Lakehouse, digests
 from roadside import cli
 from roadside.graph import step_named
@@ -82,7 +84,9 @@ class Home:
         plan = planned(self.settings, NEW_TICK.end, names_of(()), horizons)
         now = datetime.now(UTC) + timedelta(hours=25)
         maintenance = Maintenance(self.runner.lakehouse, self.runner.ops, lambda: now)
-        return carry_out(self.settings, plan, maintenance.drop, lambda: now).tables
+        done = carry_out(self.settings, plan, maintenance.drop, lambda: now)
+        assert (plan.failed, done.failed) == ({}, {})
+        return done.tables
 
 
 @pytest.fixture
@@ -146,10 +150,12 @@ def test_landed_objects_and_refused_lines_go_and_bronze_stays_what_it_was(
 
     done = home.answer("retention --execute --json")
     assert (sum(done["dropped"]["objects"].values()), done["dropped"]["tables"]) == (1, [BRONZE.writes[1]])
+    assert done["files_of_dropped_days"] == {BRONZE.writes[1]: 1}
     assert home.landed() == {"new1", "late"}
     with Leases(home.runner.ops, lambda: datetime.now(UTC)).publishing(f"compaction of {BRONZE.writes[0]}"):
         said = home.answer("retention --execute", code=4)
-    assert f"{BRONZE.writes[0]}: another process works on it" in said
+    assert f"kept: {BRONZE.writes[0]}; the others are not kept back" in said
+    assert f"compaction of {BRONZE.writes[0]}: " in said
     again = home.answer("retention --execute --json")
     assert (sum(again["dropped"]["objects"].values()), again["dropped"]["tables"]) == (0, [])
     assert home.runner.lakehouse.count(table_named(BRONZE.writes[1])) == 0
@@ -194,4 +200,19 @@ def test_old_days_are_gone_with_their_files_and_what_is_kept_is_equal(
         (bronze, _) = home.runner.run(OLD_TICK, [BRONZE, SILVER], force=force)
         assert "is past its retention" in str(bronze.error)
     assert home.run(NEW_TICK, force=True) == ["published", "published"]
+    assert home.digest_of_new() == kept
+
+
+def test_compaction_removes_what_dead_runs_left_of_tables_that_no_retention_ends(home: Home) -> None:
+    lakehouse, table = home.runner.lakehouse, TABLES[0]
+    (beside, *_) = [path for path in home.stored() if f"/{table.short_name}/" in path.as_posix()]
+    stray = beside.with_name("stray.parquet")
+    stray.write_bytes(b"stray")
+    fork(lakehouse.iceberg(table), branch_of("dead"), lakehouse.head(table))
+    alive = home.runner.runs.begin(table.name, NEW_TICK, "code").run_id
+    fork(lakehouse.iceberg(table), branch_of(alive), lakehouse.head(table))
+    kept, now = home.digest_of_new(), datetime.now(UTC) + STRAYS_AFTER + timedelta(hours=1)
+    Maintenance(lakehouse, home.runner.ops, lambda: now).compact(table, NEW.date())
+    assert set(lakehouse.iceberg(table).refs().keySet()) == {"main", branch_of(alive)}
+    assert not stray.exists()
     assert home.digest_of_new() == kept

@@ -8,12 +8,18 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.airflow_home import DAGS, NEWEST, OLDEST, ROOT, AirflowHome
+from lakehouse.landing_ledger import LandingLedger
+from lakehouse.ops import Ops
+from lakehouse.settings import load_settings
+from support.airflow_home import DAGS, NEWEST, OLDEST, ROOT, AirflowHome, roadside_program
+from support.command_line import environment_of
+from validation.sources import SOURCES
 
 Try = Callable[..., list[dict[str, Any]]]
 STAND_IN = f"#!{sys.executable}\nimport sys\nprint(sys.argv[2])\nsys.exit(int(sys.argv[1]))\n"
@@ -103,3 +109,20 @@ def test_what_cannot_be_started_is_said_and_not_tried_again(try_out: Try, tmp_pa
     assert "put roadside on the worker's PATH, or name it in ROADSIDE_PROGRAM" in nowhere["error"]
     assert "needs ROADSIDE_EMR_APPLICATION_ID" in no_job["error"]
     assert [each["is_final"] for each in (refused, nowhere, no_job)] == [True, True, True]
+
+
+def test_what_the_nightly_retention_keeps_stands_in_the_task_s_log(tmp_path: Path) -> None:
+    """The task of the DAG itself, with the real command over a home with a thing that no retention ends."""
+    settings = environment_of(tmp_path / "home")
+    (tmp_path / "home" / "landing" / "gps_ping").mkdir(parents=True)
+    ledger = LandingLedger(Ops(load_settings(settings).ops_url))
+    for source in SOURCES:
+        ledger.close(source.name, datetime(2026, 3, 31, 12, tzinfo=UTC))
+    given = {**settings, "ROADSIDE_PROGRAM": str(roadside_program(tmp_path))}
+    script = str(ROOT / "tests" / "support" / "operator_trial.py")
+    trial = {"dag": "roadside_upkeep", "task": "retention"}
+    done = AirflowHome(tmp_path, NEWEST, given).python("-P", script, str(DAGS), json.dumps([trial]))
+    told = " ".join((done.stdout + done.stderr).split())
+    assert json.loads(done.stdout.splitlines()[-1])[0].get("returned") == [], told
+    assert "kept: 1 thing among the landed objects, the first landing/gps_ping/" in told
+    assert "note: gps_pings closed no tick since 2026-03-31T12:00Z" in told

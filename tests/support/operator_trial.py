@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,11 +26,23 @@ def tried(
     """How the task ends, whether it would be tried again, and the events it leaves."""
     os.environ.update(settings or {})
     from road_assets import assets
-    from road_operator import AirflowFailException, RoadsideCommand
+    from road_operator import RoadsideCommand
 
     task = RoadsideCommand(
         task_id="t", command=words, waits=waits, outlets=assets(["silver.jobs", "silver.offers"])
     )
+    return ended(task, try_number)
+
+
+def of_dag(dag: str, task: str) -> dict[str, Any]:
+    """The same of a task as a DAG's file has it, whose words hold no template."""
+    return ended(import_module(dag).dag.get_task(task))
+
+
+def ended(task: Any, try_number: int = 1) -> dict[str, Any]:
+    """How the task ends."""
+    from road_operator import AirflowFailException
+
     ti = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, try_number=try_number)
     events = Events()
     try:
@@ -50,4 +63,5 @@ def tried(
 
 if __name__ == "__main__":
     sys.path.append(sys.argv[1])
-    print(json.dumps([tried(**trial) for trial in json.loads(sys.argv[2])]))  # noqa: T201, what it is for
+    trials = [of_dag(**each) if "dag" in each else tried(**each) for each in json.loads(sys.argv[2])]
+    print(json.dumps(trials))  # noqa: T201, what it is for

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -12,12 +14,20 @@ import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
+from pyiceberg.table import Table as IcebergTable
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import DateType, NestedField
 
 from lakehouse import landed_accounts
-from lakehouse.expiries import expire_known_time
-from lakehouse.landed_accounts import OldObjects, Unaccounted, delete_objects, deleted_within, old_objects
+from lakehouse.expiries import HELD_DAYS, KEPT_FROM, expire_known_time
+from lakehouse.landed_accounts import (
+    OldObjects,
+    Unaccounted,
+    delete_marked,
+    deleted_within,
+    mark_deleted,
+    old_objects,
+)
 from lakehouse.landing_ledger import LandingLedger, ObjectOutcome, ObjectStatus, Refusal
 from lakehouse.object_store import LandedObject, delete_object
 from lakehouse.ops import Ops
@@ -76,13 +86,29 @@ class Home:
 
     def holds(self, layer: str, *days: date) -> None:
         """The layer's table has one row on each of the days."""
+        with self.table(layer) as table:
+            rows = [{"known_date": day} for day in days]
+            table.append(pa.Table.from_pylist(rows, schema=table.schema().as_arrow()))
+
+    def dropped(self, layer: str, *held: date) -> None:
+        """The layer's table says that it dropped every day before BEFORE, save those that were held."""
+        with self.table(layer) as table, table.transaction() as changed:
+            told = ",".join(day.isoformat() for day in held)
+            changed.set_properties({KEPT_FROM: f"{BEFORE:%Y-%m-%d}", HELD_DAYS: told})
+
+    @contextmanager
+    def table(self, layer: str) -> Iterator[IcebergTable]:
         name, uri = f"{layer}.{SOURCE}", f"sqlite:///{self.settings.catalog_path}"
         catalog = SqlCatalog("lake", uri=uri, warehouse=self.settings.warehouse_uri)
         catalog.create_namespace_if_not_exists(layer)
-        table = catalog.create_table_if_not_exists(name, DATED, partition_spec=BY_DATE)
-        rows = [{"known_date": day} for day in days]
-        table.append(pa.Table.from_pylist(rows, schema=table.schema().as_arrow()))
+        yield catalog.create_table_if_not_exists(name, DATED, partition_spec=BY_DATE)
         catalog.engine.dispose()
+
+    def end(self) -> int:
+        """What is due marked and deleted; how many."""
+        marked = mark_deleted(self.ops, SOURCE, self.old().due, NOW)
+        delete_marked(self.settings, marked)
+        return len(marked)
 
     def why(self, landed: LandedObject) -> Unaccounted | None:
         """What keeps the object; None if it is to go."""
@@ -135,6 +161,17 @@ def test_refused_lines_that_quarantine_does_not_hold_keep_them_too(home: Home) -
     assert home.why(home.land("read", lines=1, quarantined_rows=1)) is Unaccounted.NOT_HELD
 
 
+def test_a_day_is_asked_for_until_the_table_dropped_it_however_old_it_is(home: Home) -> None:
+    """Past its retention every night; and left by the drop, as objects were kept for it."""
+    landed, day = home.land("read", lines=1, quarantined_rows=1), OLD.date()
+    expire_known_time(home.ops, {f"quarantine.{SOURCE}": BEFORE}, NOW)
+    assert home.why(landed) is Unaccounted.NOT_HELD
+    home.dropped("quarantine", day)
+    assert home.why(landed) is Unaccounted.NOT_HELD
+    home.dropped("quarantine")
+    assert home.why(landed) is None
+
+
 def test_refused_lines_keep_their_object_until_they_were_readable_for_as_long(home: Home) -> None:
     """A tick that is read so late: an archive, an outage caught up."""
     plain, refusing = home.land("plain", OLD + 2 * DAY), home.land("refusing", OLD + 3 * DAY, **REFUSED)
@@ -167,12 +204,28 @@ def test_objects_that_a_run_goes_on_over_wait_for_its_end(home: Home) -> None:
     assert home.why(landed) is None
 
 
+def test_objects_that_a_run_begins_over_as_they_are_marked_stay_and_are_read(
+    home: Home,
+) -> None:
+    """Of bronze and quarantine, begun before they read: one of four weeks that ends with the tick."""
+    landed, beside = home.land("read"), home.land("beside", OLD + DAY - TICK)
+    due, runs = home.old().due, RunLedger(home.ops, lambda: NOW)
+    assert due == (landed, beside)
+    names = [f"bronze.{SOURCE}", f"quarantine.{SOURCE}"]
+    for run in runs.begin_all(names, Interval(OLD - 28 * DAY, OLD + TICK), "newer"):
+        assert home.why(landed) is Unaccounted.RUNNING
+        assert mark_deleted(home.ops, SOURCE, due, NOW) == [beside]
+        assert deleted_within(home.ops, SOURCE, Interval(OLD, OLD + TICK)) is None
+        runs.fail(run.run_id, "Killed")
+    assert mark_deleted(home.ops, SOURCE, due, NOW + DAY) == [landed, beside]
+
+
 def test_bronze_that_was_made_again_without_quarantine_keeps_the_tick_s_objects(home: Home) -> None:
     """Killed between the two, and since then quarantine dropped that day, with fewer lines than were read.
     Of all objects the tick can be made again.
     """
     landed, plain = home.land("read", **REFUSED), home.land("plain")
-    expire_known_time(home.ops, {f"quarantine.{SOURCE}": BEFORE}, NOW)
+    home.dropped("quarantine")
     assert home.why(landed) is None
     home.publish(Interval(OLD, OLD + DAY), "bronze", at=OLD + 2 * DAY)
     assert home.why(landed) is home.why(plain) is Unaccounted.OUTRUN
@@ -202,7 +255,9 @@ def test_a_day_of_which_some_objects_are_deleted_goes_on(home: Home) -> None:
     landed = [home.land("read", OLD + n * TICK, lines=1, bronze_rows=1) for n in range(3)]
     for _ in landed:
         home.holds("bronze", OLD.date())
-    assert delete_objects(home.settings, home.ops, home.old().due[:2], NOW) == 2
+    marked = mark_deleted(home.ops, SOURCE, home.old().due[:2], NOW)
+    delete_marked(home.settings, marked)
+    assert marked == landed[:2]
     assert home.old() == OldObjects(SOURCE, BEFORE, (landed[2],), {})
 
 
@@ -247,11 +302,11 @@ def test_objects_are_deleted_and_a_deletion_that_was_killed_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(landed_accounts, "delete_object", killed)
         with pytest.raises(KeyboardInterrupt):
-            delete_objects(home.settings, home.ops, home.old().due, NOW)
+            home.end()
     assert len(home.there()) == 3
     assert home.old().due == tuple(landed[1:])  # the others lie there, marked
     assert deleted_within(home.ops, SOURCE, Interval(OLD, OLD + TICK)) == (3, OLD + TICK)
 
-    assert delete_objects(home.settings, home.ops, home.old().due, NOW) == 2
+    assert home.end() == 2
     assert home.there() == {Path(kept.key).name}
-    assert delete_objects(home.settings, home.ops, home.old().due, NOW) == 0
+    assert home.end() == 0

@@ -70,10 +70,20 @@ def test_old_rows_go_and_new_ones_stay(ops: Ops) -> None:
     assert counts(ops) == before
     gone = drop_ledger_rows(ops, BEFORE, BRONZE, ())
     assert set(gone.values()) == {1}
-    assert due == gone | {"quarantine_answers": 0}  # found once the lines they answer are gone
+    assert due == gone
     assert counts(ops) == before | {name: before[name] - 1 for name in gone}
     assert {name: counts(ops)[name] for name in gone} == dict.fromkeys(gone, 1)
     assert set(drop_ledger_rows(ops, BEFORE, BRONZE, ()).values()) == {0}
+
+
+def test_an_answer_stays_with_the_last_object_that_it_answers(ops: Ops) -> None:
+    other = f"landing/{SOURCE}/2026/03/10/12/{SOURCE}-2026-03-10-12-00-00-a.json.gz"
+    old = f"landing/{SOURCE}/2024/01/20/12/{SOURCE}-2024-01-20-12-00-00-a.json.gz"
+    answer = Answer("both", SOURCE, None, "ada", "landed again", OLD, is_done=True)
+    QuarantineLedger(ops).begin(answer, [(old, 2), (other, 2)])
+    assert old_ledger_rows(ops, BEFORE, BRONZE, ())["quarantine_answers"] == 1
+    assert drop_ledger_rows(ops, BEFORE, BRONZE, ())["quarantine_answers"] == 1
+    assert counts(ops)["quarantine_answers"] == 2
 
 
 def test_an_object_that_lies_there_keeps_its_rows(ops: Ops) -> None:

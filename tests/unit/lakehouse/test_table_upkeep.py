@@ -11,9 +11,15 @@ import pytest
 from pyspark.sql import DataFrame
 
 from lakehouse.catalog_reader import CatalogReader
-from lakehouse.expiries import KEPT_FROM
+from lakehouse.expiries import HELD_DAYS, KEPT_FROM
 from lakehouse.settings import Settings
-from lakehouse.table_upkeep import drop_before, drop_dead_branches, expire, remove_strays
+from lakehouse.table_upkeep import (
+    drop_days,
+    drop_dead_branches,
+    expire,
+    files_of_dropped,
+    remove_strays,
+)
 from lakehouse.tables import Lakehouse
 from support.frames import frame_of
 from validation.clocks import TICK, Interval
@@ -23,6 +29,7 @@ pytestmark = pytest.mark.slow(minutes=0.7)
 
 DAY = timedelta(days=1)
 FIRST, SECOND, THIRD = (datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2, 3))
+OLD, BEFORE = [FIRST.date(), SECOND.date()], THIRD.date()
 
 
 class Lake:
@@ -82,7 +89,7 @@ def test_days_are_dropped_and_no_file_is_written_again(lake: Lake) -> None:
     kept, before = Interval(THIRD, THIRD + DAY), lake.in_force()
     digest = lake.lakehouse.digest(TABLE, kept)
     assert lake.reader.property(TABLE, KEPT_FROM) is None
-    assert drop_before(lake.lakehouse, TABLE, date(2026, 3, 3))
+    assert drop_days(lake.lakehouse, TABLE, OLD, BEFORE)
     assert lake.zones() == ["kept-zone-03"]
     assert lake.reader.property(TABLE, KEPT_FROM) == "2026-03-03"
     assert lake.in_force() < before
@@ -90,25 +97,33 @@ def test_days_are_dropped_and_no_file_is_written_again(lake: Lake) -> None:
     assert lake.lakehouse.digest(TABLE, kept) == digest
 
     head = lake.lakehouse.head(TABLE)
-    assert not drop_before(lake.lakehouse, TABLE, date(2026, 3, 3))
+    assert not drop_days(lake.lakehouse, TABLE, OLD, BEFORE)
     assert lake.lakehouse.head(TABLE) == head
 
 
-def test_a_day_that_is_held_stays(lake: Lake) -> None:
-    assert drop_before(lake.lakehouse, TABLE, date(2026, 3, 3), held=[date(2026, 3, 1)])
-    assert lake.zones() == ["expired-zone-01", "kept-zone-03"]
+def test_a_day_that_is_held_or_was_not_planned_stays_and_the_table_says_so(lake: Lake) -> None:
+    """The second came since the plan; the third, held, has no row."""
+    held = date(2026, 2, 28)
+    assert drop_days(lake.lakehouse, TABLE, [FIRST.date(), date(2026, 2, 27)], BEFORE, held=[held])
+    assert lake.zones() == ["expired-zone-02", "kept-zone-03"]
+    assert lake.reader.property(TABLE, HELD_DAYS) == "2026-02-28,2026-03-02"
+    assert not drop_days(lake.lakehouse, TABLE, [FIRST.date(), held], BEFORE)
+    assert drop_days(lake.lakehouse, TABLE, OLD, BEFORE)
+    assert (lake.zones(), lake.reader.property(TABLE, HELD_DAYS)) == (["kept-zone-03"], "")
 
 
 def test_the_files_go_once_no_reader_needs_them_and_one_that_began_before_goes_on(lake: Lake) -> None:
     assert len(lake.holding("expired-zone")) == 2
     reading = lake.reader.snapshot(TABLE)
-    drop_before(lake.lakehouse, TABLE, date(2026, 3, 3))
+    drop_days(lake.lakehouse, TABLE, OLD, BEFORE)
     expire(lake.lakehouse, TABLE, datetime.now(UTC))
     assert sum(rows.num_rows for rows in reading.read()) == 3
+    assert files_of_dropped(lake.lakehouse, TABLE) == 2
 
     assert expire(lake.lakehouse, TABLE, tomorrow()) > 0
     assert lake.holding("expired-zone") == set()
     assert lake.stored() == lake.in_force()
+    assert files_of_dropped(lake.lakehouse, TABLE) == 0
     assert lake.zones() == ["kept-zone-03"]
     assert (len(lake.snapshots()), expire(lake.lakehouse, TABLE, tomorrow())) == (1, 0)
 
@@ -125,13 +140,39 @@ def test_a_snapshot_counts_as_left_when_another_followed_however_old_it_is(lake:
     assert lake.snapshots() == {lake.lakehouse.head(TABLE)}
 
 
-def test_what_readers_were_told_of_is_kept(lake: Lake) -> None:
+def test_what_readers_were_told_of_is_kept_until_it_holds_days_that_were_dropped(lake: Lake) -> None:
+    """And until main has left it for as long as a reader may go on."""
     released = lake.lakehouse.head(TABLE)
     assert released is not None
-    drop_before(lake.lakehouse, TABLE, date(2026, 3, 3))
+    lake.replace(THIRD, "newer-zone", THIRD)
     expire(lake.lakehouse, TABLE, tomorrow(), kept=[released])
     told = f"SELECT zone_id FROM {lake.lakehouse.identifier(TABLE)} VERSION AS OF {released}"
     assert len(lake.lakehouse.spark.sql(told).collect()) == 3
+
+    drop_days(lake.lakehouse, TABLE, OLD[:1], BEFORE)
+    expire(lake.lakehouse, TABLE, datetime.now(UTC), kept=[released])
+    assert released in lake.snapshots()
+    assert files_of_dropped(lake.lakehouse, TABLE) == 1
+    expire(lake.lakehouse, TABLE, tomorrow(), kept=[released])
+    assert lake.snapshots() == {lake.lakehouse.head(TABLE)}
+    assert (files_of_dropped(lake.lakehouse, TABLE), len(lake.holding("expired-zone-01"))) == (0, 0)
+    assert lake.zones() == ["expired-zone-02", "newer-zone-03"]
+
+
+def test_a_snapshot_of_kept_days_that_readers_were_told_of_stays_beside_dropped_ones(lake: Lake) -> None:
+    drop_days(lake.lakehouse, TABLE, OLD, BEFORE)
+    released = lake.lakehouse.head(TABLE)
+    assert released is not None
+    lake.replace(THIRD, "newer-zone", THIRD)
+    expire(lake.lakehouse, TABLE, tomorrow(), kept=[released])
+    assert lake.snapshots() == {released, lake.lakehouse.head(TABLE)}
+
+
+def test_as_many_days_as_a_first_retention_finds_are_dropped(lake: Lake) -> None:
+    many = [FIRST.date() - n * DAY for n in range(400)]
+    assert drop_days(lake.lakehouse, TABLE, [*many, SECOND.date()], BEFORE, held=many[300:])
+    assert lake.zones() == ["kept-zone-03"]
+    assert files_of_dropped(lake.lakehouse, TABLE) == 2
 
 
 def test_a_run_that_is_alive_publishes_what_it_had_staged_and_a_dead_one_s_branch_goes(lake: Lake) -> None:
@@ -141,7 +182,7 @@ def test_a_run_that_is_alive_publishes_what_it_had_staged_and_a_dead_one_s_branc
 
     staged = stage(THIRD, "alive")
     stage(THIRD + DAY, "dead")
-    drop_before(lake.lakehouse, TABLE, date(2026, 3, 3))
+    drop_days(lake.lakehouse, TABLE, OLD, BEFORE)
     drop_dead_branches(lake.lakehouse, TABLE, {"alive"})
     assert set(lake.lakehouse.iceberg(TABLE).refs().keySet()) == {"main", "run_alive"}
     expire(lake.lakehouse, TABLE, tomorrow())
@@ -160,6 +201,11 @@ def test_old_files_that_no_snapshot_names_are_removed_and_young_ones_are_left(la
     for stray, age in ((old, 4 * DAY), (young, 2 * DAY)):
         written = (datetime.now(UTC) - age).timestamp()
         os.utime(stray, (written, written))
-    assert remove_strays(lake.lakehouse, TABLE, datetime.now(UTC)) == 1
+    now = datetime.now(UTC)
+    assert remove_strays(lake.lakehouse, TABLE, now) == 1
     assert (old.exists(), young.exists()) == (False, True)
+    written = (now - 4 * DAY).timestamp()
+    os.utime(young, (written, written))
+    assert remove_strays(lake.lakehouse, TABLE, now) == 0  # the folder is listed once a day
+    assert remove_strays(lake.lakehouse, TABLE, now + DAY) == 1
     assert len(lake.zones()) == 3

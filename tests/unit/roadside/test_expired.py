@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lakehouse.expiries import expire_known_time, expired
-from lakehouse.landed_accounts import delete_objects
+from lakehouse.landed_accounts import mark_deleted
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.object_store import LandedObject
 from lakehouse.ops import Ops
@@ -61,7 +61,7 @@ def delete_landed(settings: Settings, ops: Ops, at: datetime) -> None:
     key = f"landing/gps_pings/{at:%Y/%m/%d/%H}/gps_pings-{at:%Y-%m-%d-%H-%M-%S}-a.json.gz"
     landed = LandedObject(key, at, 5)
     LandingLedger(ops).register("gps_pings", [landed], at + DAY)
-    delete_objects(settings, ops, [landed], START)
+    mark_deleted(ops, "gps_pings", [landed], START)
 
 
 def test_nothing_is_made_of_a_day_past_its_retention(ops: Ops) -> None:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pyarrow as pa
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.expressions import In
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import DateType, NestedField, StringType
 
-from lakehouse.expiries import KEPT_FROM
+from lakehouse.catalog_reader import CatalogReader, DaySize
+from lakehouse.expiries import HELD_DAYS, KEPT_FROM, was_dropped
+from lakehouse.landed_accounts import OldObjects
 from lakehouse.landing_ledger import LandingLedger, ObjectOutcome, ObjectStatus
 from lakehouse.leases import Leases
 from lakehouse.object_store import LandedObject, put_object
@@ -23,23 +29,30 @@ from lakehouse.ops import Ops
 from lakehouse.quarantine_ledger import Answer, QuarantineLedger
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
-from roadside import retention
+from lakehouse.tables import Lakehouse
+from roadside import retention, table_maintenance
 from roadside.retention import (
     LEDGER,
     Held,
+    OldRows,
     carry_out,
     counted_from,
     expiring,
     names_of,
     planned,
     standing_still,
+    still_old,
 )
+from roadside.table_maintenance import Maintenance
 from validation.clocks import Interval, tick_end
-from validation.errors import Busy, NotReady, UnknownName
+from validation.contract import Table
+from validation.errors import Busy, NotReady, UnknownName, Unreachable
 from validation.sources import SOURCES
 
 AT = datetime(2026, 3, 31, 12, tzinfo=UTC)
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
+BEGUN = datetime(2026, 1, 12, tzinfo=UTC)
+TOLD = (KEPT_FROM, HELD_DAYS)
 OFFERS, REFUSED = "silver.offers", "quarantine.gps_pings"
 SCHEMA = Schema(NestedField(1, "source_object", StringType()), NestedField(2, "known_date", DateType()))
 BY_DATE = PartitionSpec(PartitionField(2, 1000, IdentityTransform(), "known_date"))
@@ -103,7 +116,7 @@ def test_what_no_run_reads_is_named_and_left(settings: Settings, ops: Ops, run: 
     plan = planned(settings, AT, ["landing.gps_pings"])
     assert plan.unread == ("landing/gps_ping/", "landing/gps_pings/2026/03/10/17/.old.7.part")
     assert planned(settings, AT, [OFFERS]).unread == ()
-    told = " ".join(run("retention").err.split())
+    told = " ".join(run("retention", "--json").err.split())
     assert "kept: 2 things among the landed objects, the first landing/gps_ping/" in told
 
 
@@ -195,11 +208,171 @@ def test_objects_are_judged_once_more_before_they_go(
     assert len(plan.landed[0].due) == 2
     put_object(settings.landing_uri, key, b"12")
     monkeypatch.setattr(retention, "PATIENCE", timedelta(0))
-    with Leases(ops, lambda: NOW).publishing(REFUSED), pytest.raises(Busy, match="publishing it since"):
-        carry_out(settings, plan, lambda _old: False, lambda: NOW)
+    with Leases(ops, lambda: NOW).publishing(REFUSED):
+        done = carry_out(settings, plan, lambda _old: False, lambda: NOW)
+    assert (done.objects, isinstance(done.failed["landing.gps_pings"], Busy)) == ({}, True)
     assert len(list(settings.home.rglob("*.gz"))) == 2
     assert carry_out(settings, plan, lambda _old: False, lambda: NOW).objects == {"gps_pings": 1}
     assert [path.name[-9:] for path in settings.home.rglob("*.gz")] == ["b.json.gz"]
+
+
+def land(settings: Settings, ops: Ops, day: date, *, refused: int = 0) -> str:
+    """An object of the day's noon that was read, with one line, published in bronze and quarantine."""
+    at, ledger, runs = datetime.combine(day, time(12), UTC), LandingLedger(ops), RunLedger(ops, lambda: BEGUN)
+    key = f"landing/gps_pings/{at:%Y/%m/%d/%H}/gps_pings-{at:%Y-%m-%d-%H-%M-%S}-a.json.gz"
+    put_object(settings.landing_uri, key, b"1")
+    ledger.register("gps_pings", [LandedObject(key, at, 1)], tick_end(at), archive=True)
+    ledger.record_outcome(ObjectOutcome(key, ObjectStatus.OK, 1, 1 - refused, refused, {}, 1, 1))
+    for table in ("bronze.gps_pings", REFUSED):
+        runs.finish(runs.begin(table, Interval(at, tick_end(at)), "code").run_id, snapshot_id=1, rows=0)
+    return key
+
+
+def test_lines_that_come_between_plan_and_drop_stay(
+    settings: Settings, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archive of a planned day, made while the plan waits: nobody could look at its lines."""
+    days = [date(2026, 1, 10), date(2026, 1, 11)]
+    hold(settings, REFUSED, *days)
+    (old,) = planned(settings, AT, [REFUSED]).tables
+    assert (list(old.days), still_old(ops, old)) == (days, old)
+    late, ledger, runs = datetime(2026, 1, 11, 12, tzinfo=UTC), LandingLedger(ops), RunLedger(ops, lambda: AT)
+    key = f"landing/gps_pings/{late:%Y/%m/%d/%H}/gps_pings-{late:%Y-%m-%d-%H-%M-%S}-late.gz"
+    ledger.register("gps_pings", [LandedObject(key, late, 1)], tick_end(late), archive=True)
+    ledger.record_outcome(ObjectOutcome(key, ObjectStatus.OK, 1, 0, 1, {}, 1, 1))
+    runs.finish(runs.begin(REFUSED, Interval(late, AT), "code").run_id, snapshot_id=1, rows=1)
+    now = still_old(ops, old)
+    assert (list(now.days), now.held) == (days[:1], {days[1]: Held.YOUNG})
+
+    def drop_days(_lake: object, _table: Table, asked: Mapping, _before: date, held: Mapping) -> bool:
+        with pytest.raises(Busy), Leases(ops, lambda: NOW).publishing(REFUSED):
+            pass
+        return (list(asked), list(held)) == (days[:1], days[1:])
+
+    monkeypatch.setattr(table_maintenance, "drop_days", drop_days)
+    monkeypatch.setattr(Maintenance, "_clear", lambda *_: None)
+    assert Maintenance(cast(Lakehouse, SimpleNamespace(exists=bool)), ops, lambda: NOW).drop(old)
+
+
+def test_an_object_whose_refused_lines_are_not_held_stays_night_after_night(
+    settings: Settings, ops: Ops
+) -> None:
+    """Quarantine lost the one line of a day; of another day it holds it. Its days go every night."""
+    lost, whole = date(2026, 1, 10), date(2026, 1, 11)
+    kept, _ = (land(settings, ops, day, refused=1) for day in (lost, whole))
+    hold(settings, REFUSED, whole)
+    for night in range(3):
+        plan = planned(settings, AT + timedelta(days=night), names_of(()))
+        (old,) = [each for each in plan.tables if each.table.name == REFUSED]
+        assert (lost not in old.days, old.held) == (True, {lost: Held.SHORT})
+        carry_out(settings, plan, lambda old: drop(settings, old), lambda: NOW)
+        assert [path.name for path in settings.home.rglob("*.gz")] == [Path(kept).name]
+    assert was_dropped(whole, *(CatalogReader(settings).property(old.table, name) for name in TOLD))
+
+
+def drop(settings: Settings, old: OldRows) -> bool:
+    """The days dropped as the platform does, without Spark."""
+    catalog = SqlCatalog("lake", uri=f"sqlite:///{settings.catalog_path}", warehouse=settings.warehouse_uri)
+    if old.days:
+        table = catalog.load_table(old.table.name)
+        with table.transaction() as both:
+            both.delete(In("known_date", [day.isoformat() for day in old.days]))
+            held = ",".join(day.isoformat() for day in old.held)
+            both.set_properties({KEPT_FROM: old.before.isoformat(), HELD_DAYS: held})
+    catalog.engine.dispose()
+    return bool(old.days)
+
+
+def test_a_day_of_bronze_that_is_short_is_held_with_its_objects(settings: Settings, ops: Ops) -> None:
+    day = date(2026, 1, 10)
+    land(settings, ops, day)
+    hold(settings, "bronze.gps_pings", day, day)
+    in_two_years = AT.replace(year=2028)
+    (old,) = planned(settings, in_two_years, ["bronze.gps_pings"]).tables
+    assert (old.days, old.held) == ({}, {day: Held.SHORT})
+
+
+def test_nobody_is_kept_from_publishing_while_objects_are_listed_and_deleted(
+    settings: Settings, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(settings, ops, date(2026, 1, 10))
+    hold(settings, "bronze.gps_pings", date(2026, 1, 10))
+    plan, free = planned(settings, AT, ["landing.gps_pings"]), []
+
+    def watched(name: str) -> Callable:
+        real = getattr(retention, name)
+
+        def call(*arguments: Any) -> Any:
+            for table in ("bronze.gps_pings", REFUSED):
+                with Leases(ops, lambda: NOW).publishing(table):
+                    free.append(name)
+            return real(*arguments)
+
+        return call
+
+    for name in ("lying_before", "delete_marked"):
+        monkeypatch.setattr(retention, name, watched(name))
+    assert carry_out(settings, plan, lambda _old: False, lambda: NOW).objects == {"gps_pings": 1}
+    assert free == ["lying_before", "lying_before", "delete_marked", "delete_marked"]
+
+
+def test_what_is_broken_keeps_nothing_else_back(
+    settings: Settings, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A source that others work on, a table whose metadata is gone, one that breaks as it is dropped."""
+    for name in (OFFERS, "silver.jobs", "silver.assignments"):
+        hold(settings, name, date(2025, 2, 1))
+    land(settings, ops, date(2026, 1, 10))
+    hold(settings, "bronze.gps_pings", date(2026, 1, 10))
+    for path in settings.home.rglob("silver/jobs/**/*.metadata.json"):
+        path.unlink()
+    monkeypatch.setattr(retention, "PATIENCE", timedelta(0))
+    plan = planned(settings, AT, names_of(()))
+    assert list(plan.failed) == ["silver.jobs"]
+
+    def drop_one(old: OldRows) -> bool:
+        if old.table.name == OFFERS:
+            raise OSError("disk")
+        return bool(old.days)
+
+    with Leases(ops, lambda: NOW).publishing(REFUSED):
+        done = carry_out(settings, plan, drop_one, lambda: NOW)
+    assert (list(done.failed), done.tables) == (["landing.gps_pings", OFFERS], ("silver.assignments",))
+
+
+def test_a_source_that_cannot_be_listed_keeps_its_bronze_and_quarantine(
+    settings: Settings, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(settings, REFUSED, date(2026, 1, 10))
+    hold(settings, OFFERS, date(2025, 2, 1))
+
+    def broken(_settings: Settings, _ops: Ops, source: str, before: datetime) -> OldObjects:
+        if source == "gps_pings":
+            raise Unreachable("The store does not answer.")
+        return OldObjects(source, before)
+
+    monkeypatch.setattr(retention, "old_objects", broken)
+    plan = planned(settings, AT, [REFUSED, OFFERS])
+    assert set(plan.failed) == {"landing.gps_pings", REFUSED}
+    assert [each.table.name for each in plan.tables] == [OFFERS]
+
+
+def test_what_is_broken_is_told_and_ends_the_command_by_its_kind(
+    settings: Settings, ops: Ops, run: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close(ops, AT)
+
+    def broken(_reader: CatalogReader, table: Table) -> dict[date, DaySize]:
+        if table.name in (OFFERS, "silver.jobs"):
+            raise Unreachable("The catalog does not answer.", "Wait.")
+        return {}
+
+    monkeypatch.setattr(CatalogReader, "sizes_by_day", broken)
+    answer = run("retention", "--json")
+    assert answer.code == Unreachable.exit_code
+    assert json.loads(answer.out)["failed"] == {"silver.jobs": "Unreachable", OFFERS: "Unreachable"}
+    assert answer.err.count("The catalog does not answer.") == 1
+    assert "kept: silver.offers, silver.jobs; the others" in answer.err
 
 
 def test_days_of_lines_that_are_readable_lately_stay(settings: Settings, ops: Ops) -> None:
