@@ -1,4 +1,4 @@
-"""What is past its retention, and its end: landed objects, rows of tables, rows of the ledgers.
+"""What is past its retention, and its end: landed objects, rows of tables, rows of the ledgers, logs.
 
 Counted back from known time, not from the wall clock: what nothing followed is not old (docs/decisions/0030).
 Each part is done again until it is done, so a retention that was killed is finished by the next.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from pathlib import Path
 
 from sqlalchemy import select
 
@@ -19,6 +20,7 @@ from lakehouse.landed_accounts import OldObjects, begun_releases, delete_objects
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.leases import PATIENCE, Leases
 from lakehouse.ledger_upkeep import drop_ledger_rows, old_ledger_rows
+from lakehouse.log_folder import logs_before
 from lakehouse.object_store import LandedObject, list_objects, never_read
 from lakehouse.ops import Ops, answered_lines, landing_objects
 from lakehouse.run_history import reach_by_table
@@ -28,11 +30,13 @@ from validation.clocks import Interval, known_date
 from validation.contract import Table
 from validation.contracts import TABLES
 from validation.errors import NotReady, UnknownName
-from validation.retention import LANDING, LEDGERS, Retention
+from validation.retention import LANDING, LEDGERS, LOGS, Retention
 from validation.sources import SOURCES
 
 LEDGER = "ledgers"
 """The name under which the ledgers are asked for."""
+LOG = "logs"
+"""The name under which the logs are asked for."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _STANDS_STILL = timedelta(days=2)
 _UPLOADED_WITHIN = timedelta(days=1)
@@ -48,6 +52,7 @@ class Horizons:
 
     landing: Retention = LANDING
     ledgers: Retention = LEDGERS
+    logs: Retention = LOGS
     layers: Mapping[str, Retention] = field(default_factory=dict)
 
     def of(self, table: Table) -> Retention:
@@ -99,6 +104,15 @@ class OldLedgerRows:
 
 
 @dataclass(frozen=True)
+class OldLogs:
+    """Logs last written before a day, with their bytes."""
+
+    kept: Retention
+    before: date
+    files: Mapping[Path, int]
+
+
+@dataclass(frozen=True)
 class RetentionPlan:
     """What goes, and what is kept although its time is over.
 
@@ -117,18 +131,23 @@ class RetentionPlan:
     unanswered: Mapping[str, int] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
     behind: Mapping[str, datetime] = field(default_factory=dict)
+    logs: OldLogs | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is to go."""
         rows = [] if self.ledgers is None else self.ledgers.rows.values()
+        logs = () if self.logs is None else self.logs.files
         return not (
-            any(each.due for each in self.landed) or any(each.days for each in self.tables) or any(rows)
+            any(each.due for each in self.landed)
+            or any(each.days for each in self.tables)
+            or any(rows)
+            or logs
         )
 
 
 def names_of(wanted: Sequence[str]) -> tuple[str, ...]:
-    """The names that retention can be asked for: of tables, of landed sources, `ledgers`; all without any.
+    """The names that retention can be asked for: tables, landed sources, `ledgers`, `logs`; all without any.
 
     Raises:
         UnknownName: there is no such name, or it is a dataset's, whose days are kept for good.
@@ -137,10 +156,11 @@ def names_of(wanted: Sequence[str]) -> tuple[str, ...]:
         *(f"{LANDED}{source.name}" for source in SOURCES),
         *(table.name for table in TABLES if table.layer != "training"),
         LEDGER,
+        LOG,
     ]
     for name in wanted:
         if name not in known:
-            raise UnknownName("table, landed source or ledger with a retention", name, known)
+            raise UnknownName("table, landed source, ledger or log with a retention", name, known)
     return tuple(name for name in known if not wanted or name in wanted)
 
 
@@ -191,6 +211,10 @@ def planned(
         sources = [source.name for source in SOURCES]
         unread = tuple(never_read(settings.landing_uri, sources, at - _UPLOADED_WITHIN))
     plan = RetentionPlan(at, landed, tables, None, horizons.landing, _unanswered(ops, tables), unread)
+    if LOG in names:
+        before = horizons.logs.first_kept(day)
+        logs = OldLogs(horizons.logs, before, logs_before(settings.home, _midnight(before)))
+        plan = replace(plan, logs=logs)
     if LEDGER not in names:
         return plan
     return replace(plan, ledgers=_old_ledgers(settings, ops, horizons.ledgers, plan))
@@ -223,11 +247,13 @@ class Dropped:
         objects: landed objects by source.
         tables: names of the tables that lost days.
         rows: of the ledgers.
+        logs: files of the folder of logs.
     """
 
     objects: Mapping[str, int]
     tables: tuple[str, ...]
     rows: Mapping[str, int]
+    logs: int = 0
 
 
 DropDays = Callable[[OldRows], bool]
@@ -243,6 +269,7 @@ def carry_out(
         Busy: another publishes a table. What was done before stays, and the next retention goes on.
     """
     ops = Ops(settings.ops_url)
+    logs = 0 if plan.logs is None else _deleted(settings, plan.logs)
     expire_known_time(ops, expiring(ops, plan), now())
     objects = {each.source: _ended(settings, ops, each, now) for each in plan.landed}
     tables = tuple(each.table.name for each in plan.tables if drop(each))
@@ -250,7 +277,16 @@ def carry_out(
     if plan.ledgers is not None:
         before = _midnight(plan.ledgers.before)
         rows = drop_ledger_rows(ops, before, expired(ops), _lying(settings, before))
-    return Dropped(objects, tables, rows)
+    return Dropped(objects, tables, rows, logs)
+
+
+def _deleted(settings: Settings, old: OldLogs) -> int:
+    """How many logs went; one that was written to meanwhile stays."""
+    still = logs_before(settings.home, _midnight(old.before))
+    due = [path for path in old.files if path in still]
+    for path in due:
+        path.unlink(missing_ok=True)
+    return len(due)
 
 
 def _ended(settings: Settings, ops: Ops, old: OldObjects, now: Callable[[], datetime]) -> int:
