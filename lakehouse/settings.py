@@ -151,6 +151,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "ROADSIDE_PRINCIPAL", "name", "Who acts, for runs and the access log.", "the operating system's user"
     ),
+    Variable("ROADSIDE_LOG", "file | stderr | off", "Where runs are logged; file: <home>/logs.", "file"),
     Variable("ROADSIDE_LINEAGE", "file | http(s):// URL", "Where OpenLineage is told of runs.", "nowhere"),
     Variable("ROADSIDE_AWS_REGION", "region", "Region of S3 and Glue.", "us-east-1"),
     Variable(
@@ -191,6 +192,7 @@ class Settings:
     steps_at_once: int
     heartbeat_minutes: str
     principal: str
+    log: str
     lineage: str | None
     aws_region: str
     s3_endpoint: str | None
@@ -346,6 +348,7 @@ class _Reader:
             steps_at_once=self.count("ROADSIDE_STEPS_AT_ONCE", 3),
             heartbeat_minutes=self.heartbeat_minutes(),
             principal=self.given.get("ROADSIDE_PRINCIPAL") or _user(),
+            log=self.choice("ROADSIDE_LOG", "file", ("file", "stderr", "off")),
             lineage=self.lineage(),
             aws_region=region,
             s3_endpoint=s3_endpoint,
