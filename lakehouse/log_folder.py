@@ -49,7 +49,8 @@ def logs_before(home: Path, before: datetime) -> dict[Path, int]:
     """The logs last written before that moment, with their bytes; whatever else lies there is not ours."""
     found = {}
     for path in sorted(each for pattern in _LOGS for each in (home / "logs").glob(pattern)):
-        told = path.lstat()
-        if datetime.fromtimestamp(told.st_mtime, UTC) < before:
-            found[path] = told.st_size
+        with suppress(FileNotFoundError):  # another deleted it meanwhile
+            told = path.lstat()
+            if datetime.fromtimestamp(told.st_mtime, UTC) < before:
+                found[path] = told.st_size
     return found

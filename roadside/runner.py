@@ -462,11 +462,15 @@ class Runner:
     def _spark_failure(self, step: Step, interval: Interval, error: Exception) -> RoadsideError:
         """Spark's failure as an error of ours; its text, which may quote a value, goes to the log folder."""
         name = f"{step.name}-{interval.start:%Y%m%dT%H%M}.log"
-        log = write_log(self.settings.home, name, "".join(format_exception(error)))
+        try:
+            log = write_log(self.settings.home, name, "".join(format_exception(error)))
+            words = f"are in {log} (restricted: they may quote data)"
+        except OSError as unwritten:  # a full disk may be what Spark failed for
+            words = f"could not be kept ({type(unwritten).__name__})"
         known = next((kind for kind in _RAISED_IN_TASKS if kind.__name__ in str(error)), Defect)
         return known(
             f"{step.name}: Spark failed over {interval} ({type(error).__name__}).",
-            f"Its own words are in {log} (restricted: they may quote data).",
+            f"Its own words {words}.",
         )
 
 

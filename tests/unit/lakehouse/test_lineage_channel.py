@@ -221,12 +221,18 @@ def test_more_than_may_wait_is_lost_and_holds_no_run_up(
     told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lineage_channel, "WAITING_EVENTS", 2)
-    monkeypatch.setattr(lineage_channel, "SECONDS_AT_EXIT", 0.2)
-    away = Told(tmp_path, f"http://127.0.0.1:{free_port()}")
+    port = free_port()
+    away = Told(tmp_path, f"http://127.0.0.1:{port}")
     away.publish(3)
-    away.lineage.close()
+    late = Server(port)
+    try:
+        assert within(5, lambda: len(late.heard) == 2)
+        away.lineage.close()
+    finally:
+        late.stop()
+    assert late.types() == ["START", "COMPLETE"]
     (note,) = away.notes
-    assert "6 events" in note
+    assert "4 events of lineage did not reach" in note
 
 
 ENDS_AT_ONCE = """
@@ -281,6 +287,7 @@ def test_a_forked_process_sends_its_own_events_and_no_others(
     tmp_path: Path, server: Server, start_python: Start
 ) -> None:
     server.answers = [slowly(0.5)]  # the parent's first event is on its way when the child begins
-    said(start_python(ENDS_AT_ONCE + FORKS, f"sqlite:///{tmp_path}/ops.db", server.url))
+    process = start_python(ENDS_AT_ONCE + FORKS, f"sqlite:///{tmp_path}/ops.db", server.url)
+    assert said(process) == ""
     assert sorted(server.types()) == ["COMPLETE", "COMPLETE", "START", "START"]
     assert len({run_id for _, _, run_id in server.heard}) == 2

@@ -67,15 +67,21 @@ def test_a_log_is_for_its_owner_alone_whatever_the_umask_and_what_was_there(tmp_
 def test_a_log_is_never_open_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     opened: Any = os.open
+    made: Any = os.mkdir
 
     def watched(path: Any, flags: int, mode: int = 0o777, **more: Any) -> int:
         if flags & os.O_CREAT:
             seen.append(f"{mode:o}")
         return int(opened(path, flags, mode, **more))
 
+    def making(path: Any, mode: int = 0o777) -> None:
+        seen.append(f"{mode:o}")
+        made(path, mode)
+
     monkeypatch.setattr(os, "open", watched)
+    monkeypatch.setattr(os, "mkdir", making)
     write_log(tmp_path, "silver.jobs.log", "Spark's own words")
-    assert seen == ["600"]
+    assert seen[-2:] == ["700", "600"], "the folder, then the file"
 
 
 def test_logs_are_told_by_when_they_were_last_written(tmp_path: Path) -> None:
