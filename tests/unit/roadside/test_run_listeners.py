@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings, load_settings
 from roadside.run_listeners import heard_of
+from roadside.runner import Runner
 from validation.clocks import Interval
 from validation.errors import SettingError
 
@@ -60,3 +62,12 @@ def test_the_setting_is_one_of_three(tmp_path: Path) -> None:
     assert load_settings({"ROADSIDE_HOME": str(tmp_path)}).log == "file"
     with pytest.raises(SettingError, match="ROADSIDE_LOG is 'syslog'; it must be file or stderr or off"):
         load_settings({"ROADSIDE_HOME": str(tmp_path), "ROADSIDE_LOG": "syslog"})
+
+
+def test_the_runs_of_the_road_are_logged(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("roadside.runner.location_opener", lambda _handle: None)  # needs a session
+    settings.home.mkdir(parents=True)
+    no_spark: Any = None
+    Runner(settings, no_spark).runs.failed("silver.offers", TICK, "c1", "CheckFailed")
+    (log,) = (settings.home / "logs").iterdir()
+    assert events(log, "event") == ["began", "failed"]
