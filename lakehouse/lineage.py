@@ -4,23 +4,19 @@ A run's START and its COMPLETE or FAIL name the job, the tables it reads and the
 by table: a step declares which tables it reads, not which column is made of which, and what nobody declares
 is not told. No event holds a row's values or an error's message.
 
-Telling never fails a run, nor holds it up for long: what cannot be delivered is lost, said once on stderr,
-and not tried again for a minute. https://openlineage.io/docs/spec/object-model
+Telling never fails a run, nor holds it up: what cannot be delivered is counted, and said once on stderr.
+https://openlineage.io/docs/spec/object-model
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from threading import Lock
-from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
+from lakehouse.lineage_channel import channel_to
 from lakehouse.run_ledger import Run, RunStatus
-from lakehouse.settings import masked
 from validation.contract import Table
 
 if TYPE_CHECKING:
@@ -29,9 +25,6 @@ if TYPE_CHECKING:
 PRODUCER = "urn:roadside-feature-platform"
 JOBS = "roadside"
 """The namespace of the jobs; a job is named after the table that it writes."""
-
-SECONDS_TO_ANSWER = 2.0
-SECONDS_OF_SILENCE = 60.0
 
 
 @dataclass(frozen=True)
@@ -49,10 +42,6 @@ class Dataset:
     table: Table | None = None
 
 
-class _Transport(Protocol):
-    def emit(self, event: Any, /) -> Any: ...
-
-
 class Lineage:
     """Tells an address of runs. One per process; threads may share it.
 
@@ -60,7 +49,7 @@ class Lineage:
         address: a file, or a server by its http(s) URL; events go to its /api/v1/lineage.
         reads: the datasets that a run reads.
         writes: the dataset that it writes.
-        note: says a sentence to whoever watches.
+        note: says a sentence to whoever watches, when the process ends.
     """
 
     def __init__(
@@ -72,28 +61,25 @@ class Lineage:
     ) -> None:
         self._address = address
         self._reads, self._writes, self._note = reads, writes, note
-        self._lock = Lock()
-        self._transport: _Transport | None = None
-        self._silent_until = 0.0
-        self._was_noted = False
+        channel_to(address, note)  # made before threads could make two of it
 
     def heard(self, run: Run) -> None:
-        """Tell of a run that began or ended just now; never raises."""
-        with self._lock:
-            if monotonic() < self._silent_until:
-                return
-            try:
-                if self._transport is None:
-                    self._transport = _transport_to(self._address)
-                self._transport.emit(event_of(run, self._reads(run), self._writes(run)))
-            except Exception as error:  # whatever lineage meets, the run goes on
-                self._silent_until = monotonic() + SECONDS_OF_SILENCE
-                if not self._was_noted:
-                    self._was_noted = True
-                    self._note(
-                        f"note: lineage cannot be told to {masked(self._address)} ({type(error).__name__}); "
-                        "runs go on, their events are lost meanwhile."
-                    )
+        """Tell of a run that began or ended just now; never raises, nor waits for a server.
+
+        The event is made at once: what was read is known by what the ledger says now.
+        """
+        channel = channel_to(self._address, self._note)
+        try:
+            channel.emit(event_of(run, self._reads(run), self._writes(run)))
+        except Exception as error:  # whatever lineage meets, the run goes on
+            channel.lose(type(error).__name__)
+
+    def close(self) -> None:
+        """Send what still waits, for five seconds at most, and say what was lost; no event is told then.
+
+        The end of the process does the same.
+        """
+        channel_to(self._address, self._note).close()
 
 
 def event_of(run: Run, reads: Sequence[Dataset], writes: Dataset) -> RunEvent:
@@ -182,33 +168,3 @@ def _version(snapshot_id: int | None) -> dict[str, Any]:
         return {}
     version = dataset_version_dataset.DatasetVersionDatasetFacet(str(snapshot_id), producer=PRODUCER)
     return {"version": version}
-
-
-def _transport_to(address: str) -> _Transport:
-    if not address.startswith(("http://", "https://")):
-        return _Lines(Path(address))
-    from openlineage.client.transport.http import HttpConfig, HttpTransport
-
-    config = HttpConfig(url=address, timeout=SECONDS_TO_ANSWER, retry={"total": 0})
-    return cast(_Transport, HttpTransport(config))
-
-
-class _Lines:
-    """A file of events. Each is appended by one write, so that processes do not mix their lines.
-
-    The client's own file transport writes a long event piece by piece.
-    """
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
-
-    def emit(self, event: Any, /) -> None:
-        from openlineage.client.serde import Serde
-
-        line = f"{Serde.to_json(event)}\n".encode()
-        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(file, line)
-        finally:
-            os.close(file)

@@ -138,9 +138,7 @@ VARIABLES: tuple[Variable, ...] = (
         "Whether Spark compiles its plans to Java; for some thousand rows a step, compiling takes longer.",
         "true",
     ),
-    Variable(
-        "ROADSIDE_STEPS_AT_ONCE", "whole number from 1", "Steps of the road that run side by side.", "3"
-    ),
+    Variable("ROADSIDE_STEPS_AT_ONCE", "whole number from 1", "Steps that run side by side.", "3"),
     Variable(
         "ROADSIDE_HEARTBEAT_MINUTES",
         "source=minutes[,source=minutes...]",
@@ -148,9 +146,8 @@ VARIABLES: tuple[Variable, ...] = (
         "contract says; a tick that lacks one is held. Features made under another value are made again.",
         "each source's own (5)",
     ),
-    Variable(
-        "ROADSIDE_PRINCIPAL", "name", "Who acts, for runs and the access log.", "the operating system's user"
-    ),
+    Variable("ROADSIDE_PRINCIPAL", "name", "Who acts, wherever that is kept.", "the operating system's user"),
+    Variable("ROADSIDE_LOG", "file | stderr | off", "Where runs are logged; file: <home>/logs.", "file"),
     Variable("ROADSIDE_LINEAGE", "file | http(s):// URL", "Where OpenLineage is told of runs.", "nowhere"),
     Variable("ROADSIDE_AWS_REGION", "region", "Region of S3 and Glue.", "us-east-1"),
     Variable(
@@ -191,6 +188,7 @@ class Settings:
     steps_at_once: int
     heartbeat_minutes: str
     principal: str
+    log: str
     lineage: str | None
     aws_region: str
     s3_endpoint: str | None
@@ -346,6 +344,7 @@ class _Reader:
             steps_at_once=self.count("ROADSIDE_STEPS_AT_ONCE", 3),
             heartbeat_minutes=self.heartbeat_minutes(),
             principal=self.given.get("ROADSIDE_PRINCIPAL") or _user(),
+            log=self.choice("ROADSIDE_LOG", "file", ("file", "stderr", "off")),
             lineage=self.lineage(),
             aws_region=region,
             s3_endpoint=s3_endpoint,

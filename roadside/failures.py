@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lakehouse.log_folder import write_log
 from roadside.rendering import notice
 from validation.errors import Defect, RoadsideError
 
@@ -37,19 +38,17 @@ def tell_unexpected(error: Exception, home: Path) -> int:
     """
     notice(f"error: {type(error).__name__}: this was not foreseen, and is ours to fix.", "bold red")
     try:
-        notice(f"Where it happened was written to {_logged(error, home / 'logs')}.")
+        notice(f"Where it happened was written to {_logged(error, home)}.")
     except OSError as unwritten:
         notice(f"Where it happened could not be written under {home} ({type(unwritten).__name__}).")
     notice("`roadside --debug ...` prints it whole, the values it quotes included.")
     return Defect.exit_code
 
 
-def _logged(error: Exception, folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}-{type(error).__name__}.log"
+def _logged(error: Exception, home: Path) -> Path:
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}-{type(error).__name__}.log"
     commands = " ".join(word for word in sys.argv[1:3] if not word.startswith("-"))
-    path.write_text("\n".join([f"roadside {commands}", *_places(error)]) + "\n", encoding="utf-8")
-    return path
+    return write_log(home, name, "\n".join([f"roadside {commands}", *_places(error)]) + "\n")
 
 
 def _places(error: BaseException) -> Iterator[str]:

@@ -14,8 +14,8 @@ from lakehouse.run_history import Made, finished_at, made_by_table
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from roadside.holds import completeness_of, served_through
-from roadside.lineage import lineage_of
 from roadside.online_state import complete, markers
+from roadside.run_listeners import heard_of
 from roadside.run_names import ONLINE
 from roadside.runner import road_version
 from roadside.standing import features_through, is_daily
@@ -126,7 +126,7 @@ def materialize(
     Raises:
         Unreachable: Redis does not answer; the run ledger keeps the failure.
     """
-    runs = RunLedger(Ops(settings.ops_url), lambda: datetime.now(UTC), lineage_of(settings))
+    runs = RunLedger(Ops(settings.ops_url), lambda: datetime.now(UTC), heard_of(settings))
     done = []
     as_of = datetime.now(UTC)  # before the ledger is read: what is published from now on is due next time
     due = spans_due(settings, views, until, served=_markers(store), force=force)

@@ -1,4 +1,4 @@
-"""What is past its retention, and its end: landed objects, rows of tables, rows of the ledgers.
+"""What is past its retention, and its end: landed objects, rows of tables, rows of the ledgers, logs.
 
 Counted back from known time, not from the wall clock: what nothing followed is not old (docs/decisions/0030).
 Each part is done again until it is done, so a retention that was killed is finished by the next.
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import select
@@ -30,6 +31,7 @@ from lakehouse.landed_accounts import (
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.leases import PATIENCE, Leases
 from lakehouse.ledger_upkeep import drop_ledger_rows, old_ledger_rows
+from lakehouse.log_folder import logs_before
 from lakehouse.object_store import LandedObject, list_objects, never_read
 from lakehouse.ops import Ops, answered_lines, landing_objects
 from lakehouse.run_history import reach_by_table
@@ -39,13 +41,15 @@ from validation.clocks import Interval, known_date
 from validation.contract import Table
 from validation.contracts import TABLES
 from validation.errors import NotReady, UnknownName
-from validation.retention import LANDING, LEDGERS, Retention
+from validation.retention import LANDING, LEDGERS, LOGS, Retention
 from validation.sources import SOURCES
 
 LEDGER = "ledgers"
 """The name under which the ledgers are asked for."""
 Found = TypeVar("Found")
 _OF_OBJECTS = ("bronze", "quarantine")
+LOG = "logs"
+"""The name under which the logs are asked for."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _STANDS_STILL = timedelta(days=2)
 _UPLOADED_WITHIN = timedelta(days=1)
@@ -61,6 +65,7 @@ class Horizons:
 
     landing: Retention = LANDING
     ledgers: Retention = LEDGERS
+    logs: Retention = LOGS
     layers: Mapping[str, Retention] = field(default_factory=dict)
 
     def of(self, table: Table) -> Retention:
@@ -113,6 +118,15 @@ class OldLedgerRows:
 
 
 @dataclass(frozen=True)
+class OldLogs:
+    """Logs last written before a day, with their bytes."""
+
+    kept: Retention
+    before: date
+    files: Mapping[Path, int]
+
+
+@dataclass(frozen=True)
 class RetentionPlan:
     """What goes, and what is kept although its time is over.
 
@@ -133,18 +147,23 @@ class RetentionPlan:
     unread: tuple[str, ...] = ()
     behind: Mapping[str, datetime] = field(default_factory=dict)
     failed: Mapping[str, Exception] = field(default_factory=dict)
+    logs: OldLogs | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is to go."""
         rows = [] if self.ledgers is None else self.ledgers.rows.values()
+        logs = () if self.logs is None else self.logs.files
         return not (
-            any(each.due for each in self.landed) or any(each.days for each in self.tables) or any(rows)
+            any(each.due for each in self.landed)
+            or any(each.days for each in self.tables)
+            or any(rows)
+            or logs
         )
 
 
 def names_of(wanted: Sequence[str]) -> tuple[str, ...]:
-    """The names that retention can be asked for: of tables, of landed sources, `ledgers`; all without any.
+    """The names that retention can be asked for: tables, landed sources, `ledgers`, `logs`; all without any.
 
     Raises:
         UnknownName: there is no such name, or it is a dataset's, whose days are kept for good.
@@ -153,10 +172,11 @@ def names_of(wanted: Sequence[str]) -> tuple[str, ...]:
         *(f"{LANDED}{source.name}" for source in SOURCES),
         *(table.name for table in TABLES if table.layer != "training"),
         LEDGER,
+        LOG,
     ]
     for name in wanted:
         if name not in known:
-            raise UnknownName("table, landed source or ledger with a retention", name, known)
+            raise UnknownName("table, landed source, ledger or log with a retention", name, known)
     return tuple(name for name in known if not wanted or name in wanted)
 
 
@@ -221,6 +241,11 @@ def planned(
         sources = [source.name for source in SOURCES]
         unread = partial(never_read, settings.landing_uri, sources, at - _UPLOADED_WITHIN)
         plan = replace(plan, unread=tuple(each_of({"landing": unread}, failed).get("landing", ())))
+    if LOG in names:
+        logs_until = horizons.logs.first_kept(day)
+        logs = each_of({LOG: partial(logs_before, settings.home, _midnight(logs_until))}, failed)
+        if LOG in logs:
+            plan = replace(plan, logs=OldLogs(horizons.logs, logs_until, logs[LOG]))
     if LEDGER in names:
         ledgers = partial(_old_ledgers, settings, ops, horizons.ledgers, plan)
         plan = replace(plan, ledgers=each_of({LEDGER: ledgers}, failed).get(LEDGER))
@@ -273,12 +298,14 @@ class Dropped:
         tables: names of the tables that lost days.
         rows: of the ledgers.
         failed: what did not go, by name, and why; what was done of it stays, and the next retention goes on.
+        logs: files of the folder of logs.
     """
 
     objects: Mapping[str, int]
     tables: tuple[str, ...]
     rows: Mapping[str, int]
     failed: Mapping[str, Exception] = field(default_factory=dict)
+    logs: int = 0
 
 
 DropDays = Callable[[OldRows], bool]
@@ -302,7 +329,11 @@ def carry_out(
     if plan.ledgers is not None:
         ledgers = partial(_ledgers_ended, settings, ops, _midnight(plan.ledgers.before))
         rows = each_of({LEDGER: ledgers}, failed).get(LEDGER, {})
-    return Dropped(objects, tuple(name for name, had_days in dropped.items() if had_days), rows, failed)
+    logs = 0
+    if plan.logs is not None:
+        logs = each_of({LOG: partial(_deleted, settings, plan.logs)}, failed).get(LOG, 0)
+    tables = tuple(name for name, had_days in dropped.items() if had_days)
+    return Dropped(objects, tables, rows, failed, logs)
 
 
 def still_old(ops: Ops, old: OldRows) -> OldRows:
@@ -317,6 +348,15 @@ def still_old(ops: Ops, old: OldRows) -> OldRows:
 
 def _ledgers_ended(settings: Settings, ops: Ops, before: datetime) -> dict[str, int]:
     return drop_ledger_rows(ops, before, expired(ops), _lying(settings, before))
+
+
+def _deleted(settings: Settings, old: OldLogs) -> int:
+    """How many logs went; one that was written to meanwhile stays."""
+    still = logs_before(settings.home, _midnight(old.before))
+    due = [path for path in old.files if path in still]
+    for path in due:
+        path.unlink(missing_ok=True)
+    return len(due)
 
 
 def _ended(settings: Settings, ops: Ops, old: OldObjects, now: Callable[[], datetime]) -> int:

@@ -28,6 +28,7 @@ from lakehouse.code_version import code_version
 from lakehouse.landed_accounts import deleted_within
 from lakehouse.landing_ledger import LandingLedger, LedgerEntry
 from lakehouse.leases import PATIENCE, Lease, Leases
+from lakehouse.log_folder import write_log
 from lakehouse.ops import Ops
 from lakehouse.quality_ledger import QualityLedger
 from lakehouse.releases import Releases
@@ -41,10 +42,10 @@ from roadside.feature_releases import release_features
 from roadside.feed_gate import by_tick, gated
 from roadside.graph import STEPS, Edge, Frames, Step, downstream, sources_read, step_named
 from roadside.holds import completeness_of
-from roadside.lineage import lineage_of
 from roadside.locations import location_opener
 from roadside.look_backs import require_look_back
 from roadside.revising import DAILY_LOOK_BACK, LOOK_BACK, revised
+from roadside.run_listeners import heard_of
 from roadside.run_order import ChunkRun, RunOrder, carried
 from roadside.step_results import StepResult as StepResult
 from roadside.step_results import with_runs
@@ -143,7 +144,7 @@ class Runner:
         self.lakehouse = Lakehouse(spark)
         self.ops = Ops(settings.ops_url)
         self.ledger = LandingLedger(self.ops)
-        self.runs = RunLedger(self.ops, now, lineage_of(settings))
+        self.runs = RunLedger(self.ops, now, heard_of(settings))
         self.releases = Releases(self.ops, now)
         self.notes = TableNotes(self.ops, now)
         self._completeness = completeness_of(settings, self.ops)
@@ -463,14 +464,16 @@ class Runner:
 
     def _spark_failure(self, step: Step, interval: Interval, error: Exception) -> RoadsideError:
         """Spark's failure as an error of ours; its text, which may quote a value, goes to the log folder."""
-        logs = self.settings.home / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        log = logs / f"{step.name}-{interval.start:%Y%m%dT%H%M}.log"
-        log.write_text("".join(format_exception(error)))
+        name = f"{step.name}-{interval.start:%Y%m%dT%H%M}.log"
+        try:
+            log = write_log(self.settings.home, name, "".join(format_exception(error)))
+            words = f"are in {log} (restricted: they may quote data)"
+        except OSError as unwritten:  # a full disk may be what Spark failed for
+            words = f"could not be kept ({type(unwritten).__name__})"
         known = next((kind for kind in _RAISED_IN_TASKS if kind.__name__ in str(error)), Defect)
         return known(
             f"{step.name}: Spark failed over {interval} ({type(error).__name__}).",
-            f"Its own words are in {log} (restricted: they may quote data).",
+            f"Its own words {words}.",
         )
 
 

@@ -16,6 +16,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from ingestion.register import STRAGGLER_HORIZON
+from lakehouse.log_folder import log_folder
 from lakehouse.ops import Ops
 from lakehouse.settings import Settings
 from lakehouse.spark import spark_session
@@ -40,7 +41,7 @@ def open_spark(settings: Settings) -> SparkSession:
         SettingError: there is no Java, or no jars, or Java does not start.
     """
     require_spark(settings)
-    log = settings.home / "logs" / "spark.log"
+    log = log_folder(settings.home) / "spark.log"
     try:
         with _errors_to(log), _interrupts_kept():
             session = spark_session(settings)
@@ -79,7 +80,6 @@ def _interrupts_kept() -> Iterator[None]:
 @contextmanager
 def _errors_to(path: Path) -> Iterator[None]:
     """Processes started meanwhile write their stderr to the file, for as long as they live."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     sys.stderr.flush()
     kept = os.dup(2)
     try:

@@ -43,5 +43,7 @@ class Retention:
 
 LANDING = Retention(days=35)
 """Landed objects that are accounted for: they hold names and places in the clear."""
+LOGS = Retention(days=35)
+"""Logs of runs and failures since they were last written: Spark's own words may quote what landed."""
 LEDGERS = Retention(months=24)
 """Rows of the ledgers about known time: as long as bronze, which they tell of."""

@@ -56,13 +56,13 @@ def build(
         return
     from lakehouse.ops import Ops
     from roadside.holds import held_teller
-    from roadside.lineage import lineage_of
+    from roadside.run_listeners import heard_of
     from training_datasets.build import build as build_dataset
     from validation.contracts.training.row_index import ROW_INDEX
 
     of = _computing(settings, spec)
     read = dict.fromkeys(each.name for each in (*spec.sources, *(view.table for view in of.service.views)))
-    heard = lineage_of(settings, {each.name: tuple(read) for each in (spec.table, ROW_INDEX)})
+    heard = heard_of(settings, {each.name: tuple(read) for each in (spec.table, ROW_INDEX)})
     built = build_dataset(
         settings, of.lakehouse, of.store, spec, first, last, location_of=of.location_of,
         held_of=held_teller(settings, Ops(settings.ops_url)), progress=_tell_day, force=force,

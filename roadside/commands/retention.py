@@ -34,14 +34,14 @@ def retention(
     ] = None,
     table: Annotated[
         list[str] | None,
-        typer.Option(help="A table, landing.<source> or `ledgers`; repeatable. Default: all."),
+        typer.Option(help="A table, landing.<source>, `ledgers` or `logs`; repeatable. Default: all."),
     ] = None,
     execute: Annotated[
         bool, typer.Option("--execute/--dry-run", help="Do it, or only tell what would go and what stays.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """End what is past its retention: landed objects, days of tables, rows of ledgers. Datasets stay.
+    """End what is past its retention: landed objects, days of tables, rows of ledgers, logs. Datasets stay.
 
     Rows go at once and for every reader. Files that a reader may still be on go a day later, with the next
     retention or compaction. Killed, the same command goes on. What is broken or busy keeps nothing else back.
@@ -127,6 +127,7 @@ def _print(plan: RetentionPlan) -> None:
             *(_objects_row(plan, each) for each in plan.landed),
             *(_table_row(each) for each in plan.tables if each.days or each.held),
             *_ledger_rows(plan),
+            *_log_rows(plan),
         ],
         title="To go",
         numbers=["days", "objects", "rows", "files", "bytes"],
@@ -204,11 +205,19 @@ def _notice_kept(each: OldObjects) -> None:
         )
 
 
+def _log_rows(plan: RetentionPlan) -> Sequence[tuple[Any, ...]]:
+    if plan.logs is None or not plan.logs.files:
+        return []
+    files, kept, before = plan.logs.files, str(plan.logs.kept), plan.logs.before
+    return [("logs", kept, before, None, None, None, len(files), sized(sum(files.values())))]
+
+
 def _tell(dropped: Dropped) -> None:
     say(
         f"{counted(sum(dropped.objects.values()), 'landed object')} deleted, days of "
         f"{counted(len(dropped.tables), 'table')} dropped, "
-        f"{counted(sum(dropped.rows.values()), 'ledger row')} dropped.",
+        f"{counted(sum(dropped.rows.values()), 'ledger row')} dropped, "
+        f"{counted(dropped.logs, 'log')} deleted.",
         "bold green",
     )
 
@@ -268,4 +277,12 @@ def _as_json(plan: RetentionPlan, dropped: Dropped | None, named: Mapping[str, i
         "ledgers": None
         if plan.ledgers is None
         else {"kept_for": str(plan.ledgers.kept), "before": plan.ledgers.before, "rows": plan.ledgers.rows},
+        "logs": None
+        if plan.logs is None
+        else {
+            "kept_for": str(plan.logs.kept),
+            "before": plan.logs.before,
+            "files": len(plan.logs.files),
+            "bytes": sum(plan.logs.files.values()),
+        },
     }

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
-import pytest
 from sqlalchemy import update
 
 from lakehouse.lineage import Dataset, Lineage, run_uuid
@@ -28,57 +24,21 @@ OFFERS = Table(
 )
 
 
-class Server:
-    """Listens as an OpenLineage server does; answers with a status that a test may set."""
-
-    def __init__(self) -> None:
-        self.heard: list[tuple[str, dict[str, Any]]] = []
-        self.status = 201
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                server.heard.append((self.path, json.loads(body)))
-                self.send_response(server.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *_arguments: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}"
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    thread = Thread(target=server.http.serve_forever)
-    thread.start()
-    yield server
-    server.http.shutdown()
-    server.http.server_close()
-    thread.join()
-
-
 class Told:
     """A ledger that tells an address of its runs; its clock goes on a second each time it is asked."""
 
     def __init__(self, folder: Path, address: str) -> None:
         self.notes: list[str] = []
-        self.asked = 0
-        lineage = Lineage(address, self.reads, self.writes, self.notes.append)
+        self.lineage = Lineage(address, self.reads, self.writes, self.notes.append)
         self.ops = Ops(f"sqlite:///{folder / 'ops.db'}")
         self.wall = WALL
-        self.runs = RunLedger(self.ops, self.now, lineage.heard)
+        self.runs = RunLedger(self.ops, self.now, self.lineage.heard)
 
     def now(self) -> datetime:
         self.wall += timedelta(seconds=1)
         return self.wall
 
     def reads(self, _run: Run) -> Sequence[Dataset]:
-        self.asked += 1
         return [Dataset("s3://lake", "silver.dispatch_events", 12), Dataset("s3://lake", "silver.jobs")]
 
     def writes(self, _run: Run) -> Dataset:
@@ -179,41 +139,9 @@ def test_finishing_twice_is_told_once(tmp_path: Path) -> None:
     assert len(lines(tmp_path / "lineage.jsonl")) == 2
 
 
-def test_a_server_gets_the_events_over_http(tmp_path: Path, server: Server) -> None:
-    told = Told(tmp_path, server.url)
-    run = told.publish()
-    assert [(path, event["eventType"]) for path, event in server.heard] == [
-        ("/api/v1/lineage", "START"),
-        ("/api/v1/lineage", "COMPLETE"),
-    ]
-    assert server.heard[1][1]["run"]["runId"] == run_uuid(run.run_id)
-    assert told.notes == []
-
-
-def test_a_server_that_refuses_or_is_away_fails_no_run_and_is_noted_once(
-    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server.status = 500
-    told = Told(tmp_path, server.url)
-    assert told.publish().snapshot_id == 7
-    assert len(server.heard) == 1, "not asked again for a minute"
-    assert told.notes == [
-        f"note: lineage cannot be told to {server.url} (HTTPError); "
-        "runs go on, their events are lost meanwhile."
-    ]
-    monkeypatch.setattr("lakehouse.lineage.SECONDS_OF_SILENCE", 0.0)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        away = Told(tmp_path, f"http://ops:hunter2@127.0.0.1:{free.getsockname()[1]}")
-        assert away.publish().snapshot_id == 7
-    (note,) = away.notes
-    assert "http://ops:***@127.0.0.1" in note
-    assert "(ConnectionError)" in note
-    assert away.asked == 2, "tried again after the silence"
-
-
 def test_a_file_that_cannot_be_written_fails_no_run(tmp_path: Path) -> None:
     told = Told(tmp_path, str(tmp_path))
     assert told.publish().snapshot_id == 7
+    told.lineage.close()
     (note,) = told.notes
     assert "(IsADirectoryError)" in note

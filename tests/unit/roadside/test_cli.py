@@ -167,6 +167,7 @@ def test_an_unforeseen_error_keeps_its_values_to_itself(
     assert answer.code == 70
     (log,) = (home / "logs").iterdir()
     assert f"{log}" in answer.err
+    assert [f"{path.stat().st_mode & 0o777:o}" for path in (log.parent, log)] == ["700", "600"]
     assert "ValueError" in answer.err
     assert "in broken" in log.read_text()
     assert "Exempel" not in answer.err + answer.out + log.read_text()

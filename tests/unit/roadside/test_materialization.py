@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from types import SimpleNamespace
@@ -107,6 +108,20 @@ def test_features_made_after_it_was_told_what_is_due_are_written_again(
     (written,) = materialize(settings, STOCK, [VIEW])
     assert written.through == NOON + TICK
     assert spans_due(settings, [VIEW]) == {VIEW: Interval(NOON + TICK - timedelta(days=2), NOON + TICK)}
+
+
+def test_what_is_written_online_is_logged(
+    settings: Settings, runs: RunLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(runs, f"features.{VIEW}", HISTORY)
+    monkeypatch.setattr(materialization.feast_edge, "materialize", lambda *_: None)
+    materialize(settings, STOCK, [VIEW])
+    (log,) = (settings.home / "logs").iterdir()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(each["event"], each["table"]) for each in lines] == [
+        ("began", f"online.{VIEW}"),
+        ("published", f"online.{VIEW}"),
+    ]
 
 
 def test_a_revision_written_to_an_earlier_end_alone_is_still_due_beyond(
