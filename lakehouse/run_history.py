@@ -68,7 +68,8 @@ def whole_days_are_made(ops: Ops, now: datetime) -> bool:
     with ops.read() as connection:
         going_on = [run_of(row) for row in connection.execute(running)]
     return any(
-        run.interval.is_whole_days()
+        run.makes_rows
+        and run.interval.is_whole_days()
         and not is_dead(run.process)
         and (is_local(run.process) or now - run.started_at < _FOREIGN_RUN)
         for run in going_on

@@ -17,6 +17,7 @@ from lakehouse.run_search import (
     has_run,
     ids_near,
     last_published,
+    last_runs,
     newest_runs,
     published_between,
     replaced_by,
@@ -146,6 +147,7 @@ QUESTIONS: dict[str, Callable[[Ops, Run], object]] = {
     "last published": lambda ops, run: last_published(ops, run.table, run.started_at),
     "published between": lambda ops, run: published_between(ops, run.table, run.started_at, WALL),
     "replaced by": replaced_by,
+    "last of each": lambda ops, run: last_runs(ops, [run.table, "silver.offers"]),
 }
 
 
@@ -171,3 +173,12 @@ def test_every_question_walks_an_index(ledger: Ledger, name: str) -> None:
     walked = [plan for plan in plans if "runs" in plan]
     assert walked
     assert all("INDEX" in plan for plan in walked), plans
+
+
+def test_the_last_run_of_each_table_is_the_one_that_began_last(ledger: Ledger) -> None:
+    ledger.publish("silver.jobs", hours(0, 1), began=1, ended=2)
+    failed = ledger.fail("silver.jobs", hours(0, 1), at=3)
+    offers = ledger.publish("silver.offers", hours(0, 1), began=2, ended=9)
+    ledger.publish("silver.job_waits", hours(0, 1), began=4, ended=5)
+    names = ["silver.offers", "silver.jobs", "silver.assignments"]
+    assert [run.run_id for run in last_runs(ledger.ops, names)] == [failed.run_id, offers.run_id]
