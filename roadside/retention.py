@@ -22,17 +22,18 @@ from lakehouse.ledger_upkeep import drop_ledger_rows, old_ledger_rows
 from lakehouse.object_store import LandedObject, list_objects, never_read
 from lakehouse.ops import Ops, answered_lines, landing_objects
 from lakehouse.run_history import reach_by_table
+from lakehouse.run_ledger import RETENTION, RunLedger
 from lakehouse.settings import Settings
+from roadside.handling import LEDGER, handled, known_before, undone
 from roadside.landed_backlog import has_landing
-from validation.clocks import Interval, known_date
+from roadside.lineage import lineage_of
+from validation.clocks import Interval, known_date, tick_start
 from validation.contract import Table
 from validation.contracts import TABLES
 from validation.errors import NotReady, UnknownName
 from validation.retention import LANDING, LEDGERS, Retention
 from validation.sources import SOURCES
 
-LEDGER = "ledgers"
-"""The name under which the ledgers are asked for."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _STANDS_STILL = timedelta(days=2)
 _UPLOADED_WITHIN = timedelta(days=1)
@@ -239,18 +240,44 @@ def carry_out(
 ) -> Dropped:
     """The plan done: landed objects first, while quarantine still holds the lines that account for them.
 
+    Runs of retention.landing.<source> and retention.ledgers are kept of it where there is something to drop,
+    of known time as far as is dropped. `drop` keeps those of tables.
+
     Raises:
         Busy: another publishes a table. What was done before stays, and the next retention goes on.
     """
     ops = Ops(settings.ops_url)
+    runs = RunLedger(ops, now, lineage_of(settings))
     expire_known_time(ops, expiring(ops, plan), now())
-    objects = {each.source: _ended(settings, ops, each, now) for each in plan.landed}
+    objects = {each.source: _objects_ended(settings, ops, runs, each, now) for each in plan.landed}
     tables = tuple(each.table.name for each in plan.tables if drop(each))
-    rows: Mapping[str, int] = {}
-    if plan.ledgers is not None:
-        before = _midnight(plan.ledgers.before)
-        rows = drop_ledger_rows(ops, before, expired(ops), _lying(settings, before))
+    rows = {} if plan.ledgers is None else _ledgers_ended(settings, ops, runs, plan.ledgers)
     return Dropped(objects, tables, rows)
+
+
+def _objects_ended(
+    settings: Settings, ops: Ops, runs: RunLedger, old: OldObjects, now: Callable[[], datetime]
+) -> int:
+    """As `_ended`, kept as a run where objects are to go, or a run died that was to delete such."""
+    name = f"{RETENTION}.{LANDED}{old.source}"
+    interval = undone(runs, name)
+    if old.due:
+        interval = Interval(tick_start(min(each.landed_at for each in old.due)), old.before)
+    with handled(runs, name, interval) as work:
+        deleted = _ended(settings, ops, old, now)
+        size = {"bytes_dropped": sum(each.size for each in old.due)} if deleted == len(old.due) else {}
+        work.leaves(counts={"objects_dropped": deleted, **size})
+    return deleted
+
+
+def _ledgers_ended(settings: Settings, ops: Ops, runs: RunLedger, old: OldLedgerRows) -> Mapping[str, int]:
+    """The rows dropped of each ledger, kept as a run where such are planned, or a run died that was to."""
+    name, before = f"{RETENTION}.{LEDGER}", _midnight(old.before)
+    interval = known_before(ops, old.before) if any(old.rows.values()) else undone(runs, name)
+    with handled(runs, name, interval) as work:
+        rows = drop_ledger_rows(ops, before, expired(ops), _lying(settings, before))
+        work.leaves(counts={f"{ledger}_dropped": count for ledger, count in rows.items() if count})
+    return rows
 
 
 def _ended(settings: Settings, ops: Ops, old: OldObjects, now: Callable[[], datetime]) -> int:

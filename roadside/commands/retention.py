@@ -76,12 +76,13 @@ def retention(
 
 def _carried_out(settings: Settings, plan: RetentionPlan) -> tuple[Dropped, list[str]]:
     """What went, and the tables that others worked on meanwhile."""
+    from roadside.lineage import lineage_of
     from roadside.retention import carry_out
     from roadside.spark_runner import open_runner
     from roadside.table_maintenance import Maintenance
 
     runner = open_runner(settings)
-    maintenance = Maintenance(runner.lakehouse, runner.ops, _now)
+    maintenance = Maintenance(runner.lakehouse, runner.ops, _now, heard=lineage_of(settings))
     busy = []
 
     def drop(old: OldRows) -> bool:

@@ -6,6 +6,8 @@ import json
 import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -16,13 +18,16 @@ from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import DateType, NestedField, StringType
 
 from lakehouse.expiries import KEPT_FROM
+from lakehouse.landed_accounts import delete_objects
 from lakehouse.landing_ledger import LandingLedger, ObjectOutcome, ObjectStatus
 from lakehouse.leases import Leases
 from lakehouse.object_store import LandedObject, put_object
 from lakehouse.ops import Ops
 from lakehouse.quarantine_ledger import Answer, QuarantineLedger
-from lakehouse.run_ledger import RunLedger
+from lakehouse.run_ledger import Run, RunLedger, RunStatus
+from lakehouse.run_search import Wanted, newest_runs
 from lakehouse.settings import Settings
+from lakehouse.step_timings import StepTiming, StepTimings
 from roadside import retention
 from roadside.retention import (
     LEDGER,
@@ -200,6 +205,64 @@ def test_objects_are_judged_once_more_before_they_go(
     assert len(list(settings.home.rglob("*.gz"))) == 2
     assert carry_out(settings, plan, lambda _old: False, lambda: NOW).objects == {"gps_pings": 1}
     assert [path.name[-9:] for path in settings.home.rglob("*.gz")] == ["b.json.gz"]
+    both = newest_runs(ops, Wanted(tables=("retention.landing.gps_pings",)), 9)
+    done, busy = sorted(both, key=lambda run: run.error_kind is not None)
+    assert (busy.status, busy.error_kind) == (RunStatus.FAILED, "Busy")
+    assert (done.status, dict(done.counts)) == (RunStatus.PUBLISHED, {"objects_dropped": 1})
+    assert done.interval == Interval(at, datetime(2026, 2, 24, tzinfo=UTC))
+
+
+def test_objects_that_went_are_kept_with_their_bytes_and_a_killed_end_is_gone_on_with(
+    settings: Settings, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed behind the last object: nothing is to go any more, and the next retention says it is done."""
+    at, ledger, runs = datetime(2026, 1, 10, 12, tzinfo=UTC), LandingLedger(ops), RunLedger(ops, lambda: NOW)
+    key = f"landing/gps_pings/{at:%Y/%m/%d/%H}/gps_pings-{at:%Y-%m-%d-%H-%M-%S}-a.json.gz"
+    put_object(settings.landing_uri, key, b"123")
+    ledger.register("gps_pings", [LandedObject(key, at, 3)], tick_end(at))
+    ledger.record_outcome(ObjectOutcome(key, ObjectStatus.EMPTY, 0, 0, 0, {}, 3, 1))
+    for table in ("bronze.gps_pings", REFUSED):
+        runs.finish(runs.begin(table, Interval(at, AT), "code").run_id, snapshot_id=1, rows=0)
+
+    passed = count()
+
+    def retain() -> Run:
+        plan = planned(settings, AT, ["landing.gps_pings"])
+        carry_out(settings, plan, lambda _old: False, lambda: NOW + timedelta(seconds=next(passed)))
+        found = runs.last_run("retention.landing.gps_pings")
+        assert found is not None
+        return found
+
+    def killed(settings: Settings, *args: Any) -> None:
+        delete_objects(settings, *args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(retention, "delete_objects", killed)
+        with pytest.raises(KeyboardInterrupt):
+            retain()
+    died = runs.last_run("retention.landing.gps_pings")
+    assert died is not None
+    assert (died.status, died.error_kind) == (RunStatus.FAILED, "KeyboardInterrupt")
+    done = retain()
+    assert (done.status, done.interval) == (RunStatus.PUBLISHED, died.interval)
+    assert retain().run_id == done.run_id, "nothing to go, nothing undone: no run is kept"
+    put_object(settings.landing_uri, key, b"123")
+    assert dict(retain().counts) == {"objects_dropped": 1, "bytes_dropped": 3}
+
+
+def test_old_rows_of_ledgers_go_in_a_run(settings: Settings, ops: Ops) -> None:
+    old = datetime(2024, 1, 1, tzinfo=UTC)
+    StepTimings(ops).record(
+        StepTiming("bronze.gps_pings", Interval(old, old + timedelta(days=1)), 1.0, 2, old)
+    )
+    runs = RunLedger(ops, lambda: NOW)
+    for _ in range(2):
+        carry_out(settings, planned(settings, AT, [LEDGER]), lambda _old: False, lambda: NOW)
+    (run,) = newest_runs(ops, Wanted(tables=("retention.ledgers",)), 9)
+    assert dict(run.counts) == {"step_timings_dropped": 1}
+    assert run.interval.end == datetime(2024, 3, 31, tzinfo=UTC)
+    assert runs.last_run("retention.landing.gps_pings") is None
 
 
 def test_days_of_lines_that_are_readable_lately_stay(settings: Settings, ops: Ops) -> None:

@@ -25,7 +25,7 @@ def compacted(run: Callable, monkeypatch: pytest.MonkeyPatch) -> Callable[..., t
         asked: list[str] = []
 
         class Upkeep:
-            def __init__(self, *_: Any) -> None:
+            def __init__(self, *_: Any, **__: Any) -> None:
                 pass
 
             def compact(self, table: Table, before: date) -> int:
