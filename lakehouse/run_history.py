@@ -76,8 +76,8 @@ def whole_days_are_made(ops: Ops, now: datetime) -> bool:
     )
 
 
-def reach_by_table(ops: Ops) -> dict[str, tuple[datetime, datetime]]:
-    """From when and through when the standing runs of every table reach, holes between them or not.
+def reach_by_table(ops: Ops, only: str | None = None) -> dict[str, tuple[datetime, datetime]]:
+    """From when and through when the standing runs of every table, or of one, reach, holes between or not.
 
     One walk along an index, where `made_by_table` reads every run.
     """
@@ -86,6 +86,8 @@ def reach_by_table(ops: Ops) -> dict[str, tuple[datetime, datetime]]:
         .where(runs.c.status == RunStatus.PUBLISHED.value)
         .group_by(runs.c.table_name)
     )
+    if only is not None:
+        query = query.where(runs.c.table_name == only)
     with ops.read() as connection:
         return {name: (start, end) for name, start, end in connection.execute(query)}
 

@@ -114,15 +114,14 @@ def undone(runs: RunLedger, name: str) -> Interval | None:
 
 def known_time(ops: Ops, table: str, now: datetime) -> Interval:
     """The known time that the ledger has of the table; where it has none, the tick that goes on."""
-    start, end = reach_by_table(ops).get(table, (tick_end(now) - TICK, tick_end(now)))
+    start, end = reach_by_table(ops, table).get(table, (tick_end(now) - TICK, tick_end(now)))
     return Interval(start, end)
 
 
 def known_before(ops: Ops, day: date, table: str | None = None) -> Interval:
     """The known time before the day, from the first that the ledger has of the table, or of any."""
     midnight = datetime.combine(day, time(0), UTC)
-    reach = reach_by_table(ops)
-    starts = [start for name, (start, _) in reach.items() if table is None or name == table]
+    starts = [start for start, _ in reach_by_table(ops, table).values()]
     return Interval(min([*starts, midnight - timedelta(days=1)]), midnight)
 
 
