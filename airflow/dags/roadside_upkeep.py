@@ -6,6 +6,7 @@ months, silver and tiles 13, features 12) and the files that nothing refers to. 
 before and after. Ticks and replays go on meanwhile; neither waits for the other to succeed.
 
 **It failed?** `roadside retention --dry-run` says what would go. Both may be run again at any time.
+`roadside runs --status failed` says what of it died, and on which table.
 """
 
 from __future__ import annotations
