@@ -31,7 +31,7 @@ from lakehouse.ops import (
     step_timings,
 )
 from lakehouse.releases import ReleaseKind
-from lakehouse.run_ledger import IS_RUNNING
+from lakehouse.run_ledger import HANDLING, IS_RUNNING
 
 _BRONZE = "bronze."
 
@@ -50,7 +50,8 @@ def drop_ledger_rows(ops: Ops, before: datetime, gone: Expiries, lying: Collecti
     """Drop the rows of known time before that moment, all or none; how many of each ledger.
 
     Args:
-        gone: runs go with the known time of their table: whether it is missing is no longer asked.
+        gone: runs go with the known time of their table: whether it is missing is no longer asked. Those
+            that make no rows go by when they ended: what a retention dropped is old from the first.
         lying: keys of landed objects that still lie there; without its row one would become known again.
     """
     found: Counter[str] = Counter()
@@ -82,14 +83,12 @@ def _due(
         and_(quality_acceptances.c.accepted_at <= before, quality_acceptances.c.end <= before),
     )
     expired_tables = [name for name, until in gone.before.items() if until >= before]
-    yield (
-        runs,
-        and_(
-            runs.c.interval_end <= before,
-            runs.c.status.not_in(IS_RUNNING),
-            or_(runs.c.table_name.in_(expired_tables), runs.c.table_name.startswith("online.")),
-        ),
+    is_gone = or_(runs.c.table_name.in_(expired_tables), runs.c.table_name.startswith("online."))
+    makes_no_rows = or_(*(runs.c.table_name.startswith(f"{layer}.") for layer in HANDLING))
+    is_old = or_(
+        and_(is_gone, runs.c.interval_end <= before), and_(makes_no_rows, runs.c.finished_at <= before)
     )
+    yield runs, and_(is_old, runs.c.status.not_in(IS_RUNNING))
     yield step_timings, step_timings.c.finished_at <= before
     old_releases = and_(releases.c.tick <= before, releases.c.kind != ReleaseKind.DATASET.value)
     yield release_tables, release_tables.c.release_id.in_(select(releases.c.release_id).where(old_releases))

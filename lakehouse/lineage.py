@@ -116,7 +116,8 @@ def _run_facets(run: Run) -> dict[str, Any]:
         codeVersion=run.code_version,
         status=run.status.value,
         rows=run.rows,
-        warnings=dict(run.counts),
+        warnings=dict(run.warnings),
+        **({} if run.makes_rows else {"did": dict(run.counts)}),
     )
     facets: dict[str, Any] = {
         "nominalTime": nominal_time_run.NominalTimeRunFacet(start, end, producer=PRODUCER),
@@ -154,9 +155,9 @@ def _output(run: Run, written: Dataset) -> OutputDataset:
         ]
         facets["schema"] = schema_dataset.SchemaDatasetFacet(fields, producer=PRODUCER)
     of_output: dict[str, Any] = {}
-    if run.snapshot_id is not None:
+    if run.rows is not None:
         of_output["outputStatistics"] = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
-            run.rows, producer=PRODUCER
+            run.rows, run.size_bytes, run.files, producer=PRODUCER
         )
     return OutputDataset(written.namespace, written.name, facets=facets, outputFacets=of_output)
 

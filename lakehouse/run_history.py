@@ -68,15 +68,16 @@ def whole_days_are_made(ops: Ops, now: datetime) -> bool:
     with ops.read() as connection:
         going_on = [run_of(row) for row in connection.execute(running)]
     return any(
-        run.interval.is_whole_days()
+        run.makes_rows
+        and run.interval.is_whole_days()
         and not is_dead(run.process)
         and (is_local(run.process) or now - run.started_at < _FOREIGN_RUN)
         for run in going_on
     )
 
 
-def reach_by_table(ops: Ops) -> dict[str, tuple[datetime, datetime]]:
-    """From when and through when the standing runs of every table reach, holes between them or not.
+def reach_by_table(ops: Ops, only: str | None = None) -> dict[str, tuple[datetime, datetime]]:
+    """From when and through when the standing runs of every table, or of one, reach, holes between or not.
 
     One walk along an index, where `made_by_table` reads every run.
     """
@@ -85,6 +86,8 @@ def reach_by_table(ops: Ops) -> dict[str, tuple[datetime, datetime]]:
         .where(runs.c.status == RunStatus.PUBLISHED.value)
         .group_by(runs.c.table_name)
     )
+    if only is not None:
+        query = query.where(runs.c.table_name == only)
     with ops.read() as connection:
         return {name: (start, end) for name, start, end in connection.execute(query)}
 

@@ -24,6 +24,10 @@ from validation.errors import Defect
 
 ABANDONED_AFTER = timedelta(hours=24)
 
+S3, SNOWFLAKE, COMPACTION, RETENTION = "s3", "snowflake", "compaction", "retention"
+HANDLING = (S3, SNOWFLAKE, COMPACTION, RETENTION)
+"""Layers of runs that make no rows, and send, rewrite or drop those that are there; as s3.features.<view>."""
+
 
 class RunStatus(StrEnum):
     """How far a run has come.
@@ -50,7 +54,9 @@ class Run:
         code_version: of the code that decides rows, as `lakehouse.code_version` tells it.
         inputs: the tables it read, each with the snapshot that it read; None where the table had none.
             None in place of all: not known, of a run that read nothing yet or was kept by older code.
-        rows: of the interval, as published; files, size_bytes: those that its snapshot added.
+        rows: of the interval, as published; None where nobody counted them.
+        counts: rows that break a rule which only warns, by rule; of a compaction or retention, what it did.
+        files, size_bytes: those that its snapshot added, or that were sent.
         revision: the commit that the process ran, where it could be told.
     """
 
@@ -75,6 +81,16 @@ class Run:
     def is_running(self) -> bool:
         """Whether it has not ended, as far as the ledger knows."""
         return self.status.value in IS_RUNNING
+
+    @property
+    def makes_rows(self) -> bool:
+        """Whether it makes rows of its table; not so a publication, compaction or retention."""
+        return self.table.partition(".")[0] not in HANDLING
+
+    @property
+    def warnings(self) -> Mapping[str, int]:
+        """The rows that break a rule which only warns, by rule."""
+        return self.counts if self.makes_rows else {}
 
 
 Heard = Callable[[Run], None]
@@ -279,7 +295,7 @@ class RunLedger:
 
         The run named `before` asks, and is not counted.
         """
-        wrote_none = and_(runs.c.status.in_(WAS_PUBLISHED), runs.c.rows == 0)
+        wrote_none = and_(runs.c.status.in_(WAS_PUBLISHED), runs.c.rows.is_not(None), runs.c.rows == 0)
         return self._any(table, _overlaps(interval), runs.c.run_id != before, ~wrote_none)
 
     def died_publishing(self, table: str, interval: Interval) -> bool:

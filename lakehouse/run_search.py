@@ -5,11 +5,12 @@ Each question walks an index: after some years the ledger has half a million run
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, and_, func, select
 
 from lakehouse.ops import Ops, runs
 from lakehouse.run_ledger import WAS_PUBLISHED, Run, RunStatus, run_of
@@ -73,6 +74,20 @@ def ids_near(ops: Ops, run_id: str) -> set[str]:
     newest = select(runs.c.run_id).order_by(runs.c.started_at.desc()).limit(_NEWEST)
     with ops.read() as connection:
         return {each for query in (alike, newest) for each in connection.execute(query).scalars()}
+
+
+def last_runs(ops: Ops, tables: Collection[str]) -> list[Run]:
+    """Of each of these tables that ever ran the run that began last, by table."""
+    newest = (
+        select(runs.c.table_name, func.max(runs.c.started_at).label("began_at"))
+        .where(runs.c.table_name.in_(sorted(tables)))
+        .group_by(runs.c.table_name)
+        .subquery()
+    )
+    is_newest = and_(runs.c.table_name == newest.c.table_name, runs.c.started_at == newest.c.began_at)
+    query = select(runs).join(newest, is_newest).order_by(runs.c.table_name, runs.c.run_id)
+    with ops.read() as connection:
+        return list({row.table_name: run_of(row) for row in connection.execute(query)}.values())
 
 
 def has_run(ops: Ops, table: str) -> bool:

@@ -7,7 +7,7 @@ a snapshot that was the newest for a week would go the moment another follows.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -88,6 +88,27 @@ def files_of_dropped(lakehouse: Lakehouse, table: Table) -> int:
         f"WHERE {dropped}"
     )
     return int(files.collect()[0].files)
+
+
+def rewritten_since(lakehouse: Lakehouse, table: Table, since: int | None) -> int | None:
+    """The newest snapshot of main after that one in which files were rewritten; None if there is none.
+
+    Who publishes beside a compaction may have followed it.
+    """
+    iceberg = lakehouse.iceberg(table)
+    current = iceberg.currentSnapshot()
+    for snapshot in _back_from(iceberg, int(current.snapshotId())) if current is not None else ():
+        if snapshot == since:
+            return None
+        if str(iceberg.snapshot(snapshot).operation()) == "replace":
+            return snapshot
+    return None
+
+
+def summary_of(lakehouse: Lakehouse, table: Table, snapshot_id: int) -> Callable[[str], int]:
+    """What the snapshot's writer summed up, by Iceberg's name for it; 0 of what it did not name."""
+    told = lakehouse.iceberg(table).snapshot(snapshot_id).summary()
+    return lambda name: int(told.getOrDefault(name, "0"))
 
 
 def expire(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from lakehouse.expiries import LANDED
 from lakehouse.lineage import Dataset, Lineage
-from lakehouse.run_ledger import Heard, Run, unheard
+from lakehouse.run_ledger import S3, SNOWFLAKE, Heard, Run, unheard
 from lakehouse.settings import Settings, masked
+from roadside.handling import LEDGER, handled_table
 from roadside.rendering import notice
 from roadside.run_inputs import inputs_read, step_of
 from roadside.run_names import ONLINE
@@ -33,18 +35,44 @@ def _reads(settings: Settings, more: Mapping[str, Sequence[str]], run: Run) -> l
     if step is not None and step.build is None:
         return [Dataset(_place(settings.landing_uri), f"landing/{step.name.partition('.')[2]}")]
     lake = _place(settings.warehouse_uri)
+    if not run.makes_rows:
+        return [Dataset(lake, name, snapshot) for name, snapshot in (run.inputs or {}).items()]
     if run.table in more and run.inputs is None:
         return [Dataset(lake, name) for name in more[run.table]]
     return [Dataset(lake, each.table, each.snapshot_id) for each in inputs_read(settings, run)]
 
 
 def _written(settings: Settings, run: Run) -> Dataset:
+    if not run.makes_rows:
+        return _handled(settings, run)
     layer, _, view = run.table.partition(".")
     if layer == ONLINE:
         redis = settings.redis
         return Dataset(_PRIVATE_REDIS if redis is None else f"redis://{redis.partition(',')[0]}", view)
     table = next((each for each in TABLES if each.name == run.table), None)
     return Dataset(_place(settings.warehouse_uri), run.table, table=table)
+
+
+def _handled(settings: Settings, run: Run) -> Dataset:
+    """What is sent, at its target; what is rewritten or dropped, in the lake, the ledgers or the landing.
+
+    A table of Snowflake is its three names in snowflake://<account>: https://openlineage.io/docs/spec/naming.
+    """
+    layer, _, name = run.table.partition(".")
+    table = handled_table(run)
+    if layer == S3:
+        return Dataset(_place(settings.publish_uri or "s3://private"), name.replace(".", "/"), table=table)
+    if layer == SNOWFLAKE:
+        from warehouse.connection import account_named  # brings Snowflake's connector
+        from warehouse.places import place_of
+
+        database = settings.snowflake_database
+        named = name if table is None or database is None else str(place_of(table, database))
+        return Dataset(f"snowflake://{account_named(settings)}", named, table=table)
+    if name.startswith(LANDED):
+        return Dataset(_place(settings.landing_uri), name.replace(".", "/"))
+    lake = settings.ops_url if name == LEDGER else settings.warehouse_uri
+    return Dataset(_place(lake), name, table=table)
 
 
 def _place(uri: str) -> str:

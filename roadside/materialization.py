@@ -169,4 +169,4 @@ def _write(runs: RunLedger, store: Any, view: str, span: Interval, as_of: dateti
     except BaseException as error:
         runs.fail(run.run_id, type(error).__name__)
         raise
-    runs.finish(run.run_id, snapshot_id=None, rows=0)
+    runs.finish(run.run_id, snapshot_id=None, rows=None)  # Feast does not tell how many it wrote

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from lakehouse.releases import Release
+from lakehouse.run_ledger import S3, SNOWFLAKE
 from lakehouse.settings import Settings
 from roadside.promise_check import VIEW, Kept, LastGood, PromiseKept, Reason, State, judged
-from roadside.publication import S3, SNOWFLAKE
 from roadside.publication_sources import Source
 from validation.contract import Table
 from validation.contracts import FEATURES, TRAINING

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from lakehouse.leases import Leases
 from lakehouse.ops import Ops
+from lakehouse.run_ledger import S3, SNOWFLAKE, RunLedger
 from lakehouse.settings import Settings
+from roadside.handling import handled, known_time
 from roadside.publication_sources import Source
+from roadside.run_listeners import heard_of
 from validation.errors import InputMissing, PermissionRefused, RoadsideError, SettingError, UnknownName
 from warehouse.bucket import Bucket
 from warehouse.connection import open_session
@@ -19,7 +21,6 @@ from warehouse.objects import MANIFEST, publish_objects
 from warehouse.places import place_of
 from warehouse.publication import CREATED, REPLACED, UNCHANGED, Publisher
 
-S3, SNOWFLAKE = "s3", "snowflake"
 TARGETS = (S3, SNOWFLAKE)
 FAILED, KEPT_BACK, NOT_MADE = "failed", "kept back", "not made"
 _WOULD = {CREATED: "would be created", REPLACED: "would be replaced", UNCHANGED: UNCHANGED}
@@ -88,14 +89,40 @@ def left_out(source: Source) -> Published | None:
 def publish(
     settings: Settings, source: Source, target: str, *, dry_run: bool, progress: Progress
 ) -> Published:
-    """The source at the target; what kept it from there is in the result, and raised by nobody."""
+    """The source at the target; what kept it from there is in the result, and raised by nobody.
+
+    Kept in the ledger as a run of `<target>.<table>`, but for a dry run, for what never leaves or is not made
+    yet, and for what another publishes. Its known time is what the ledger has of the table as it is sent, its
+    rows are those that the target then holds; files and bytes are what was sent, 0 where all was there.
+    """
     to = _to_s3 if target == S3 else _to_snowflake
+    if why := left_out(source):  # what there is nothing of needs no other told
+        return replace(why, to=target, status=FAILED)
     try:
-        source.outgoing  # noqa: B018, what there is nothing of needs no other told
-        with _alone(settings, source, dry_run):
+        if dry_run:
             return to(settings, source, dry_run, progress)
+        return _kept(settings, source, target, lambda: to(settings, source, dry_run, progress))
     except RoadsideError as error:
         return Published(source.name, target, FAILED, error=error)
+
+
+def _kept(settings: Settings, source: Source, target: str, send: Callable[[], Published]) -> Published:
+    """What is sent while no other publishes the table here, kept as a run.
+
+    Raises:
+        Busy: another publishes it.
+    """
+    ops, name = Ops(settings.ops_url), source.table.name
+    runs = RunLedger(ops, _wall_clock, heard_of(settings))
+    with (
+        Leases(ops, _wall_clock).publishing(f"publication of {name}"),
+        handled(runs, f"{target}.{name}", known_time(ops, name, _wall_clock())) as work,
+    ):
+        snapshot = source.outgoing.snapshot_id
+        work.read({name: snapshot})
+        sent = send()
+        work.leaves(snapshot_id=snapshot, rows=sent.rows, files=sent.files, size_bytes=sent.bytes)
+    return sent
 
 
 def _to_s3(settings: Settings, source: Source, dry_run: bool, progress: Progress) -> Published:
@@ -150,20 +177,6 @@ def _to_snowflake(settings: Settings, source: Source, dry_run: bool, progress: P
     files = () if done.status == UNCHANGED else batch.parts
     size = sum(path.stat().st_size for path in files)
     return Published(source.name, SNOWFLAKE, done.status, where, done.release, done.rows, len(files), size)
-
-
-@contextmanager
-def _alone(settings: Settings, source: Source, dry_run: bool) -> Iterator[None]:
-    """One publisher of a table at a time in this installation.
-
-    Raises:
-        Busy: another publishes it.
-    """
-    if dry_run:
-        yield
-        return
-    with Leases(Ops(settings.ops_url), _wall_clock).publishing(f"publication of {source.table.name}"):
-        yield
 
 
 def _wall_clock() -> datetime:

@@ -35,17 +35,18 @@ from lakehouse.log_folder import logs_before
 from lakehouse.object_store import LandedObject, list_objects, never_read
 from lakehouse.ops import Ops, answered_lines, landing_objects
 from lakehouse.run_history import reach_by_table
+from lakehouse.run_ledger import RETENTION, RunLedger
 from lakehouse.settings import Settings
+from roadside.handling import LEDGER, handled, known_before, undone
 from roadside.landed_backlog import has_landing
-from validation.clocks import Interval, known_date
+from roadside.run_listeners import heard_of
+from validation.clocks import Interval, known_date, tick_start
 from validation.contract import Table
 from validation.contracts import TABLES
 from validation.errors import NotReady, UnknownName
 from validation.retention import LANDING, LEDGERS, LOGS, Retention
 from validation.sources import SOURCES
 
-LEDGER = "ledgers"
-"""The name under which the ledgers are asked for."""
 Found = TypeVar("Found")
 _OF_OBJECTS = ("bronze", "quarantine")
 LOG = "logs"
@@ -317,17 +318,22 @@ def carry_out(
 ) -> Dropped:
     """The plan done: landed objects first, while quarantine still holds the lines that account for them.
 
-    What fails, or is busy, keeps none of the rest back.
+    Runs of retention.landing.<source> and retention.ledgers are kept of it where there is something to drop,
+    of known time as far as is dropped; `drop` keeps those of tables. What fails, or is busy, keeps none of
+    the rest back.
     """
     ops, failed = Ops(settings.ops_url), dict[str, Exception]()
+    runs = RunLedger(ops, now, heard_of(settings))
     expire_known_time(ops, expiring(ops, plan), now())
     objects = each_of(
-        {each.source: partial(_ended, settings, ops, each, now) for each in plan.landed}, failed, LANDED
+        {each.source: partial(_objects_ended, settings, ops, runs, each, now) for each in plan.landed},
+        failed,
+        LANDED,
     )
     dropped = each_of({each.table.name: partial(drop, each) for each in plan.tables}, failed)
     rows: Mapping[str, int] = {}
     if plan.ledgers is not None:
-        ledgers = partial(_ledgers_ended, settings, ops, _midnight(plan.ledgers.before))
+        ledgers = partial(_ledgers_ended, settings, ops, runs, plan.ledgers)
         rows = each_of({LEDGER: ledgers}, failed).get(LEDGER, {})
     logs = 0
     if plan.logs is not None:
@@ -346,10 +352,6 @@ def still_old(ops: Ops, old: OldRows) -> OldRows:
     return replace(old, days=days, held=dict(sorted({**old.held, **held}.items())))
 
 
-def _ledgers_ended(settings: Settings, ops: Ops, before: datetime) -> dict[str, int]:
-    return drop_ledger_rows(ops, before, expired(ops), _lying(settings, before))
-
-
 def _deleted(settings: Settings, old: OldLogs) -> int:
     """How many logs went; one that was written to meanwhile stays."""
     still = logs_before(settings.home, _midnight(old.before))
@@ -357,6 +359,31 @@ def _deleted(settings: Settings, old: OldLogs) -> int:
     for path in due:
         path.unlink(missing_ok=True)
     return len(due)
+
+
+def _objects_ended(
+    settings: Settings, ops: Ops, runs: RunLedger, old: OldObjects, now: Callable[[], datetime]
+) -> int:
+    """As `_ended`, kept as a run where objects are to go, or a run died that was to delete such."""
+    name = f"{RETENTION}.{LANDED}{old.source}"
+    interval = undone(runs, name)
+    if old.due:
+        interval = Interval(tick_start(min(each.landed_at for each in old.due)), old.before)
+    with handled(runs, name, interval) as work:
+        deleted = _ended(settings, ops, old, now)
+        size = {"bytes_dropped": sum(each.size for each in old.due)} if deleted == len(old.due) else {}
+        work.leaves(counts={"objects_dropped": deleted, **size})
+    return deleted
+
+
+def _ledgers_ended(settings: Settings, ops: Ops, runs: RunLedger, old: OldLedgerRows) -> Mapping[str, int]:
+    """The rows dropped of each ledger, kept as a run where such are planned, or a run died that was to."""
+    name, before = f"{RETENTION}.{LEDGER}", _midnight(old.before)
+    interval = known_before(ops, old.before) if any(old.rows.values()) else undone(runs, name)
+    with handled(runs, name, interval) as work:
+        rows = drop_ledger_rows(ops, before, expired(ops), _lying(settings, before))
+        work.leaves(counts={f"{ledger}_dropped": count for ledger, count in rows.items() if count})
+    return rows
 
 
 def _ended(settings: Settings, ops: Ops, old: OldObjects, now: Callable[[], datetime]) -> int:

@@ -16,6 +16,7 @@ from lakehouse.run_ledger import Run, RunStatus
 from lakehouse.run_search import left_by, replaced_by
 from lakehouse.settings import Settings
 from roadside.graph import Step
+from roadside.handling import again, handling_version
 from roadside.run_inputs import InputRead, inputs_read, step_of
 from roadside.run_names import ONLINE
 from roadside.runner import road_version, step_version
@@ -150,11 +151,13 @@ def _is_todays_code(settings: Settings, run: Run, step: Step | None) -> bool | N
         return run.code_version == step_version(step, settings)
     if run.table.startswith(f"{ONLINE}."):
         return run.code_version == road_version()
-    return None
+    return None if run.makes_rows else run.code_version == handling_version()
 
 
 def _again(run: Run, step: Step | None, *, is_done: bool) -> str | None:
     """The command that makes the run's interval again; None of a table that no command names."""
+    if not run.makes_rows:
+        return again(run)
     force = " --force" if is_done else ""
     if step is not None:
         span = f"--start {_word(run.interval.start)} --end {_word(run.interval.end)}"

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import Run
 from lakehouse.run_search import has_run, ids_near, run_named
+from roadside.handling import handling_names
 from validation.contracts import FEATURES, TABLES
 from validation.errors import UnknownName, UserError
 
@@ -15,12 +16,13 @@ ONLINE = "online"
 
 
 def require_table(ops: Ops, name: str) -> str:
-    """The name, if it is a table's or of a view online, or if such a table ever ran.
+    """The name, if it is a table's, of a view online, or of what is done with a table; or if it ever ran.
 
     Raises:
         UnknownName: neither.
     """
     known = {table.name for table in TABLES} | {f"{ONLINE}.{table.short_name}" for table in FEATURES}
+    known.update(handling_names())
     if name not in known and not has_run(ops, name):
         raise UnknownName("table", name, known)
     return name

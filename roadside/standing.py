@@ -22,6 +22,7 @@ from lakehouse.run_ledger import Run, RunLedger, RunStatus
 from lakehouse.settings import Settings
 from roadside.expired import Kept, kept_as_it_is
 from roadside.graph import STEPS, step_named
+from roadside.handling import again, failures
 from roadside.holds import Hold, completeness_of, served_through, view_holds
 from roadside.landed_backlog import STRAGGLER_HORIZON, Backlog, backlog, has_landing
 from roadside.redis_standing import redis_problem
@@ -184,6 +185,7 @@ def standing(
     missing = (
         *_missing_of_sources(sources, closed, due_at),
         *_missing_of_runs([*tables, *views]),
+        *_missing_of_handling(failures(settings, ops)),
         *_missing_of_tables(made, kept_as_it_is(ops, STEPS)),
         *_missing_of_held(views),
         *_missing_online(views),
@@ -321,6 +323,18 @@ def _missing_of_runs(standings: Sequence[TableStanding | ViewStanding]) -> Itera
                 f"{name}: its last run, {run.run_id} over {Interval(run.start, run.end)}, "
                 f"failed at {_told(run.at)} ({run.error})."
             )
+
+
+def _missing_of_handling(failed: Mapping[str, Sequence[Run]]) -> Iterator[str]:
+    """A sentence for each target, for compaction and for retention, however many tables it failed for."""
+    for run, *others in failed.values():
+        last = _last_run(run)
+        assert last is not None
+        more = f"; likewise {len(others):,} more" if others else ""
+        yield (
+            f"{run.table}: its last run, {run.run_id}, failed at {_told(last.at)} ({last.error}{more}): "
+            f"{again(run)}"
+        )
 
 
 def _missing_of_tables(made: Mapping[str, Made], kept: Kept) -> Iterator[str]:

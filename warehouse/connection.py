@@ -140,6 +140,15 @@ def open_session(settings: Settings) -> Iterator[Session]:
             connection.close(retry=False)
 
 
+def account_named(settings: Settings) -> str:
+    """The account of ROADSIDE_SNOWFLAKE_CONNECTION as connections.toml has it; else the connection's name."""
+    name = settings.snowflake_connection or "private"
+    try:
+        return str(_section(name).get("account", name))
+    except RoadsideError:
+        return name
+
+
 _AGAIN = "The published table is as it was. Run the same command again."
 _UNKNOWN = "Whether it took effect is not known. Run the same command again: it looks what stands."
 

@@ -9,6 +9,7 @@ that begin with "kept" or "note".
 
 **It failed?** What is broken or busy keeps nothing else back, and the log names it. `roadside retention
 --dry-run` says what would go. Both may be run again at any time.
+`roadside runs --status failed` says what of it died, and on which table.
 """
 
 from __future__ import annotations

@@ -80,11 +80,12 @@ def retention(
 def _carried_out(settings: Settings, plan: RetentionPlan) -> tuple[Dropped, dict[str, int]]:
     """What went, and of each table that lost days how many files of dropped days snapshots still name."""
     from roadside.retention import carry_out, each_of
+    from roadside.run_listeners import heard_of
     from roadside.spark_runner import open_runner
     from roadside.table_maintenance import Maintenance
 
     runner = open_runner(settings)
-    maintenance = Maintenance(runner.lakehouse, runner.ops, _now)
+    maintenance = Maintenance(runner.lakehouse, runner.ops, _now, heard=heard_of(settings))
     dropped = carry_out(settings, plan, maintenance.drop, _now)
     failed = dict(dropped.failed)
     counts = {name: partial(maintenance.files_of_dropped, table_named(name)) for name in dropped.tables}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +27,10 @@ def list_runs(
     context: typer.Context,
     table: Annotated[
         list[str] | None,
-        typer.Option(help="A table, or online.VIEW for what went to Redis; repeatable. Default: all."),
+        typer.Option(
+            help="A table; online.VIEW for what went to Redis; s3.TABLE or snowflake.TABLE for what was "
+            "published, compaction.TABLE and retention.TABLE for its upkeep; repeatable. Default: all."
+        ),
     ] = None,
     status: Annotated[
         list[str] | None,
@@ -100,7 +103,10 @@ def show(
 
 
 def facts_of(run: Run) -> dict[str, Any]:
-    """The run as JSON has it. `seconds` is None while it runs, `rows` where they are not counted."""
+    """The run as JSON has it. `seconds` is None while it runs, `rows` where they are not counted.
+
+    `did` is what a compaction or retention did.
+    """
     return {
         "run_id": run.run_id,
         "table": run.table,
@@ -117,7 +123,8 @@ def facts_of(run: Run) -> dict[str, Any]:
         "size_bytes": run.size_bytes,
         "inputs": run.inputs,
         "revision": run.revision,
-        "warnings": dict(run.counts),
+        "warnings": dict(run.warnings),
+        "did": {} if run.makes_rows else dict(run.counts),
         "error_kind": run.error_kind,
         "host": run.process.host,
         "pid": run.process.pid,
@@ -175,10 +182,14 @@ def _lines(account: RunAccount) -> Iterator[tuple[str, str]]:
     if account.landed is not None:
         objects = counted(account.landed.objects, "landed object")
         yield "read", f"{objects} of {account.landed.source}, {counted(account.landed.size_bytes, 'byte')}"
-    if _rows(run) is not None:
+    if not run.makes_rows:
+        yield from _left(run)
+    elif _rows(run) is not None:
         yield "wrote", _wrote(account)
-    if run.counts:
-        yield "warned", ", ".join(f"{check} {count:,}" for check, count in run.counts.items())
+    elif run.finished_at is not None and run.error_kind is None:
+        yield "wrote", "rows that are not counted"
+    if run.warnings:
+        yield "warned", _told_counts(run.warnings)
     for stop in account.stopped_by:
         state = "stops" if stop.stops else "accepted"
         yield "stopped", f"{stop.check} at {moment(stop.known_at)} ({state}): {stop.text}"
@@ -193,6 +204,23 @@ def _lines(account: RunAccount) -> Iterator[tuple[str, str]]:
         yield "released", f"{account.release.release_id} at {moment(account.release.published_at)}{whose}"
     if account.again is not None:
         yield "again", account.again
+
+
+def _left(run: Run) -> Iterator[tuple[str, str]]:
+    """What was sent to a target, or what upkeep did; and what stands there since."""
+    if run.counts:
+        yield "did", _told_counts(run.counts).replace("_", " ")
+    if run.files is not None:
+        wrote = "wrote" if run.table.startswith("compaction.") else "sent"
+        yield wrote, f"{counted(run.files, 'file')} of {counted(run.size_bytes or 0, 'byte')}"
+    rows = [counted(run.rows, "row")] if run.rows is not None else []
+    snapshot = [f"snapshot {run.snapshot_id}"] if run.snapshot_id is not None else []
+    if rows or snapshot:
+        yield "left", ", ".join([*rows, *snapshot])
+
+
+def _told_counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
 def _wrote(account: RunAccount) -> str:
@@ -217,7 +245,7 @@ def _ended(run: Run) -> str:
     """How the run ended, with the kind of its error or how many warnings it has."""
     if run.error_kind is not None:
         return f"{run.status.value}: {run.error_kind}"
-    warnings = sum(run.counts.values())
+    warnings = sum(run.warnings.values())
     return f"{run.status.value}, {counted(warnings, 'warning')}" if warnings else run.status.value
 
 

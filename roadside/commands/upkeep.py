@@ -185,11 +185,14 @@ def _compact(settings: Settings, wanted: Sequence[Table], before: date) -> int:
     from datetime import UTC, datetime
 
     from lakehouse.branches import Moved
+    from roadside.run_listeners import heard_of
     from roadside.spark_runner import open_runner
     from roadside.table_maintenance import Maintenance
 
     runner = open_runner(settings)
-    maintenance = Maintenance(runner.lakehouse, runner.ops, lambda: datetime.now(UTC))
+    maintenance = Maintenance(
+        runner.lakehouse, runner.ops, lambda: datetime.now(UTC), heard=heard_of(settings)
+    )
     rewritten: dict[str, int] = {}
     codes, unforeseen = [0], list[Exception]()
     for each in wanted:

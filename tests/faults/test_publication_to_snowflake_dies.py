@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from lakehouse.ops import Ops
+from lakehouse.processes import is_dead
+from lakehouse.run_ledger import Run, RunLedger, RunStatus
 from support.publications import Loading, as_tuples, loading
 from support.publisher_process import Publishers, publishers
 from support.small_publications import DAY, build_eta_v1, eta_v1_rows
@@ -19,6 +23,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result"),  # fakesnow's
 ]
 
+WALL = datetime(2026, 11, 1, tzinfo=UTC)
 SHOWN = ("SELECT", "USE")
 """Statements that change nothing: to die after one is to die before it."""
 
@@ -59,6 +64,12 @@ def points_of(there: Loading) -> list[int]:
     return [number for number in range(1, len(verbs)) if verbs[number - 1] not in SHOWN]
 
 
+def last_run(there: Loading) -> Run:
+    found = RunLedger(Ops(there.settings.ops_url), lambda: WALL).last_run("snowflake.training.eta_v1")
+    assert found is not None
+    return found
+
+
 def kill_before(there: Loading, processes: Publishers, last: int) -> None:
     """A publisher is killed as its statement of that number arrives, which is not run."""
 
@@ -70,6 +81,9 @@ def kill_before(there: Loading, processes: Publishers, last: int) -> None:
 
     with there.server.watched_by(watch):
         assert processes.publish("eta_v1", "snowflake") == -signal.SIGKILL
+    killed = last_run(there)
+    assert killed.is_running
+    assert is_dead(killed.process)
 
 
 def replace_and_kill(there: Loading, processes: Publishers, points: Iterable[int]) -> None:
@@ -128,10 +142,13 @@ def test_a_connection_that_breaks_leaves_the_old_rows(there: Loading) -> None:
 
         with there.server.watched_by(watch), pytest.raises(Unreachable, match=f"was lost at {verb}"):
             there.done()
+        assert (last_run(there).status, last_run(there).error_kind) == (RunStatus.FAILED, "Unreachable")
         assert there.rows() == rows_of(1)
         assert len(there.audit()) == 1
-    assert there.done().status == "replaced"
+    sent = there.done()
+    assert sent.status == "replaced"
     assert there.rows() == rows_of(2)
+    assert (last_run(there).rows, last_run(there).files, last_run(there).size_bytes) == (5, 1, sent.bytes)
 
 
 def test_a_commit_whose_answer_is_lost_is_found_by_the_next_run(there: Loading) -> None:

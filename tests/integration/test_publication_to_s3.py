@@ -7,12 +7,15 @@ import json
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from lakehouse.ops import Ops
+from lakehouse.run_ledger import Run, RunLedger, RunStatus
+from lakehouse.run_search import Wanted, newest_runs
 from lakehouse.settings import Settings, load_settings
 from roadside.publication import Published, publish
 from roadside.publication_sources import sources_named
@@ -21,6 +24,7 @@ from support.object_server import BUCKET, CREDENTIALS, ObjectServer, object_serv
 from support.publisher_process import publishers
 from support.small_publications import DAY, build_eta_v1, put_features
 from training_datasets.files import column_digests, digest_of
+from validation.clocks import Interval
 from validation.contracts.features.provider_activity_15m import PROVIDER_ACTIVITY_15M
 from validation.contracts.features.provider_fleet_15m import PROVIDER_FLEET_15M
 from validation.errors import Busy, CheckFailed, InputMissing, PermissionRefused, SettingError, Unreachable
@@ -46,6 +50,11 @@ class Sending:
         if done.error:
             raise done.error
         return done
+
+    def runs(self, table: str = "training.eta_v1") -> list[Run]:
+        """What the ledger has of its publications, in order."""
+        ops = Ops(self.settings.ops_url)
+        return newest_runs(ops, Wanted(tables=(f"s3.{table}",)), 99)[::-1] if ops.is_there() else []
 
     def sent(self) -> list[str]:
         """The keys that were put since the server was watched, in order."""
@@ -184,8 +193,13 @@ def test_killed_at_every_request_the_next_run_sends_what_is_missing(there: Sendi
 
             with there.server.watched_by(watch):
                 assert processes.publish("eta_v1", "s3") == -signal.SIGKILL
+            killed = there.runs()[-1]
+            assert killed.is_running
             assert read_from_the_manifest(there.server) in (old, new)
             there.publish()
+            *_, dead, done = there.runs()
+            assert (dead.run_id, dead.error_kind) == (killed.run_id, "ProcessDied")
+            assert done.status is RunStatus.PUBLISHED
             assert read_from_the_manifest(there.server) == new
             assert len([key for key in there.server.listed() if key.endswith(".parquet")]) == 2
 
@@ -214,6 +228,56 @@ def test_a_features_table_is_one_state_of_the_lake(there: Sending) -> None:
     put_features(there.settings, PROVIDER_ACTIVITY_15M, seed=2)
     assert there.publish(name).rows == 8
     assert len([key for key in there.server.listed() if key.startswith(TABLE)]) == 2
+
+
+def test_a_publication_is_a_run_with_what_was_sent(there: Sending) -> None:
+    build_eta_v1(there.settings, DAYS)
+    there.publish(dry_run=True)
+    assert there.runs() == []
+    sent = there.publish()
+    there.publish()
+    first, again = there.runs()
+    assert (first.rows, first.files, first.size_bytes) == (10, 2, sent.bytes)
+    assert (first.inputs, first.snapshot_id) == ({"training.eta_v1": None}, None)
+    assert (again.status, again.rows, again.files, again.size_bytes) == (RunStatus.PUBLISHED, 10, 0, 0)
+    assert sent.bytes
+
+
+def test_a_publication_of_a_table_names_its_state_and_the_known_time_that_the_ledger_has(
+    there: Sending,
+) -> None:
+    name = "features.provider_activity_15m"
+    put_features(there.settings, PROVIDER_ACTIVITY_15M)
+    march = Interval(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 11, tzinfo=UTC))
+    runs = RunLedger(Ops(there.settings.ops_url), lambda: datetime(2026, 3, 11, tzinfo=UTC))
+    runs.finish(runs.begin(name, march, "code").run_id, snapshot_id=1, rows=4)
+    there.publish(name)
+    manifest = json.loads(there.server.read(f"{TABLE}/_manifest.json"))
+    (run,) = there.runs(name)
+    assert (run.interval, run.rows, run.files) == (march, 4, 1)
+    assert run.inputs == {name: manifest["snapshot_id"]}
+    assert run.snapshot_id == manifest["snapshot_id"]
+
+
+def test_a_publication_that_fails_is_a_failed_run_and_what_may_not_leave_none(there: Sending) -> None:
+    with pytest.raises(InputMissing):
+        there.publish()
+    with pytest.raises(PermissionRefused):
+        there.publish(PROVIDER_FLEET_15M.name)
+    assert there.runs() == there.runs(PROVIDER_FLEET_15M.name) == []
+    folder = build_eta_v1(there.settings, DAYS)
+    elsewhere = Sending(there.server, replace(there.settings, publish_uri="s3://lost/road"))
+    with pytest.raises(InputMissing):
+        elsewhere.publish()
+    (folder / "_manifests" / f"{DAY}.json").unlink()
+    with pytest.raises(CheckFailed):
+        there.publish()
+    lost, broken = there.runs()
+    assert [(each.status, each.error_kind) for each in (lost, broken)] == [
+        (RunStatus.FAILED, "InputMissing"),
+        (RunStatus.FAILED, "CheckFailed"),
+    ]
+    assert broken.inputs is None
 
 
 def test_an_object_that_went_missing_is_sent_again(there: Sending) -> None:

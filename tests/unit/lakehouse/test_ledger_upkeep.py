@@ -115,3 +115,19 @@ def test_what_goes_on_or_waits_for_somebody_stays(ops: Ops) -> None:
     assert RunLedger(ops, lambda: OLD).running(f"bronze.{SOURCE}") != set()
     assert [each.run_id for each in QualityLedger(ops).stopping(NEW)] == ["run2"]
     assert Releases(ops, lambda: NEW).latest(ReleaseKind.DATASET) is not None
+
+
+def test_a_run_that_makes_no_rows_goes_by_when_it_ended(ops: Ops) -> None:
+    """What a retention dropped was old when it was dropped."""
+    old = Interval(OLD, OLD + TICK)
+    for at in (OLD, NEW):
+        runs = RunLedger(ops, lambda at=at: at)
+        for name in ("retention.silver.jobs", "s3.training.eta_v1"):
+            runs.finish(runs.begin(name, old, "code").run_id, snapshot_id=None, rows=None)
+    RunLedger(ops, lambda: OLD).begin("compaction.silver.jobs", old, "code")
+    gone = drop_ledger_rows(ops, BEFORE, BRONZE, ())
+    assert gone["runs"] == 1 + 2, "bronze's, and those that ended then"
+    left = RunLedger(ops, lambda: NEW).last_run("retention.silver.jobs")
+    assert left is not None
+    assert left.started_at == NEW
+    assert RunLedger(ops, lambda: NEW).running("compaction.silver.jobs") != set()

@@ -177,6 +177,11 @@ def test_the_run_that_asks_whether_rows_may_be_there_does_not_count(ledger: RunL
     assert ledger.running(TABLE) == {run.run_id}
 
 
+def test_rows_that_nobody_counted_may_be_there(ledger: RunLedger) -> None:
+    ledger.finish(ledger.begin(TABLE, TICK, "c1").run_id, snapshot_id=7, rows=None)
+    assert ledger.may_hold_rows(TABLE, TICK)
+
+
 def test_a_run_that_was_cut_off_may_have_left_rows_but_published_none(ledger: RunLedger) -> None:
     """So that features made after a kill are a first publication, not a revision."""
     ledger.fail(ledger.begin(TABLE, DAY, "c1").run_id, "ProcessDied")

@@ -16,6 +16,7 @@ from lakehouse.run_search import (
     Wanted,
     has_run,
     ids_near,
+    last_runs,
     left_by,
     newest_runs,
     replaced_by,
@@ -136,6 +137,7 @@ QUESTIONS: dict[str, Callable[[Ops, Run], object]] = {
     "table's name": lambda ops, run: has_run(ops, run.table),
     "left by": lambda ops, run: left_by(ops, run.table, 7),
     "replaced by": replaced_by,
+    "last of each": lambda ops, run: last_runs(ops, [run.table, "silver.offers"]),
 }
 
 
@@ -161,3 +163,12 @@ def test_every_question_walks_an_index(ledger: Ledger, name: str) -> None:
     walked = [plan for plan in plans if "runs" in plan]
     assert walked
     assert all("INDEX" in plan for plan in walked), plans
+
+
+def test_the_last_run_of_each_table_is_the_one_that_began_last(ledger: Ledger) -> None:
+    ledger.publish("silver.jobs", hours(0, 1), began=1, ended=2)
+    failed = ledger.fail("silver.jobs", hours(0, 1), at=3)
+    offers = ledger.publish("silver.offers", hours(0, 1), began=2, ended=9)
+    ledger.publish("silver.job_waits", hours(0, 1), began=4, ended=5)
+    names = ["silver.offers", "silver.jobs", "silver.assignments"]
+    assert [run.run_id for run in last_runs(ledger.ops, names)] == [failed.run_id, offers.run_id]

@@ -108,3 +108,54 @@ def test_the_setting_is_a_file_or_a_server(tmp_path: Path, monkeypatch: pytest.M
     assert lineage("https://marquez:5000") == "https://marquez:5000"
     with pytest.raises(SettingError, match="ROADSIDE_LINEAGE is 'kafka://broker'"):
         lineage("kafka://broker")
+
+
+def published_to(telling: Telling, table: str) -> dict[str, Any]:
+    """The event of a run's end that read a snapshot of a table."""
+    run = telling.runs.begin(table, TICK, "c1", inputs={"features.zone_demand_15m": 5})
+    telling.runs.finish(run.run_id, snapshot_id=6, rows=3, counts={"rows_dropped": 2}, files=1, size_bytes=40)
+    return json.loads(telling.path.read_text().splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    ("table", "written"),
+    [
+        ("s3.features.zone_demand_15m", ("s3://shelf/road", "features/zone_demand_15m")),
+        (
+            "snowflake.features.zone_demand_15m",
+            ("snowflake://org-account", "LAKE.features.zone_demand_15m"),
+        ),
+        ("snowflake.training.eta_v1", ("snowflake://org-account", "LAKE.ML.ETA_V1")),
+        ("compaction.silver.jobs", ("s3://lake/tables", "silver.jobs")),
+        ("retention.silver.jobs", ("s3://lake/tables", "silver.jobs")),
+        ("retention.landing.gps_pings", ("{landing}", "landing/gps_pings")),
+        ("retention.ledgers", ("{ops}", "ledgers")),
+    ],
+)
+def test_what_is_sent_rewritten_or_dropped_is_named_where_it_stands(
+    telling: Telling, monkeypatch: pytest.MonkeyPatch, table: str, written: tuple[str, str]
+) -> None:
+    monkeypatch.setenv("SNOWFLAKE_CONNECTIONS", '[loading]\naccount = "org-account"\n')
+    settings = replace(
+        telling.settings, publish_uri="s3://shelf/road", snowflake_connection="loading",
+        snowflake_database="LAKE",
+    )  # fmt: skip
+    telling.runs = RunLedger(Ops(settings.ops_url), telling.now, lineage_of(settings))
+    event = published_to(telling, table)
+    place = written[0].format(landing=settings.landing_uri, ops=settings.ops_url)
+    assert [named(each) for each in event["outputs"]] == [(place, written[1], "6")]
+    assert [named(each) for each in event["inputs"]] == [
+        ("s3://lake/tables", "features.zone_demand_15m", "5")
+    ]
+    facet = event["run"]["facets"]["roadside"]
+    assert (facet.get("warnings", {}), facet["did"]) == ({}, {"rows_dropped": 2})
+    statistics = event["outputs"][0]["outputFacets"]["outputStatistics"]
+    assert (statistics["rowCount"], statistics["size"], statistics["fileCount"]) == (3, 40, 1)
+
+
+def test_what_a_settings_file_says_no_more_loses_no_event(telling: Telling) -> None:
+    """A tick that finds a publication dead may run where nothing of its target is set."""
+    event = published_to(telling, "snowflake.features.zone_demand_15m")
+    assert [named(each)[:2] for each in event["outputs"]] == [
+        ("snowflake://private", "features.zone_demand_15m")
+    ]

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,15 +22,16 @@ from pyiceberg.types import DateType, NestedField, StringType
 
 from lakehouse.catalog_reader import CatalogReader, DaySize
 from lakehouse.expiries import HELD_DAYS, KEPT_FROM, was_dropped
-from lakehouse.landed_accounts import OldObjects
+from lakehouse.landed_accounts import OldObjects, delete_marked
 from lakehouse.landing_ledger import LandingLedger, ObjectOutcome, ObjectStatus
 from lakehouse.leases import Leases
-from lakehouse.log_folder import append_line, write_log
 from lakehouse.object_store import LandedObject, put_object
 from lakehouse.ops import Ops
 from lakehouse.quarantine_ledger import Answer, QuarantineLedger
-from lakehouse.run_ledger import RunLedger
+from lakehouse.run_ledger import Run, RunLedger, RunStatus
+from lakehouse.run_search import Wanted, newest_runs
 from lakehouse.settings import Settings
+from lakehouse.step_timings import StepTiming, StepTimings
 from lakehouse.tables import Lakehouse
 from roadside import retention, table_maintenance
 from roadside.retention import (
@@ -216,6 +218,64 @@ def test_objects_are_judged_once_more_before_they_go(
     assert len(list(settings.home.rglob("*.gz"))) == 2
     assert carry_out(settings, plan, lambda _old: False, lambda: NOW).objects == {"gps_pings": 1}
     assert [path.name[-9:] for path in settings.home.rglob("*.gz")] == ["b.json.gz"]
+    both = newest_runs(ops, Wanted(tables=("retention.landing.gps_pings",)), 9)
+    done, busy = sorted(both, key=lambda run: run.error_kind is not None)
+    assert (busy.status, busy.error_kind) == (RunStatus.FAILED, "Busy")
+    assert (done.status, dict(done.counts)) == (RunStatus.PUBLISHED, {"objects_dropped": 1})
+    assert done.interval == Interval(at, datetime(2026, 2, 24, tzinfo=UTC))
+
+
+def test_objects_that_went_are_kept_with_their_bytes_and_a_killed_end_is_gone_on_with(
+    settings: Settings, ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed behind the last object: nothing is to go any more, and the next retention says it is done."""
+    at, ledger, runs = datetime(2026, 1, 10, 12, tzinfo=UTC), LandingLedger(ops), RunLedger(ops, lambda: NOW)
+    key = f"landing/gps_pings/{at:%Y/%m/%d/%H}/gps_pings-{at:%Y-%m-%d-%H-%M-%S}-a.json.gz"
+    put_object(settings.landing_uri, key, b"123")
+    ledger.register("gps_pings", [LandedObject(key, at, 3)], tick_end(at))
+    ledger.record_outcome(ObjectOutcome(key, ObjectStatus.EMPTY, 0, 0, 0, {}, 3, 1))
+    for table in ("bronze.gps_pings", REFUSED):
+        runs.finish(runs.begin(table, Interval(at, AT), "code").run_id, snapshot_id=1, rows=0)
+
+    passed = count()
+
+    def retain() -> Run:
+        plan = planned(settings, AT, ["landing.gps_pings"])
+        carry_out(settings, plan, lambda _old: False, lambda: NOW + timedelta(seconds=next(passed)))
+        found = runs.last_run("retention.landing.gps_pings")
+        assert found is not None
+        return found
+
+    def killed(settings: Settings, *args: Any) -> None:
+        delete_marked(settings, *args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(retention, "delete_marked", killed)
+        with pytest.raises(KeyboardInterrupt):
+            retain()
+    died = runs.last_run("retention.landing.gps_pings")
+    assert died is not None
+    assert (died.status, died.error_kind) == (RunStatus.FAILED, "KeyboardInterrupt")
+    done = retain()
+    assert (done.status, done.interval) == (RunStatus.PUBLISHED, died.interval)
+    assert retain().run_id == done.run_id, "nothing to go, nothing undone: no run is kept"
+    put_object(settings.landing_uri, key, b"123")
+    assert dict(retain().counts) == {"objects_dropped": 1, "bytes_dropped": 3}
+
+
+def test_old_rows_of_ledgers_go_in_a_run(settings: Settings, ops: Ops) -> None:
+    old = datetime(2024, 1, 1, tzinfo=UTC)
+    StepTimings(ops).record(
+        StepTiming("bronze.gps_pings", Interval(old, old + timedelta(days=1)), 1.0, 2, old)
+    )
+    runs = RunLedger(ops, lambda: NOW)
+    for _ in range(2):
+        carry_out(settings, planned(settings, AT, [LEDGER]), lambda _old: False, lambda: NOW)
+    (run,) = newest_runs(ops, Wanted(tables=("retention.ledgers",)), 9)
+    assert dict(run.counts) == {"step_timings_dropped": 1}
+    assert run.interval.end == datetime(2024, 3, 31, tzinfo=UTC)
+    assert runs.last_run("retention.landing.gps_pings") is None
 
 
 def land(settings: Settings, ops: Ops, day: date, *, refused: int = 0) -> str:
@@ -253,7 +313,9 @@ def test_lines_that_come_between_plan_and_drop_stay(
 
     monkeypatch.setattr(table_maintenance, "drop_days", drop_days)
     monkeypatch.setattr(Maintenance, "_clear", lambda *_: None)
-    assert Maintenance(cast(Lakehouse, SimpleNamespace(exists=bool)), ops, lambda: NOW).drop(old)
+    assert Maintenance(
+        cast(Lakehouse, SimpleNamespace(exists=bool, head=lambda _table: None)), ops, lambda: NOW
+    ).drop(old)
 
 
 def test_an_object_whose_refused_lines_are_not_held_stays_night_after_night(
@@ -394,45 +456,6 @@ def test_days_of_lines_that_are_readable_lately_stay(settings: Settings, ops: Op
     assert (old.held, list(old.days)) == ({days[0]: Held.YOUNG}, [days[1]])
     (old,) = planned(settings, AT + timedelta(days=1), [REFUSED]).tables
     assert (old.held, list(old.days)) == ({}, days)
-
-
-def log(settings: Settings, name: str, days: int, minutes: int = 0) -> Path:
-    """A log of four bytes that was last written that long before the day of `AT` began."""
-    path = write_log(settings.home, name, "four")
-    at = datetime(2026, 3, 31, tzinfo=UTC) - timedelta(days=days, minutes=minutes)
-    os.utime(path, (at.timestamp(), at.timestamp()))
-    return path
-
-
-def test_logs_go_35_days_after_they_were_last_written(settings: Settings, ops: Ops) -> None:
-    old = log(settings, "silver.offers-20260310T1700.log", 35, 1), log(settings, "runs-2026-02-23.jsonl", 36)
-    log(settings, "silver.jobs-20260310T1700.log", 35)
-    again = log(settings, "spark.log", 40)
-    plan = planned(settings, AT, [LOG])
-    assert plan.logs is not None
-    assert (plan.logs.before, plan.logs.files) == (date(2026, 2, 24), dict.fromkeys([again, *old], 4))
-    assert not plan.is_empty
-    assert planned(settings, AT, [OFFERS]).logs is None
-    append_line(again, "of now", 0o600)
-    assert carry_out(settings, plan, lambda _old: False, lambda: NOW).logs == 2
-    left = {path.name for path in (settings.home / "logs").iterdir()}
-    assert left == {"silver.jobs-20260310T1700.log", "spark.log"}
-    assert planned(settings, AT, [LOG]).is_empty
-
-
-def test_the_command_tells_of_logs_and_deletes_none_unasked(
-    settings: Settings, ops: Ops, run: Callable
-) -> None:
-    close(ops, AT)
-    path = log(settings, "silver.offers-20260310T1700.log", 36)
-    told = json.loads(run("retention", "--table", "logs", "--json").out)["logs"]
-    assert told == {"kept_for": "35 days", "before": "2026-02-24", "files": 1, "bytes": 4}
-    out = run("retention", "--table", "logs").out
-    row = next(line for line in out.splitlines() if line.strip().startswith("logs"))
-    assert row.split() == ["logs", "35", "days", "2026-02-24", "-", "-", "-", "1", "4", "B"]
-    assert out.endswith("Dry run: nothing was deleted. Do it: --execute.\n")
-    assert json.loads(run("retention", "--table", OFFERS, "--json").out)["logs"] is None
-    assert path.exists()
 
 
 def test_datasets_are_not_asked_for(ops: Ops) -> None:

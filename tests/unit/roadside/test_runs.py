@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -135,6 +136,7 @@ def test_a_run_in_json_has_all_that_the_ledger_keeps(platform: Home, run: Callab
             "inputs": None,
             "revision": made.revision,
             "warnings": {"has_request": 40},
+            "did": {},
             "error_kind": None,
             "host": made.process.host,
             "pid": os.getpid(),
@@ -220,6 +222,49 @@ def test_a_run_that_left_the_snapshot_that_was_there_wrote_nothing_new(platform:
     assert not account_of(platform.settings, first).is_unchanged
     assert account_of(platform.settings, same).is_unchanged
     assert "wrote     1,200 rows, snapshot 7, which was there already" in run("runs", "show", same.run_id).out
+
+
+def handle(
+    platform: Home, table: str, interval: Interval = DAY, *, snapshot: int | None = None, **left: Any
+) -> Run:
+    run = platform.begin(table, interval)
+    return platform.runs.finish(run.run_id, snapshot_id=snapshot, rows=left.pop("rows", None), **left)
+
+
+def shown(run: Callable, made: Run) -> list[str]:
+    return [line.strip() for line in run("runs", "show", made.run_id).out.splitlines()]
+
+
+def test_a_publication_tells_what_was_sent_and_what_stands_there(platform: Home, run: Callable) -> None:
+    sent = handle(platform, "s3.features.zone_demand_15m", snapshot=7, rows=1200, files=2, size_bytes=4096)
+    told = shown(run, sent)
+    assert told[0].startswith(f"{sent.run_id}  s3.features.zone_demand_15m")
+    assert "sent      2 files of 4,096 bytes" in told
+    assert "left      1,200 rows, snapshot 7" in told
+    assert "again     roadside publish features.zone_demand_15m --to s3" in told
+    (facts,) = json.loads(run("runs", "--table", "s3.features.zone_demand_15m", "--json").out)
+    assert (facts["rows"], facts["files"], facts["size_bytes"]) == (1200, 2, 4096)
+
+
+def test_upkeep_tells_what_it_did_and_none_of_it_is_a_warning(platform: Home, run: Callable) -> None:
+    counts = {"rows_dropped": 3000, "files_dropped": 4}
+    dropped = handle(platform, "retention.silver.jobs", snapshot=9, counts=counts)
+    told = shown(run, dropped)
+    assert told[0].endswith("published")
+    assert "did       rows dropped 3,000, files dropped 4" in told
+    assert "left      snapshot 9" in told
+    assert not [line for line in told if line.startswith(("warned", "wrote"))]
+    (facts,) = json.loads(run("runs", "--table", "retention.silver.jobs", "--json").out)
+    assert (facts["warnings"], facts["did"]) == ({}, counts)
+    compacted = handle(platform, "compaction.silver.jobs", snapshot=9, files=1, size_bytes=10)
+    assert "wrote     1 file of 10 bytes" in shown(run, compacted)
+
+
+def test_rows_that_went_to_redis_are_not_counted(platform: Home, run: Callable) -> None:
+    written = handle(platform, "online.zone_demand_15m", TICK)
+    assert "wrote     rows that are not counted" in shown(run, written)
+    failed = platform.fail("online.zone_demand_15m", TICK, began=4, ended=5)
+    assert not [line for line in shown(run, failed) if line.startswith("wrote")]
 
 
 def test_a_release_carries_the_run_in_its_snapshot_or_a_later_one(platform: Home) -> None:
@@ -309,6 +354,11 @@ def test_whether_the_code_is_todays_is_told(platform: Home) -> None:
             "roadside dataset build eta_v1 --start 2026-03-10 --end 2026-03-11 --force",
         ),
         ("training.row_index", BUSINESS_DAY, None),
+        (
+            "compaction.silver.jobs",
+            DAY,
+            "roadside compact --table silver.jobs --before 2026-03-11",
+        ),
     ],
 )
 def test_the_command_that_makes_a_run_again(

@@ -157,6 +157,21 @@ def test_a_failed_last_run_is_missing_though_the_interval_stands(platform: Platf
     assert sentence.endswith("(CheckFailed).")
 
 
+def test_a_failed_publication_or_upkeep_is_a_sentence_however_many_tables_it_failed_for(
+    platform: Platform,
+) -> None:
+    platform.settings = replace(platform.settings, publish_uri="s3://shelf")
+    for name in ("s3.training.eta_v1", "s3.features.zone_demand_15m", "retention.silver.jobs"):
+        run_id = platform.runs.failed(name, DAY, "code", "Unreachable")
+    dropped, sent = platform.missing()
+    assert sent.startswith("s3.features.zone_demand_15m: its last run, ")
+    assert sent.endswith("(Unreachable; likewise 1 more): roadside publish features.zone_demand_15m --to s3")
+    assert dropped.startswith(f"retention.silver.jobs: its last run, {run_id}, failed at 2026-03-10T12:")
+    assert dropped.endswith("(Unreachable): roadside retention --table silver.jobs --execute")
+    platform.make("retention.silver.jobs")
+    assert platform.missing() == (sent,)
+
+
 def test_a_feature_table_behind_silver_is_missing(platform: Platform) -> None:
     tick = Interval(DAY.end, DAY.end + TICK)
     behind = ("features.zone_demand_15m", "features.provider_performance_1d")

@@ -112,6 +112,16 @@ def test_what_a_replay_replaces_is_made_again_once_when_it_has_ended(
     assert ticks_due(ops, NOON + TICK)[0].start == NOON - 40 * HOUR
 
 
+def test_upkeep_over_whole_days_is_no_replay(settings: Settings) -> None:
+    ops = made(settings, *TABLES, interval=Interval(START, NOON))
+    ledger = RunLedger(ops, lambda: NOON)
+    ledger.supersede({DEMAND: Interval(NOON - 40 * HOUR, NOON)})
+    made(settings, DEMAND, interval=Interval(START, NOON - 40 * HOUR))
+    for name in ("compaction.silver.jobs", "retention.silver.jobs", "s3.features.zone_demand_15m"):
+        ledger.begin(name, Interval(START, START + 24 * HOUR), "code")
+    assert ticks_due(ops, NOON + TICK)[0].start == NOON - 40 * HOUR
+
+
 @pytest.mark.parametrize(("hours", "first"), [(1.9, NOON), (2.1, NOON - 40 * HOUR)])
 def test_a_replay_of_another_host_is_believed_to_go_on_for_two_hours(
     settings: Settings, hours: float, first: datetime

@@ -33,7 +33,7 @@ def compacted(
         asked: list[str] = []
 
         class Upkeep:
-            def __init__(self, *_: Any) -> None:
+            def __init__(self, *_: Any, **__: Any) -> None:
                 pass
 
             def compact(self, table: Table, before: date) -> int:
