@@ -283,3 +283,37 @@ def test_a_measure_follows_the_columns_that_it_is_made_of_and_no_other(
                 assert moved or name in DECIDED_BEFORE, f"{family}[{measure}]: {name}"
                 continue
             assert moved == direct - {"known_date"}, f"{family}[{measure}]: {name}"
+
+
+@pytest.mark.parametrize(
+    ("family", "silver", "facts", "dimensions", "grid"),
+    FAMILIES,
+    ids=[f"{family} of {silver}" for family, silver, *_ in FAMILIES],
+)
+def test_a_moment_that_is_moved_moves_the_clocks_and_buckets_that_are_made_of_it_and_no_other(
+    family: str, silver: str, facts: tuple[Fact, ...], dimensions: dict[str, str | None], grid: Grid
+) -> None:
+    """By two days: what happened, happened still, so as many amounts are counted."""
+    declared, table = lineage_named(family), table_named(silver)
+    rows = rows_of(table, Random(11))
+
+    def made(given: pa.Table) -> dict[str, dict[str, Counter[Any]]]:
+        return by_measure(partials(InProcess(given), facts, dimensions, grid, DAYS))
+
+    before = made(rows)
+    for name in (each.name for each in table.columns if each.type == "timestamp" and each.name != "known_at"):
+        moved = pa.array([at and at + timedelta(days=2) for at in rows.column(name).to_pylist()])
+        place = rows.column_names.index(name)
+        after = made(rows.set_column(place, name, moved.cast(rows.column(name).type)))
+        for measure, columns in before.items():
+            of = {
+                column: {each.how for each in inputs if each.part == measure and each.of.column == name}
+                for column, inputs in declared.columns.items()
+            }
+            if measure == "on_time":
+                continue  # its condition compares two moments: other rows count
+            still = {"amount", "known_date"} | ({"bucket"} if measure == "wait_minutes" else set())
+            found = {column for column, told in columns.items() if after[measure][column] != told}
+            assert found == {column for column, how in of.items() if how} - still, (
+                f"{family}[{measure}]: {name}"
+            )
