@@ -215,7 +215,7 @@ def rows_of(table: Table, chance: Random, count: int = 120) -> pa.Table:
         if pa.types.is_integer(of_type):
             if name == "offer_seq":
                 return chance.randrange(1, 3)
-            return None if name in MAY_BE_NULL and chance.random() < 0.2 else chance.randrange(1, 60)
+            return None if name in MAY_BE_NULL and chance.random() < 0.2 else chance.randrange(12)
         if pa.types.is_floating(of_type):
             return chance.random() * 90
         return f"{name}-{chance.randrange(9)}" if pa.types.is_string(of_type) else None

@@ -25,6 +25,8 @@ from validation.contracts.features.feature_table import feature_columns
 
 CUT = datetime(2026, 3, 10, 7, tzinfo=UTC)
 DAY = Interval(CUT - timedelta(days=1), CUT)
+pytestmark = pytest.mark.slow(minutes=1)
+
 TRANSPARENT = (
     "silver.dispatch_events_precise",
     "silver.provider_status",
