@@ -237,7 +237,7 @@ class _ObjectRows:
         for each in self.source.fields:
             if each.column is not None and each.treatment is Treatment.TOKEN:
                 name = each.path.rpartition(".")[2]
-                found = subjects.of(each.subject, _key_paths(self.source, each))
+                found = subjects.of(each.subject, key_paths(self.source, each))
                 columns[each.column] = [
                     None if subject is None or value is None else self._token(subject, name, value)
                     for subject, value in zip(found, judged.values[each.path], strict=True)
@@ -254,7 +254,7 @@ class _ObjectRows:
 
     def _sealed_payloads(self, judged: Judgement, owners: list[Subject]) -> list[bytes | None]:
         placed: list[list[Placed]] = [list(each) for each in judged.unknown_values]
-        for each in _sealed_fields(self.source):
+        for each in sealed_fields(self.source):
             path = tuple(each.path.split("."))
             for position, value in enumerate(judged.values[each.path]):
                 if value is not None:
@@ -383,12 +383,12 @@ def _raw(piece: Piece) -> tuple[bytes, int]:
     return piece.head, piece.byte_count
 
 
-def _key_paths(source: Source, each: Field) -> tuple[str, ...]:
+def key_paths(source: Source, each: Field) -> tuple[str, ...]:
     """Paths of the natural key of the token's subject: as the source says, else the field itself."""
     return dict(source.subjects).get(each.subject, (each.path,))
 
 
-def _sealed_fields(source: Source) -> list[Field]:
+def sealed_fields(source: Source) -> list[Field]:
     """Fields whose value goes into the sealed payload.
 
     A token whose value is its subject's whole natural key (a driver) is not: the payload may be
@@ -398,5 +398,5 @@ def _sealed_fields(source: Source) -> list[Field]:
         each
         for each in source.fields
         if each.treatment is Treatment.SEALED
-        or (each.treatment is Treatment.TOKEN and _key_paths(source, each) != (each.path,))
+        or (each.treatment is Treatment.TOKEN and key_paths(source, each) != (each.path,))
     ]

@@ -1,8 +1,8 @@
 """OpenLineage events of runs: into a file, a JSON document a line, or to a server over HTTP.
 
-A run's START and its COMPLETE or FAIL name the job, the tables it reads and the one it writes. Lineage is
-by table: a step declares which tables it reads, not which column is made of which, and what nobody declares
-is not told. No event holds a row's values or an error's message.
+A run's START and its COMPLETE or FAIL name the job, the tables it reads and the one it writes, and of each
+column written the columns that it is made of, as whoever tells of the run declares them. No event holds a
+row's values or an error's message.
 
 Telling never fails a run, nor holds it up: what cannot be delivered is counted, and said once on stderr.
 https://openlineage.io/docs/spec/object-model
@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
+from lakehouse.column_facet import column_lineage_facet
 from lakehouse.lineage_channel import channel_to
 from lakehouse.run_ledger import Run, RunStatus
+from validation.column_lineage import TableLineage
 from validation.contract import Table
 
 if TYPE_CHECKING:
@@ -34,12 +36,14 @@ class Dataset:
     Attributes:
         snapshot_id: the state of a table; None where it has none, or it is not known.
         table: the contract of what is written, whose columns are told.
+        lineage: what these columns are made of.
     """
 
     namespace: str
     name: str
     snapshot_id: int | None = None
     table: Table | None = None
+    lineage: TableLineage | None = None
 
 
 class Lineage:
@@ -93,7 +97,7 @@ def event_of(run: Run, reads: Sequence[Dataset], writes: Dataset) -> RunEvent:
         run=event_v2.Run(run_uuid(run.run_id), facets=_run_facets(run)),
         job=event_v2.Job(JOBS, run.table, facets=_job_facets()),
         inputs=[_input(each) for each in reads],
-        outputs=[_output(run, writes)],
+        outputs=[_output(run, reads, writes)],
         producer=PRODUCER,
     )
 
@@ -142,8 +146,9 @@ def _input(read: Dataset) -> InputDataset:
     return InputDataset(read.namespace, read.name, facets=_version(read.snapshot_id))
 
 
-def _output(run: Run, written: Dataset) -> OutputDataset:
-    """What it writes: columns by contract; the snapshot and the rows of the interval once published."""
+def _output(run: Run, reads: Sequence[Dataset], written: Dataset) -> OutputDataset:
+    """What it writes: columns by contract, each with the columns read that it is made of; the snapshot and
+    the rows of the interval once published."""
     from openlineage.client.event_v2 import OutputDataset
     from openlineage.client.facet_v2 import output_statistics_output_dataset, schema_dataset
 
@@ -154,6 +159,9 @@ def _output(run: Run, written: Dataset) -> OutputDataset:
             for column in written.table.columns
         ]
         facets["schema"] = schema_dataset.SchemaDatasetFacet(fields, producer=PRODUCER)
+    if written.lineage is not None:
+        places = {each.name: (each.namespace, each.name) for each in reads}
+        facets["columnLineage"] = column_lineage_facet(written.lineage, places, PRODUCER)
     of_output: dict[str, Any] = {}
     if run.rows is not None:
         of_output["outputStatistics"] = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(

@@ -22,6 +22,7 @@ from roadside.commands import (
     features,
     freshness,
     landing,
+    lineage,
     online,
     plan,
     promise,
@@ -361,6 +362,16 @@ _QUALITY.command(
     ),
 )(quality.report)
 app.add_typer(_QUALITY, name="quality", rich_help_panel=_MIND)
+app.command(
+    "lineage",
+    rich_help_panel=_MIND,
+    epilog=_examples(
+        "roadside lineage provider_activity_15m.offers_60m_count",
+        "roadside lineage member.phone",
+        "roadside lineage 'tiles.dispatch_15m.amount[on_time]' --indirect --json",
+        "roadside lineage silver.jobs",
+    ),
+)(lineage.lineage)
 app.command(
     "plan",
     rich_help_panel=_MIND,

@@ -1,4 +1,4 @@
-"""What runs tell to OpenLineage: each run's tables, by the graph and the contracts."""
+"""What runs tell to OpenLineage: each run's tables and columns, by graph, contracts and lineage."""
 
 from __future__ import annotations
 
@@ -45,12 +45,15 @@ def _reads(settings: Settings, more: Mapping[str, Sequence[str]], run: Run) -> l
 def _written(settings: Settings, run: Run) -> Dataset:
     if not run.makes_rows:
         return _handled(settings, run)
+    from roadside.column_lineage import lineages
+
+    lineage = lineages().get(run.table)
     layer, _, view = run.table.partition(".")
     if layer == ONLINE:
-        redis = settings.redis
-        return Dataset(_PRIVATE_REDIS if redis is None else f"redis://{redis.partition(',')[0]}", view)
+        redis = _PRIVATE_REDIS if settings.redis is None else f"redis://{settings.redis.partition(',')[0]}"
+        return Dataset(redis, view, lineage=lineage)
     table = next((each for each in TABLES if each.name == run.table), None)
-    return Dataset(_place(settings.warehouse_uri), run.table, table=table)
+    return Dataset(_place(settings.warehouse_uri), run.table, table=table, lineage=lineage)
 
 
 def _handled(settings: Settings, run: Run) -> Dataset:

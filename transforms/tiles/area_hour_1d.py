@@ -16,7 +16,7 @@ from validation.clocks import Interval
 from validation.contracts.tiles.area_hour_1d import AREA_HOUR_1D
 
 LOOK_BACK = HORIZON + DAY_OF_TICKS
-_DIMENSIONS: dict[str, str | None] = {"area_id": "area_id", "local_hour_of_week": "local_hour_of_week"}
+BY_HOUR: dict[str, str | None] = {"area_id": "area_id", "local_hour_of_week": "local_hour_of_week"}
 
 
 def area_hour_1d(
@@ -43,7 +43,7 @@ def area_hour_1d(
                 "local_hour_of_week", hour_of_week(F.col(moment))
             ),
             facts,
-            _DIMENSIONS,
+            BY_HOUR,
             BUSINESS_DAYS,
             days,
         )

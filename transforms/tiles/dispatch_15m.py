@@ -73,24 +73,24 @@ WAITS = (
         for number, (lower, upper) in enumerate(pairwise((0, *WAIT_MINUTES)))
     ),
 )
+BY_PROVIDER: dict[str, str | None] = {
+    "provider_id": "provider_id",
+    "zone_id": "zone_id",
+    "area_id": "area_id",
+    "program_id": "program_id",
+}
+BY_PLACE = BY_PROVIDER | {"provider_id": None}
 
 
 def dispatch_15m(
     offers: DataFrame, assignments: DataFrame, jobs: DataFrame, job_waits: DataFrame, interval: Interval
 ) -> DataFrame:
     """One row per provider, zone, program, measure, tile, and tick of the interval that changed its sum."""
-    provider: dict[str, str | None] = {
-        "provider_id": "provider_id",
-        "zone_id": "zone_id",
-        "area_id": "area_id",
-        "program_id": "program_id",
-    }
-    nobody = provider | {"provider_id": None}
     sources = (
-        (offers, ["offer_id"], OFFERS, provider),
-        (assignments, ["assignment_id"], ASSIGNMENTS, provider),
-        (jobs, ["job_id"], JOBS, nobody),
-        (job_waits, ["job_id", "wait_seq"], WAITS, nobody),
+        (offers, ["offer_id"], OFFERS, BY_PROVIDER),
+        (assignments, ["assignment_id"], ASSIGNMENTS, BY_PROVIDER),
+        (jobs, ["job_id"], JOBS, BY_PLACE),
+        (job_waits, ["job_id", "wait_seq"], WAITS, BY_PLACE),
     )
     parts = [
         partials(versions(changelog, key, interval, HORIZON), facts, dimensions, TICKS, interval)

@@ -101,6 +101,9 @@ BY_SERVICE: dict[str, str | None] = {
     "area_id": "area_id",
     "service_type": "service_type",
 }
+BY_REQUESTED_SERVICE = BY_SERVICE | {"provider_id": None, "service_type": "requested_service_type"}
+BY_AREA = BY_SERVICE | {"service_type": None}
+BY_COMPANY = BY_AREA | {"area_id": None}
 
 
 def dispatch_1d(
@@ -128,12 +131,11 @@ def dispatch_1d(
             touched=arrival_evidence.where(known_within(days)),
         ),
     }
-    requested = BY_SERVICE | {"provider_id": None, "service_type": "requested_service_type"}
     parts = (
         (known["offers"], OFFERS, BY_SERVICE),
         (known["assignments"], ASSIGNMENTS, BY_SERVICE),
         (borne_out(arrival_evidence, known["assignments"]), EVIDENCE, BY_SERVICE),
-        (known["jobs"], JOBS, requested),
+        (known["jobs"], JOBS, BY_REQUESTED_SERVICE),
     )
     made = [partials(learned, facts, by, BUSINESS_DAYS, days) for learned, facts, by in parts]
     return tile_rows([*made, claimed(service_outcomes, jobs, days)], DISPATCH_1D)
@@ -142,9 +144,8 @@ def dispatch_1d(
 def claimed(service_outcomes: DataFrame, jobs: DataFrame, days: Interval) -> DataFrame:
     """What the days learned and unlearned of claims, by provider and area; partials, not added up."""
     claims = with_request(current_claims(service_outcomes, jobs, days), jobs)
-    by_area = BY_SERVICE | {"service_type": None}
-    before = partials(claims, CLAIMS_BEFORE_REQUEST, by_area | {"area_id": None}, BUSINESS_DAYS, days)
-    return before.unionByName(partials(claims, CLAIMS, by_area, BUSINESS_DAYS, days))
+    before = partials(claims, CLAIMS_BEFORE_REQUEST, BY_COMPANY, BUSINESS_DAYS, days)
+    return before.unionByName(partials(claims, CLAIMS, BY_AREA, BUSINESS_DAYS, days))
 
 
 def current_claims(service_outcomes: DataFrame, jobs: DataFrame, days: Interval) -> DataFrame:

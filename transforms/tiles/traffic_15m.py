@@ -44,6 +44,7 @@ PINGS = (
     Fact("fleet_pings", (PINGED,)),
     Fact("seen", (PINGED,)),
 )
+BY_ZONE: dict[str, str | None] = {"zone_id": "zone_id"}
 
 
 def traffic_15m(
@@ -51,7 +52,6 @@ def traffic_15m(
 ) -> DataFrame:
     """One row per zone, measure and tile, and tick of the interval that added to it."""
     forever = F.lit(None).cast("timestamp")
-    zone: dict[str, str | None] = {"zone_id": "zone_id"}
     readings = traffic_speeds.where(known_within(interval) & ~F.col("is_late"))
     pings = en_route_pings(gps_pings, provider_status, interval)
     parts = (
@@ -60,7 +60,7 @@ def traffic_15m(
     )
     return tile_rows(
         [
-            partials(part.withColumn("known_until", forever), facts, zone, TICKS, interval)
+            partials(part.withColumn("known_until", forever), facts, BY_ZONE, TICKS, interval)
             for part, facts in parts
         ],
         TRAFFIC_15M,

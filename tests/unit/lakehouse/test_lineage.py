@@ -14,6 +14,7 @@ from lakehouse.lineage import Dataset, Lineage, run_uuid
 from lakehouse.ops import Ops, runs
 from lakehouse.run_ledger import Run, RunLedger
 from validation.clocks import Interval
+from validation.column_lineage import ColumnRef, How, MadeOf, TableLineage
 from validation.columns import pick
 from validation.contract import Table
 
@@ -27,8 +28,10 @@ OFFERS = Table(
 class Told:
     """A ledger that tells an address of its runs; its clock goes on a second each time it is asked."""
 
-    def __init__(self, folder: Path, address: str) -> None:
+    def __init__(self, folder: Path, address: str, lineage: TableLineage | None = None) -> None:
+        self.columns = lineage
         self.notes: list[str] = []
+        self.asked = 0
         self.lineage = Lineage(address, self.reads, self.writes, self.notes.append)
         self.ops = Ops(f"sqlite:///{folder / 'ops.db'}")
         self.wall = WALL
@@ -42,7 +45,7 @@ class Told:
         return [Dataset("s3://lake", "silver.dispatch_events", 12), Dataset("s3://lake", "silver.jobs")]
 
     def writes(self, _run: Run) -> Dataset:
-        return Dataset("s3://lake", "silver.offers", table=OFFERS)
+        return Dataset("s3://lake", "silver.offers", table=OFFERS, lineage=self.columns)
 
     def publish(self) -> Run:
         run = self.runs.begin("silver.offers", TICK, "c1")
@@ -105,10 +108,53 @@ def test_an_event_names_what_is_read_and_written_with_known_snapshots(tmp_path: 
         ("known_at", "timestamp"),
         ("known_date", "date"),
     ]
-    assert "columnLineage" not in output["facets"], "nobody declares which column is made of which"
+    assert "columnLineage" not in output["facets"], "nobody declared which column is made of which"
     (begun,) = start["outputs"]
     assert "version" not in begun["facets"]
     assert begun.get("outputFacets", {}) == {}
+
+
+def test_an_event_tells_of_each_column_which_columns_read_it_is_made_of(tmp_path: Path) -> None:
+    event_id = ColumnRef("silver.dispatch_events", "event_id")
+    given = MadeOf(event_id, How.IDENTITY, "as given", part="stated")
+    also = MadeOf(event_id, How.IDENTITY, "as given", part="derived")
+    token = MadeOf(ColumnRef("silver.jobs", "member_token"), How.TRANSFORMATION, "digest", is_masked=True)
+    elsewhere = MadeOf(ColumnRef("silver.not_read", "event_id"), How.IDENTITY)
+    late = MadeOf(ColumnRef("silver.dispatch_events", "is_late"), How.FILTER)
+    lineage = TableLineage({"offer_id": (given, also, token), "known_at": (elsewhere,)}, (late,))
+    told = Told(tmp_path, str(tmp_path / "lineage.jsonl"), lineage)
+    told.publish()
+    for event in lines(tmp_path / "lineage.jsonl"):
+        facet = plain(event["outputs"][0]["facets"]["columnLineage"])
+        assert list(facet["fields"]) == ["offer_id"], "of a table that is not read nothing is told"
+        assert facet["fields"]["offer_id"]["inputFields"] == [
+            of_input(
+                "silver.dispatch_events",
+                "event_id",
+                {
+                    "type": "DIRECT",
+                    "subtype": "IDENTITY",
+                    "description": "as given: stated, derived",
+                    "masking": False,
+                },
+            ),
+            of_input(
+                "silver.jobs",
+                "member_token",
+                {"type": "DIRECT", "subtype": "TRANSFORMATION", "description": "digest", "masking": True},
+            ),
+        ]
+        assert [each["field"] for each in facet["dataset"]] == ["is_late"]
+        assert facet["dataset"][0]["transformations"][0]["subtype"] == "FILTER"
+
+
+def of_input(name: str, column: str, *transformations: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "namespace": "s3://lake",
+        "name": name,
+        "field": column,
+        "transformations": list(transformations),
+    }
 
 
 def test_a_failed_run_tells_the_class_of_its_error(tmp_path: Path) -> None:

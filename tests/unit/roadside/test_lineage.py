@@ -159,3 +159,28 @@ def test_what_a_settings_file_says_no_more_loses_no_event(telling: Telling) -> N
     assert [named(each)[:2] for each in event["outputs"]] == [
         ("snowflake://private", "features.zone_demand_15m")
     ]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "made_of"),
+    [
+        ("bronze.gps_pings", "driver_id", ("landing/gps_pings", "driver_id", "TRANSFORMATION", True)),
+        ("silver.offers", "offered_at", ("silver.dispatch_events", "event_timestamp", "IDENTITY", False)),
+        (
+            "online.zone_demand_15m",
+            "requests_60m_count",
+            ("features.zone_demand_15m", "requests_60m_count", "IDENTITY", False),
+        ),
+    ],
+)
+def test_an_event_tells_which_columns_a_column_is_made_of_in_the_datasets_that_it_reads(
+    telling: Telling, table: str, column: str, made_of: tuple[str, str, str, bool]
+) -> None:
+    event = telling.publish(table)
+    (dataset,) = event["inputs"]
+    facet = event["outputs"][0]["facets"]["columnLineage"]
+    (field,) = facet["fields"][column]["inputFields"]
+    (done,) = field["transformations"]
+    assert (field["name"], field["field"], done["subtype"], done["masking"]) == made_of
+    assert (field["namespace"], field["name"]) == (dataset["namespace"], dataset["name"])
+    assert {each["namespace"] for each in facet["dataset"]} == {dataset["namespace"]}
