@@ -217,10 +217,11 @@ class Computing:
     def _read_known(self, table: Table, interval: Interval) -> DataFrame:
         """The rows of the interval, as the pin in force has them: as they stand, without one."""
         pin = pin_in_force()
-        at = pin.snapshot_of(table.name) if pin and pin.is_at_snapshots else None
+        if pin is None or not pin.is_at_snapshots:
+            return self.lakehouse.read_known(table, interval)
+        at = pin.snapshot_of(table.name)
         rows = self.lakehouse.read_known(table, interval, at)
-        had_none = pin is not None and pin.is_at_snapshots and at is None
-        return rows.where(F.lit(False)) if had_none else rows
+        return rows if at is not None else rows.where(F.lit(False))
 
     def _with_features(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Rows and features, joined by row id; the features see keys, request and decision instant only."""
