@@ -12,7 +12,7 @@ from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, GreaterThanOrEqual, LessThanOrEqual
 from pyiceberg.schema import Schema
-from pyiceberg.table import Table
+from pyiceberg.table import DataScan, Table
 from pyiceberg.types import (
     BinaryType,
     BooleanType,
@@ -98,14 +98,19 @@ class IcebergTables:
         """The files that may hold rows of the range, and the columns wanted of them.
 
         Raises:
-            InputMissing, UnknownName: there is no such table.
+            InputMissing, UnknownName: there is no such table, or no longer the snapshot that is read of it.
         """
         table = self._load(str(rows.source.table))
-        scan = table.scan(row_filter=_within(table.schema(), rows), selected_fields=tuple(columns))
-        tasks = list(scan.plan_files())
         fields = [each for each in _columns(table.schema()) if each[1] in columns]
+        snapshot = rows.snapshot if rows.is_at_snapshot else None
+        if rows.is_at_snapshot and snapshot is None:
+            return Planned((), tuple(fields))
+        if snapshot is not None and table.snapshot_by_id(snapshot) is None:
+            raise InputMissing(f"{rows.told()} has no snapshot {snapshot}, or no longer.", "Begin anew.")
+        scan = table.scan(row_filter=_within(table.schema(), rows), snapshot_id=snapshot)
+        tasks = list(scan.plan_files())
         if _NAME_MAPPING in table.properties or any(task.delete_files for task in tasks):
-            return Planned((), tuple(fields), scan.to_arrow())
+            return Planned((), tuple(fields), _read(scan, table.schema(), columns))
         return Planned(tuple(sorted(_path(task.file.file_path) for task in tasks)), tuple(fields))
 
     def _load(self, table: str) -> Table:
@@ -160,6 +165,14 @@ def _within(schema: Schema, rows: Rows) -> BooleanExpression:
         if bound is not None:
             found = And(found, holds(column, bound.isoformat()))
     return found
+
+
+def _read(scan: DataScan, schema: Schema, columns: Sequence[str]) -> pa.Table:
+    """These columns of the scan's rows; one that its snapshot had not yet is null."""
+    held = [each.name for each in scan.projection().fields if each.name in columns]
+    found = scan.update(selected_fields=tuple(held)).to_arrow()
+    wanted = schema.select(*columns).as_arrow().empty_table()
+    return pa.concat_tables([wanted, found], promote_options="permissive")
 
 
 def _path(location: str) -> str:

@@ -55,6 +55,16 @@ class Rows:
         """When the rows came out, where they are read as published."""
         return self.pin.published_of(str(self.source.table)) if self.pin else None
 
+    @property
+    def is_at_snapshot(self) -> bool:
+        """Whether the table is read at a snapshot of it, and not as it stands."""
+        return self.pin is not None and self.pin.is_at_snapshots
+
+    @property
+    def snapshot(self) -> int | None:
+        """The snapshot of the table that is read, where one is; None if the table had none: no rows."""
+        return self.pin.snapshot_of(str(self.source.table)) if self.pin else None
+
     def told(self) -> str:
         """The source as an error names it."""
         return str(self.source.table or self.source.path or self.source.name)

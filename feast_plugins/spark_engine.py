@@ -37,6 +37,7 @@ from feast_plugins.point_in_time import Retrieval, Rows, ViewRead
 from feast_plugins.search import CREATED_AT, HOLDS_AT, NOT_CREATED, TRUE_AT
 from feast_plugins.spark_join import AT, Held, Wanted, joined, pruned
 from lakehouse.pinning import NEVER, REVISION, TICK
+from lakehouse.spark import table_at
 from validation.errors import InputMissing, UnknownName
 
 _NEWEST = "roadside_newest"
@@ -160,6 +161,8 @@ class SparkEngine:
     def _opened(self, rows: Rows) -> DataFrame:
         source = rows.source
         try:
+            if source.table and rows.is_at_snapshot:
+                return table_at(self.spark, source.table, rows.snapshot)
             if source.table:
                 return self.spark.table(source.table)
             if source.query:

@@ -8,6 +8,8 @@ the release that first held it on, where that came later than the promise:
 
 with pinned(as_published(Releases(...).by_table())):
     store.get_historical_features(spine, features=service).to_df()
+
+At snapshots, tables that are published meanwhile are read as they stood when their heads were taken.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+
+from validation.errors import Defect
 
 NEVER = 2**62
 """Microseconds of what was not published."""
@@ -71,6 +75,8 @@ class Pin:
         revision: the greatest revision that counts in views not named; None for any.
         revisions: the greatest revision that counts, by name of the features table.
         published: as published, for the features tables named here; the others as served.
+        snapshots: the snapshot that is read of each table, by its name `features.<name>`; None of one that
+            had none, and so no rows. Others may not be read. None in place of all: tables as they stand.
     """
 
     known_through: datetime | None = None
@@ -78,6 +84,23 @@ class Pin:
     revisions: Mapping[str, int] = field(default_factory=dict)
     published: Mapping[str, Publications] = field(default_factory=dict)
     revised_through: datetime | None = None
+    snapshots: Mapping[str, int | None] | None = None
+
+    @property
+    def is_at_snapshots(self) -> bool:
+        """Whether tables are read at a snapshot each."""
+        return self.snapshots is not None
+
+    def snapshot_of(self, table: str) -> int | None:
+        """The snapshot that is read of `features.<name>`, or `lake.features.<name>`; None if it had none.
+
+        Raises:
+            Defect: the table is not among those that may be read.
+        """
+        name = ".".join(table.split(".")[-2:])
+        if self.snapshots is None or name not in self.snapshots:
+            raise Defect(f"{name} is read, and no snapshot of it was taken.", "Name it among the inputs.")
+        return self.snapshots[name]
 
     def revision_of(self, table: str) -> int | None:
         """The greatest revision that counts of the table `lake.features.<name>`."""

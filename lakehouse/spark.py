@@ -7,11 +7,13 @@ import sys
 from typing import Any
 
 import pyarrow as pa
+from pyspark.errors import IllegalArgumentException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from lakehouse.settings import PROJECT, Settings
-from validation.errors import SettingError
+from validation.errors import InputMissing, SettingError
 
 CATALOG = "lake"
 """Name of the Iceberg catalog in Spark, pyiceberg and Feast."""
@@ -150,3 +152,33 @@ def frame_of_arrow(spark: SparkSession, rows: pa.Table, schema: StructType | Non
     """
     whole = rows.combine_chunks()
     return spark.createDataFrame(whole) if schema is None else spark.createDataFrame(whole, schema)
+
+
+def table_at(spark: SparkSession, name: str, snapshot: int | None) -> DataFrame:
+    """The rows that an Iceberg table had as of a snapshot, no rows without one; in its columns of today.
+
+    A column that the table gained since is null, one that was widened is as wide as today.
+
+    Raises:
+        InputMissing: the snapshot is no longer kept.
+        AnalysisException: there is no such table.
+    """
+    today = spark.table(name)
+    if snapshot is None:
+        return today.where(F.lit(False))
+    try:
+        held = spark.read.option("versionAsOf", snapshot).table(name)
+    except IllegalArgumentException as error:
+        raise InputMissing(
+            f"{name} has no snapshot {snapshot}, or no longer.",
+            "Begin anew: a reader's files are kept for a day.",
+        ) from error
+    known = set(held.columns)
+    return held.select(
+        *(
+            (F.col(f"`{each.name}`") if each.name in known else F.lit(None))
+            .cast(each.dataType)
+            .alias(each.name)
+            for each in today.schema.fields
+        )
+    )

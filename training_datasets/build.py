@@ -232,7 +232,7 @@ class _Builder:
         started = monotonic()
         built = {day: day_manifest(self.folder, day) for day in days}
         standing = {day: manifest for day, manifest in built.items() if manifest is not None}
-        computed = self._computed(days, {} if self.new_release else standing)
+        computed = self._computed(days, {} if self.new_release else standing, self.computing.heads())
         changed = [
             day
             for day, each in computed.items()
@@ -263,14 +263,20 @@ class _Builder:
             yield _result(manifest, status, seconds)
 
     def _computed(
-        self, days: Sequence[date], standing: Mapping[date, DayManifest]
+        self,
+        days: Sequence[date],
+        standing: Mapping[date, DayManifest],
+        at: Mapping[str, int | None],
     ) -> dict[date, ComputedDay]:
-        """Days that stand are computed from what they were made of: revisions made since do not count."""
+        """The days of one state of their inputs: of these snapshots.
+
+        Days that stand are computed from what they were made of: revisions made since do not count.
+        """
         pins = {day: standing[day].revised_through if day in standing else None for day in days}
         computed: dict[date, ComputedDay] = {}
         for pin in dict.fromkeys(pins.values()):
             together = [day for day in days if pins[day] == pin]
-            made = self.refused.made(together, partial(self.computing.computed, revised_through=pin))
+            made = self.refused.made(together, partial(self.computing.computed, revised_through=pin, at=at))
             try:
                 require_one_per_row_id(self.spec, [each.frame for each in made.values()])
             except CheckFailed as error:  # made one by one, beside a day that was stopped
@@ -334,13 +340,17 @@ class _Builder:
         index = pa.concat_tables([each.index for each in days])
         rows = pa.concat_tables([each.rows for each in days])
         interval = Interval(self.spec.decisions(dates[0]).start, self.spec.decisions(dates[-1]).end)
-        self._replaced(ROW_INDEX, interval, dates, index, {"dataset": self.spec.name})
-        published, run_id = self._replaced(self.spec.table, interval, dates, rows, {})
-        inputs = dict.fromkeys((*self.spec.sources, *(view.table for view in self.computing.service.views)))
+        replaced = partial(
+            self._replaced,
+            interval=interval,
+            days=dates,
+            inputs=days[0].manifest.evidence["input_snapshot_ids"],  # those of one build read the same
+        )
+        index_replaced = partial(replaced, ROW_INDEX, index, {"dataset": self.spec.name})
+        published = replaced(self.spec.table, rows, {}, before=index_replaced)
         evidence = {
-            "run_id": run_id,
+            "run_id": published.run_id,
             "snapshot_id": published.snapshot_id,
-            "input_snapshot_ids": {table.name: self.lakehouse.head(table) for table in inputs},
             "verified": [self.computing.fingerprint],
         }
         return {
@@ -372,16 +382,26 @@ class _Builder:
         return counts_of_late(of.frame["meta_decision_at"], self.ops, tables)
 
     def _replaced(
-        self, table: Table, interval: Interval, days: Sequence[date], rows: pa.Table, only: Mapping[str, str]
-    ) -> tuple[Published, str]:
+        self,
+        table: Table,
+        rows: pa.Table,
+        only: Mapping[str, str],
+        *,
+        interval: Interval,
+        days: Sequence[date],
+        inputs: Mapping[str, int | None],
+        before: Callable[[], object] = lambda: None,
+    ) -> Published:
+        """The days' rows published; once they have passed the table's checks, what must be there `before`."""
         self.lakehouse.create(table)
         leases = Leases(self.ops, self.now, patience=PATIENCE)  # all datasets share the index of rows
         runs = RunLedger(self.ops, self.now, self.heard)
         with leases.publishing(table.name) as lease:
-            run = runs.begin(table.name, interval, dataset_version())
+            run = runs.begin(table.name, interval, dataset_version(), inputs=inputs)
             try:
                 frame = frame_of_arrow(self.lakehouse.spark, rows)
                 staged = self.lakehouse.stage_days(table, days, frame, run.run_id, only)
+                before()
                 leases.renew(lease)
                 published = self.lakehouse.publish(staged)
             except BaseException as error:
@@ -393,7 +413,7 @@ class _Builder:
                 rows=published.rows,
                 counts=published.warnings,
             )
-        return published, run.run_id
+        return replace(published, run_id=run.run_id)
 
     def _verified(self, manifest: DayManifest) -> DayManifest:
         """The manifest, with this code, contract and service among those that gave its content."""

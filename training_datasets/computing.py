@@ -6,7 +6,6 @@ The same landed data and code give the same rows, whoever asks: a build, or a re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, partial, reduce
@@ -19,7 +18,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.code_version import code_version
 from lakehouse.feast_edge import features_by_reference, historical_features
-from lakehouse.pinning import Pin, pinned
+from lakehouse.pinning import Pin, pin_in_force, pinned
 from lakehouse.settings import Settings
 from lakehouse.tables import Lakehouse
 from training_datasets.choice_sets import CHOICE, Recall, checked_recall
@@ -43,6 +42,7 @@ from training_datasets.spines import (
 )
 from transforms.features.revisions import known_in
 from validation.clocks import Interval
+from validation.contract import Table
 from validation.contracts.features.feature_table import time_to_live
 from validation.contracts.features.provider_area_1d import PROVIDER_AREA_1D
 from validation.contracts.features.provider_fleet_15m import PROVIDER_FLEET_15M
@@ -106,22 +106,38 @@ class Computing:
         """Digest of the code, contract and service that decide a day's content."""
         return digest_of([dataset_version(), contract_digest(self.spec), self.service.digest])
 
+    @cached_property
+    def inputs(self) -> tuple[Table, ...]:
+        """The tables that a day is made of: those of its rows and labels, and those of its features."""
+        return tuple(dict.fromkeys((*self.spec.sources, *(view.table for view in self.service.views))))
+
+    def heads(self) -> dict[str, int | None]:
+        """The snapshot that each input has now, by name of the table; None of one without any."""
+        return self.lakehouse.heads(self.inputs)
+
     def computed(
-        self, days: Sequence[date], revised_through: datetime | None = None
+        self,
+        days: Sequence[date],
+        revised_through: datetime | None = None,
+        at: Mapping[str, int | None] | None = None,
     ) -> dict[date, ComputedDay]:
         """Rows, checks and manifest of each day. Reads only; the same days give the same rows.
 
         `revised_through` pins the features: none made later counts, so a replay since then changes nothing.
+        `at` is the snapshot of each input that is read, whatever is published meanwhile: its head if none
+        is named. The manifests name them.
         """
-        pin = Pin(revised_through=revised_through)
-        with pinned(pin) if revised_through is not None else nullcontext():
-            return self._computed(days, revised_through)
+        snapshots = self.heads() if at is None else dict(at)
+        with pinned(Pin(revised_through=revised_through, snapshots=snapshots)):
+            return self._computed(days, revised_through, snapshots)
 
     def spine(self, day: date) -> pd.DataFrame:
         """One row per decision of the day, left out or not, by its key; no feature is joined."""
         return self._decided(day).orderBy("meta_decision_at", ROW_KEY).toArrow().to_pandas()
 
-    def _computed(self, days: Sequence[date], revised_through: datetime | None) -> dict[date, ComputedDay]:
+    def _computed(
+        self, days: Sequence[date], revised_through: datetime | None, snapshots: Mapping[str, int | None]
+    ) -> dict[date, ComputedDay]:
         spec = self.spec
         collected = reduce(DataFrame.unionByName, map(self._decided, days)).toArrow().to_pandas()
         ids = row_ids(self.settings, spec.name)
@@ -148,7 +164,7 @@ class Computing:
                     1,
                     inputs_of(spec, self.service, day, made[day], dataset_version()),
                     content_of(spec, table, steps),
-                    {"checks": checks},
+                    {"checks": checks, "input_snapshot_ids": snapshots},
                 ),
                 table,
                 arrow_table(validated(index[list(ROW_INDEX.column_names)], ROW_INDEX), ROW_INDEX),
@@ -183,7 +199,7 @@ class Computing:
             rounds = rounds.where(which)
         stated = with_request(rounds, known, self.location_of)
         readable = [
-            self.lakehouse.read_known(table, Interval(asked_for.start - time_to_live(table), asked_for.end))
+            self._read_known(table, Interval(asked_for.start - time_to_live(table), asked_for.end))
             for table in (PROVIDER_AREA_1D, PROVIDER_FLEET_15M)
         ]
         assert spec.choices is not None
@@ -196,9 +212,16 @@ class Computing:
         """The dataset's silver as known at the day's close."""
         spec, close = self.spec, self.spec.close(day)
         read = Interval(spec.reads_from(day, has_request=bool(self.service.request)), close)
-        return Known(
-            {table.short_name: self.lakehouse.read_known(table, read) for table in spec.sources}, close
-        )
+        return Known({table.short_name: self._read_known(table, read) for table in spec.sources}, close)
+
+    def _read_known(self, table: Table, interval: Interval) -> DataFrame:
+        """The rows of the interval, as the pin in force has them: as they stand, without one."""
+        pin = pin_in_force()
+        if pin is None or not pin.is_at_snapshots:
+            return self.lakehouse.read_known(table, interval)
+        at = pin.snapshot_of(table.name)
+        rows = self.lakehouse.read_known(table, interval, at)
+        return rows if at is not None else rows.where(F.lit(False))
 
     def _with_features(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Rows and features, joined by row id; the features see keys, request and decision instant only."""
@@ -248,7 +271,7 @@ class Computing:
                 F.max(F.when(is_readable, F.unix_micros("revised_at"))).alias(str(day))
                 for day, is_readable in readable.items()
             ]
-            read.append(self.lakehouse.read_known(view.table, known).agg(*newest_by_day))
+            read.append(self._read_known(view.table, known).agg(*newest_by_day))
         newest = reduce(DataFrame.unionByName, read).agg(*(F.max(f"`{day}`") for day in days)).collect()[0]
         return {
             day: self.spec.close(day) if found is None else _EPOCH + timedelta(microseconds=found)

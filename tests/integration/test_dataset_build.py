@@ -16,16 +16,16 @@ import pytest
 from feast import FeatureStore
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from sqlalchemy import select
 
 import training_datasets
 from lakehouse import feast_edge, leases
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.leases import Leases
-from lakehouse.ops import Ops, runs
+from lakehouse.ops import Ops
 from lakehouse.releases import ReleaseKind, Releases
-from lakehouse.run_ledger import RunLedger
+from lakehouse.run_ledger import Run, RunLedger, RunStatus
 from lakehouse.settings import Settings
+from lakehouse.spark import CATALOG
 from lakehouse.tables import Lakehouse, Staged
 from lakehouse.vault import handle_of
 from roadside.locations import location_opener
@@ -90,12 +90,6 @@ class Platform:
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         }
-
-    def ran_over(self, run_id: str) -> Interval:
-        """What the ledger says a run made."""
-        query = select(runs.c.interval_start, runs.c.interval_end).where(runs.c.run_id == run_id)
-        with self.ops.read() as connection:
-            return Interval(*connection.execute(query).one())
 
     def put(self, table_name: str, rows: list[dict[str, Any]]) -> None:
         """Replace a table's rows, and say that they were made over all of the days."""
@@ -326,8 +320,9 @@ def test_days_that_are_stopped_keep_no_other_back(
     following = forget(built, AFTERNOON + DAY)
     with monkeypatch.context() as planted:
         plant(planted)
+        heard: list[Run] = []
         with pytest.raises(CheckFailed) as told:
-            platform.build(AFTERNOON - 2 * DAY, AFTERNOON + 2 * DAY)
+            platform.build(AFTERNOON - 2 * DAY, AFTERNOON + 2 * DAY, heard=heard.append)
     assert told.value.what == (
         "Its table stops it. A check stops it. A gate stops it. Left as they were: 2026-03-08..2026-03-10; "
         "of the days asked for stand: 2026-03-11."
@@ -335,7 +330,10 @@ def test_days_that_are_stopped_keep_no_other_back(
     assert [path.exists() for path in (*stopped, following)] == [False, False, False, True]
     assert list(json.loads(built.manifest.read_text())["days"]) == ["2026-03-11"]
     run_id = json.loads(following.read_text())["evidence"]["run_id"]
-    assert platform.ran_over(run_id) == ETA_V1.decisions(AFTERNOON + DAY), "and over no day that is not there"
+    ran = [(run.table, run.interval) for run in heard if run.status is RunStatus.PUBLISHED]
+    over = ETA_V1.decisions(AFTERNOON + DAY)
+    assert ran == [(ROW_INDEX.name, over), (ETA_V1.table.name, over)], "and over no day that is not there"
+    assert heard[-1].run_id == run_id
     mended = platform.build(AFTERNOON - DAY, AFTERNOON + 2 * DAY)
     assert [day.status for day in mended.days] == ["built", "built", "skipped"]
     assert platform.lakehouse.digest(ETA_V1.table) == digest
@@ -381,6 +379,42 @@ def test_a_build_waits_for_another_that_writes_the_index_of_rows(
     with other:
         (day,) = platform.build(AFTERNOON + DAY, AFTERNOON + 2 * DAY).days
     assert day.status == "built"
+
+
+def test_a_day_is_made_of_the_snapshots_that_its_manifest_and_runs_name(
+    platform: Platform, built: BuildResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One input is published before the rows are read, another between rows and features."""
+    before, digest = platform.files(), platform.lakehouse.digest(ETA_V1.table)
+    forget(built, AFTERNOON)
+    heads, with_features = Computing.heads, Computing._with_features
+    taken: dict[str, int | None] = {}
+    activity = table_named("features.provider_activity_15m")
+
+    def then_rows(self: Computing) -> dict[str, int | None]:
+        taken.update(heads(self))
+        platform.put(ASSIGNMENTS.name, [])
+        return taken
+
+    def then_features(self: Computing, rows: pd.DataFrame) -> pd.DataFrame:
+        platform.put(activity.name, [])
+        return with_features(self, rows)
+
+    heard: list[Run] = []
+    with monkeypatch.context() as planted:
+        planted.setattr(Computing, "heads", then_rows)
+        planted.setattr(Computing, "_with_features", then_features)
+        (day,) = platform.build(heard=heard.append).days
+    for table in (ASSIGNMENTS, activity):
+        assert platform.lakehouse.head(table) != taken[table.name]
+        call = f"CALL {CATALOG}.system.set_current_snapshot('{table.name}', {taken[table.name]})"
+        platform.lakehouse.spark.sql(call)
+    manifest = json.loads(platform.files()["_manifests/2026-03-10.json"])
+    assert (day.status, manifest["evidence"]["input_snapshot_ids"]) == ("built", taken)
+    assert manifest["content"] == json.loads(before["_manifests/2026-03-10.json"])["content"]
+    assert platform.lakehouse.digest(ETA_V1.table) == digest
+    read = {run.table: run.inputs for run in heard if run.status is RunStatus.PUBLISHED}
+    assert read == {ETA_V1.table.name: taken, ROW_INDEX.name: taken}
 
 
 def test_a_plan_says_what_a_build_would_do(platform: Platform, built: BuildResult) -> None:

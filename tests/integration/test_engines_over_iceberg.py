@@ -28,7 +28,7 @@ from lakehouse.settings import Settings
 from lakehouse.spark import CATALOG
 from simulation.ascii_tables import read_table
 from support.offline_store import OURS, OURS_DUCKDB, OURS_SPARK, PROVIDER, ZONE, store_of, view
-from validation.errors import UserError
+from validation.errors import Defect, UserError
 
 pytestmark = [pytest.mark.slow(minutes=1), pytest.mark.filterwarnings("ignore")]  # Feast's own
 
@@ -192,6 +192,21 @@ def test_pins_and_created_times_bound_what_is_read(
     with pinned(pin) if pin else nullcontext():
         job = store.get_historical_features(spine, [f"{fleet}:offers"], **asked_for)
     assert job.to_arrow()["offers"].to_pylist() == expected, "carried out after the block"
+
+
+def test_tables_are_read_as_of_their_snapshots(store: FeatureStore, spark: SparkSession) -> None:
+    log = spark.sql(f"SELECT snapshot_id FROM {CATALOG}.features.{EDITED}.snapshots ORDER BY committed_at")
+    first = log.collect()[0].snapshot_id
+    pin = Pin(snapshots={f"features.{EDITED}": first, f"features.{DEMAND}": None})
+    clocks = pd.Series([at("12:05"), at("12:20")]).dt.as_unit("us")
+    spine = pd.DataFrame({"provider_id": ["P1", "P9"], "zone_id": ["Z1", "Z1"], "event_timestamp": clocks})
+    with pinned(pin):
+        job = store.get_historical_features(spine, [f"{EDITED}:offers", f"{DEMAND}:requests"])
+    found = job.to_arrow()
+    assert found["offers"].to_pylist() == [44, 99]
+    assert found["requests"].to_pylist() == [None, None]
+    with pinned(pin), pytest.raises(Defect, match=r"features.fleet is read, and no snapshot of it was taken"):
+        store.get_historical_features(spine, [f"{FLEET}:offers"]).to_arrow()
 
 
 @each_fleet

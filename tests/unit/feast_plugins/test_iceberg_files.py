@@ -20,7 +20,7 @@ from feast_plugins.duckdb_engine import DuckDBEngine
 from feast_plugins.iceberg_files import IcebergTables, Planned
 from feast_plugins.point_in_time import ROW, Retrieval, Rows, ViewRead
 from lakehouse.pinning import Pin
-from validation.errors import InputMissing, UnknownName, UserError
+from validation.errors import Defect, InputMissing, UnknownName, UserError
 
 pytestmark = pytest.mark.filterwarnings("ignore:The spark data source API:RuntimeWarning")
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -119,6 +119,27 @@ def test_a_pinned_retrieval_reads_what_it_read_before(table: Table, engine: Duck
     assert [each["offers"] for each in asked(engine, [0, 3], pin=Pin(revision=0))] == [3, 5]
 
 
+def test_a_retrieval_at_a_snapshot_reads_what_the_table_held_then(table: Table, engine: DuckDBEngine) -> None:
+    append(table, row("P1", 0, 3))
+    snapshot = table.current_snapshot()
+    assert snapshot is not None
+    with table.update_schema() as change:
+        change.add_column("tows", LongType())
+    append(table, row("P1", 0, 4, revision=1, tows=1), row("P1", 2, 5, tows=2))
+    pin = Pin(snapshots={"features.fleet": snapshot.snapshot_id})
+    assert asked(engine, [0, 3], ("offers", "tows"), pin) == [{"offers": 3, "tows": None}] * 2
+    assert asked(engine, [0, 3], ("tows",)) == [{"tows": 1}, {"tows": 2}]
+    assert asked(engine, [3], ("tows",), Pin(snapshots={"features.fleet": None})) == [{"tows": None}]
+
+
+def test_a_snapshot_that_is_gone_or_was_not_taken_is_said(table: Table, engine: DuckDBEngine) -> None:
+    append(table, row("P1", 0, 3))
+    with pytest.raises(InputMissing, match=r"lake.features.fleet has no snapshot 7, or no longer"):
+        asked(engine, [0], pin=Pin(snapshots={"features.fleet": 7}))
+    with pytest.raises(Defect, match=r"features.fleet is read, and no snapshot of it was taken"):
+        asked(engine, [0], pin=Pin(snapshots={"features.demand": 7}))
+
+
 def test_columns_renamed_widened_and_added_are_read_from_older_files(
     table: Table, engine: DuckDBEngine
 ) -> None:
@@ -142,6 +163,13 @@ def test_files_without_field_ids_are_read_by_the_names_the_table_maps(
     table.add_files([str(added)])
     found = asked(engine, [0, 2])
     assert found == [{"offers": 3, "cells": [3]}, {"offers": 5, "cells": [5]}]
+    snapshot = table.current_snapshot()
+    assert snapshot is not None
+    with table.update_schema() as change:
+        change.add_column("tows", LongType())
+    append(table, row("P1", 2, 6, revision=1, tows=1))
+    pin = Pin(snapshots={"features.fleet": snapshot.snapshot_id})
+    assert asked(engine, [2], ("offers", "tows"), pin) == [{"offers": 5, "tows": None}]
 
 
 @pytest.mark.parametrize(

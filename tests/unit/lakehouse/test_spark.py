@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pytest
 from pyspark.sql import SparkSession
 
-from lakehouse.spark import frame_of_arrow
+from lakehouse.spark import CATALOG, frame_of_arrow, table_at
+from validation.errors import InputMissing
 
 
 def test_a_frame_of_arrow_has_the_rows_behind_an_empty_chunk(spark: SparkSession) -> None:
@@ -13,3 +15,27 @@ def test_a_frame_of_arrow_has_the_rows_behind_an_empty_chunk(spark: SparkSession
     rows = pa.concat_tables(chunks)
     assert frame_of_arrow(spark, rows).toArrow()["n"].to_pylist() == [1, 2, 3, 4, 5]
     assert spark.createDataFrame(rows).count() == 2, "Spark's defect is gone: frame_of_arrow can go too"
+
+
+def test_a_table_is_read_as_of_a_snapshot_in_its_columns_of_today(spark: SparkSession) -> None:
+    name = f"{CATALOG}.demo.gained"
+    spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.demo")
+    spark.sql(f"CREATE TABLE {name} (n INT) USING iceberg")
+    try:
+        assert table_at(spark, name, None).collect() == []
+        spark.sql(f"INSERT INTO {name} VALUES (1)")
+        (first,) = (
+            row.snapshot_id for row in spark.sql(f"SELECT snapshot_id FROM {name}.snapshots").collect()
+        )
+        spark.sql(f"ALTER TABLE {name} ADD COLUMN told STRING")
+        spark.sql(f"ALTER TABLE {name} ALTER COLUMN n TYPE BIGINT")
+        spark.sql(f"INSERT INTO {name} VALUES (2, 'two')")
+        held = table_at(spark, name, first)
+        assert held.schema == spark.table(name).schema
+        assert [(row.n, row.told) for row in held.collect()] == [(1, None)]
+        assert held.where("told IS NULL AND n > 0").count() == 1
+        assert table_at(spark, name, None).collect() == []
+        with pytest.raises(InputMissing, match="has no snapshot 7, or no longer"):
+            table_at(spark, name, 7)
+    finally:
+        spark.sql(f"DROP TABLE {name} PURGE")

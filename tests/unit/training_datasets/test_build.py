@@ -82,7 +82,7 @@ def computed(monkeypatch: pytest.MonkeyPatch, row_ids: dict[date, list[str]], *s
         require_one_per_row_id(ETA_V1, [each.frame for each in frames.values()])
         return frames
 
-    monkeypatch.setattr(Computing, "computed", lambda _, days, revised_through: of(days))
+    monkeypatch.setattr(Computing, "computed", lambda _, days, revised_through, at: of(days))
 
 
 def test_a_first_build_that_fails_leaves_no_dataset_without_days(
@@ -121,8 +121,8 @@ def test_days_that_share_a_row_are_refused_beside_one_that_a_check_stops(
     computed(monkeypatch, {MON: ["a"], TUE: ["b", "c"], WED: ["c"], THU: ["d"]}, MON)
     computing = Computing(settings, None, None, ETA_V1, lambda place: place)  # type: ignore[arg-type]
     builder = building._Builder(computing, lambda: MADE.end, lambda *_: ())
-    assert builder._computed([MON, TUE, WED], {}) == {}
-    assert [*builder._computed([THU], {})] == [THU]
+    assert builder._computed([MON, TUE, WED], {}, {}) == {}
+    assert [*builder._computed([THU], {}, {})] == [THU]
     shared = "eta_v1: 1 of 3 rows have a row id that another row has."
     assert {day: error.what for day, error in builder.refused.errors.items()} == {
         MON: "A check stops it.",
