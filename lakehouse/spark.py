@@ -29,6 +29,9 @@ _COMPILE_LATER = " ".join(
 )
 """The JVM optimizes code only when it is four times as warm as usual: a tick plans many small queries."""
 
+CLASS_ARCHIVE = PROJECT / ".tools" / "classes.jsa"
+"""Java classes as `scripts/class_archive.py` left them; without it a JVM reads and checks them one by one."""
+
 _ASKED_FOR_OFTEN = (
     "functions",
     "org.apache.spark.sql.functions",
@@ -80,7 +83,7 @@ def spark_options(settings: Settings) -> dict[str, str]:
         "spark.app.name": "roadside",
         "spark.driver.extraClassPath": f"{settings.jars_dir}/*",
         "spark.driver.memory": settings.spark_memory,
-        "spark.driver.extraJavaOptions": f"-XX:+UseParallelGC {_COMPILE_LATER} -Dlog4j2.level=error",
+        "spark.driver.extraJavaOptions": _java_options(),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
@@ -103,6 +106,13 @@ def spark_options(settings: Settings) -> dict[str, str]:
     return options | {
         f"spark.sql.catalog.{CATALOG}.{name}": value for name, value in catalog_options(settings).items()
     }
+
+
+def _java_options() -> str:
+    """An archive that does not fit this Java or its jars is left alone, without a word."""
+    archive = f"-XX:SharedArchiveFile={CLASS_ARCHIVE} -Xlog:cds=off -Xlog:cds+dynamic=off"
+    known = f"{archive} " if CLASS_ARCHIVE.exists() else ""
+    return f"{known}-XX:+UseParallelGC {_COMPILE_LATER} -Dlog4j2.level=error"
 
 
 def spark_session(settings: Settings) -> SparkSession:

@@ -86,7 +86,7 @@ class RunAccount:
 
 
 def account_of(settings: Settings, run: Run) -> RunAccount:
-    """All that is known of the run. Reads ledgers and the catalog's metadata; no Spark, no data file."""
+    """All that is known of the run. Reads ledgers; no Spark, no data file."""
     ops = Ops(settings.ops_url)
     step = step_of(run)
     made = None if run.snapshot_id is None else left_by(ops, run.table, run.snapshot_id)

@@ -9,7 +9,14 @@ from pathlib import Path
 from support.airflow_home import ROOT
 
 PROGRAMS = ("bash", "cat", "cksum", "cut", "dirname", "grep", "head", "id", "ls", "mkdir", "rm", "sort", "wc")
-KEYED = ("uv.lock", "pyproject.toml", "scripts/bootstrap", "scripts/fetch_jars.py", "scripts/spark_jars.txt")
+KEYED = (
+    "uv.lock",
+    "pyproject.toml",
+    "scripts/bootstrap",
+    "scripts/fetch_jars.py",
+    "scripts/class_archive.py",
+    "scripts/spark_jars.txt",
+)
 
 
 def set_up(folder: Path) -> dict[str, str]:

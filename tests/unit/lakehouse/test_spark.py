@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from lakehouse.spark import CATALOG, frame_of_arrow, table_at
+from lakehouse.settings import load_settings
+from lakehouse.spark import CATALOG, CLASS_ARCHIVE, frame_of_arrow, java_class, spark_options, table_at
 from validation.errors import InputMissing
 
 
@@ -15,6 +19,23 @@ def test_a_frame_of_arrow_has_the_rows_behind_an_empty_chunk(spark: SparkSession
     rows = pa.concat_tables(chunks)
     assert frame_of_arrow(spark, rows).toArrow()["n"].to_pylist() == [1, 2, 3, 4, 5]
     assert spark.createDataFrame(rows).count() == 2, "Spark's defect is gone: frame_of_arrow can go too"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process maps is told in /proc")
+def test_the_jvm_maps_the_classes_that_setup_archived(spark: SparkSession) -> None:
+    assert CLASS_ARCHIVE.exists(), "run `make setup`"
+    pid = java_class(spark, "java.lang.ProcessHandle").current().pid()
+    assert str(CLASS_ARCHIVE) in Path(f"/proc/{pid}/maps").read_text()
+
+
+def test_without_an_archive_none_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "some.jar").touch()
+    settings = load_settings({"ROADSIDE_HOME": str(tmp_path), "ROADSIDE_JARS_DIR": str(tmp_path)})
+    monkeypatch.setattr("lakehouse.spark.CLASS_ARCHIVE", tmp_path / "classes.jsa")
+    assert "SharedArchiveFile" not in spark_options(settings)["spark.driver.extraJavaOptions"]
+    (tmp_path / "classes.jsa").touch()
+    named = f"-XX:SharedArchiveFile={tmp_path}/classes.jsa "
+    assert named in spark_options(settings)["spark.driver.extraJavaOptions"]
 
 
 def test_a_table_is_read_as_of_a_snapshot_in_its_columns_of_today(spark: SparkSession) -> None:
