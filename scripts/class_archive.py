@@ -14,7 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-CITY = "simulate --start 2026-03-09 --days 1 --providers 3 --jobs-per-day 20 --pings-days 1 --ping-seconds 600"
+CITY = (
+    "simulate --start 2026-03-09 --days 1 --providers 3 --jobs-per-day 20 --pings-days 1 --ping-seconds 600"
+)
 STEPS = (
     "bronze.dispatch_events",
     "silver.dispatch_events",
