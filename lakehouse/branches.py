@@ -46,6 +46,10 @@ class Moved(Busy):
     """Another process published meanwhile what a staged interval does not fit on: stage it again."""
 
 
+class Overtaken(Moved):
+    """What staged rows were made of is no more: they are to be made again, not only staged."""
+
+
 def head_of(iceberg: Any, branch: str = "main") -> int | None:
     """Snapshot id of a branch, or None when it has none."""
     ref = iceberg.refs().get(branch)
@@ -136,6 +140,13 @@ def _committed(iceberg: Any, change: Callable[[], None]) -> None:
 def moved(table: Table) -> Moved:
     """The error, for a table."""
     return Moved(f"{table.name} was published by another process meanwhile.", "Run the interval again.")
+
+
+def overtaken(table: Table) -> Overtaken:
+    """The error, for a table."""
+    return Overtaken(
+        f"What {table.name} is made of was published by another process meanwhile.", "Run the interval again."
+    )
 
 
 def branch_of(run_id: str) -> str:

@@ -23,6 +23,8 @@ from validation.clocks import Interval
 from validation.errors import Defect
 
 ABANDONED_AFTER = timedelta(hours=24)
+BLOCKED = "Blocked"
+"""The error kind of a run whose step failed before it came to the run's table."""
 
 S3, SNOWFLAKE, COMPACTION, RETENTION = "s3", "snowflake", "compaction", "retention"
 HANDLING = (S3, SNOWFLAKE, COMPACTION, RETENTION)
@@ -237,6 +239,16 @@ class RunLedger:
         self._heard(done)
         return done
 
+    def fail_open(self, error_kinds: Mapping[str, str]) -> None:
+        """Those of the runs that have not ended, failed with errors of these classes, by run; all at once."""
+        with self._ops.write() as connection:
+            left = [run_id for run_id in error_kinds if _by_id(connection, run_id).is_running]
+            for run_id in left:
+                _fail(connection, run_id, error_kinds[run_id], self._now())
+            done = [_by_id(connection, run_id) for run_id in left]
+        for each in done:
+            self._heard(each)
+
     def failed(self, table: str, interval: Interval, code_version: str, error_kind: str) -> str:
         """The id of a run that came to nothing before it wrote a row."""
         return self.fail(self.begin(table, interval, code_version).run_id, error_kind).run_id
@@ -317,9 +329,18 @@ class RunLedger:
         return since is None or self._any(table, *died, runs.c.finished_at > since)
 
     def published_since(self, run: Run) -> bool:
-        """Whether another run over (part of) its interval of its table was published since it began."""
-        was_published = [runs.c.status.in_(WAS_PUBLISHED), runs.c.finished_at > run.started_at]
-        return self._any(run.table, _overlaps(run.interval), runs.c.run_id != run.run_id, *was_published)
+        """Whether another run over (part of) its interval of its table was published since it began, or died
+        as it published. Asked under the table's lease: nobody who lives is in between then.
+        """
+        was_published = and_(runs.c.status.in_(WAS_PUBLISHED), runs.c.finished_at > run.started_at)
+        came = or_(was_published, runs.c.publishing_at > run.started_at)
+        return self._any(run.table, _overlaps(run.interval), runs.c.run_id != run.run_id, came)
+
+    def is_outdated(self, run_id: str) -> bool:
+        """Whether the run goes on although what it read was replaced."""
+        is_it = [runs.c.run_id == run_id, runs.c.status == RunStatus.OUTDATED.value]
+        with self._ops.read() as connection:
+            return connection.execute(select(runs.c.run_id).where(*is_it)).first() is not None
 
     def running(self, table: str) -> set[str]:
         """Ids of the table's runs that have not ended, nor died that anyone noticed."""
@@ -348,10 +369,17 @@ class RunLedger:
         return None if row is None else run_of(row)
 
     def failures(self, until: datetime) -> list[Run]:
-        """The runs that failed over known time before that moment, by table, interval and when they began."""
+        """The runs that failed over known time before that moment, by table, interval and when they began.
+
+        Without those that were blocked: what blocked them is there.
+        """
         query = (
             select(runs)
-            .where(runs.c.status == RunStatus.FAILED.value, runs.c.interval_start < until)
+            .where(
+                runs.c.status == RunStatus.FAILED.value,
+                runs.c.error_kind != BLOCKED,
+                runs.c.interval_start < until,
+            )
             .order_by(runs.c.table_name, runs.c.interval_start, runs.c.started_at, runs.c.run_id)
         )
         with self._ops.read() as connection:

@@ -35,7 +35,7 @@ def gated(
     """Judge every tick of the interval, keep what was found; warnings by check, the findings counted.
 
     Args:
-        stopped: keeps a failed run, and gives its id: what a person may accept.
+        stopped: gives the id of the run that is stopped: what a person may accept.
 
     Raises:
         CheckFailed: a check that may stop a run alarms, and nobody accepted it.

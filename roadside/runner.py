@@ -23,7 +23,7 @@ from pyspark.sql import functions as F
 
 from ingestion.bronze import bronze_rows, ingest_frame, object_outcomes, quarantine_rows
 from ingestion.register import STRAGGLER_HORIZON, register_landed
-from lakehouse.branches import Moved
+from lakehouse.branches import Overtaken
 from lakehouse.code_version import code_version
 from lakehouse.landed_accounts import deleted_within
 from lakehouse.landing_ledger import LandingLedger, LedgerEntry
@@ -32,7 +32,7 @@ from lakehouse.log_folder import write_log
 from lakehouse.ops import Ops
 from lakehouse.quality_ledger import QualityLedger
 from lakehouse.releases import Releases
-from lakehouse.run_ledger import Run, RunLedger
+from lakehouse.run_ledger import BLOCKED, Run, RunLedger
 from lakehouse.settings import Settings
 from lakehouse.table_notes import TableNotes
 from lakehouse.tables import Heads, Lakehouse, Published
@@ -50,7 +50,7 @@ from roadside.run_order import ChunkRun, RunOrder, carried
 from roadside.step_results import StepResult as StepResult
 from roadside.step_results import with_runs
 from roadside.table_gate import copies_of
-from roadside.table_publisher import Order, Readers, TablePublisher
+from roadside.table_publisher import PUBLISH_ATTEMPTS, Order, Readers, TablePublisher
 from transforms.grid import HELD_MEMORY_DAILY
 from validation.clocks import TICK, Interval
 from validation.contract import Table
@@ -65,9 +65,6 @@ from validation.errors import (
 )
 from validation.source import Source
 from validation.sources import source_named
-
-PUBLISH_ATTEMPTS = 5
-"""How often an interval is made anew because others published a table of its step meanwhile."""
 
 _RAISED_IN_TASKS = (InputMissing, SettingError, Unreachable)
 # The grid looks back from the instant before an interval, which may be a business day before it.
@@ -290,10 +287,11 @@ class Runner:
     def _published_tables(
         self, step: Step, interval: Interval, version: str, readers: Readers
     ) -> dict[str, Published]:
-        """The step's tables published over the interval; begun anew where others published one meanwhile.
+        """The step's tables published over the interval; begun anew where what they are made of is no more.
 
         Raises:
-            Moved: others published again and again meanwhile.
+            Overtaken: others published again and again meanwhile.
+            Moved: so did others of one table.
         """
         for attempt in range(PUBLISH_ATTEMPTS):
             try:
@@ -303,7 +301,7 @@ class Runner:
                         for name in (step.writes if attempt else ())
                     }
                     return self._attempt(step, interval, version, readers, leases)
-            except Moved as error:
+            except Overtaken as error:
                 came_between = error
         raise came_between
 
@@ -324,8 +322,8 @@ class Runner:
                     published[order.table.name] = self._publisher.publish(order, leases.get(order.table.name))
                     del open_runs[order.table.name]
         except BaseException as error:
-            for run in open_runs.values():
-                self.runs.fail(run.run_id, type(error).__name__)
+            at_work, *waiting = (run.run_id for run in open_runs.values())
+            self.runs.fail_open({at_work: type(error).__name__, **dict.fromkeys(waiting, BLOCKED)})
             raise
         return published
 
@@ -353,12 +351,11 @@ class Runner:
         is_empty = step.rests and self._rested(step.reads, interval, version)
         for table in step.tables:
             new = self.runs.never_made(table.name, interval) if table.layer == "features" else [interval]
-            is_revision = new != [interval]
             frame: DataFrame | None = frames[table.name]
-            if is_revision:
+            if new != [interval]:
                 frame = self._revised(step, table, interval, frames[table.name], new, heads)
             copies = copies_of(step, inputs, interval) if table is step.tables[0] else None
-            yield Order(begun[table.name], table, frame, readers, is_empty, copies, is_revision)
+            yield Order(begun[table.name], table, frame, readers, is_empty, copies)
 
     @contextmanager
     def _inputs(self, step: Step, interval: Interval, heads: Heads) -> Iterator[dict[str, DataFrame]]:
@@ -443,7 +440,7 @@ class Runner:
                 f"bronze nor in quarantine, interval {interval}.",
                 "Nothing was published. Run again with --force; if it stays, it is ours to mend.",
             )
-        stopped = partial(self._publisher.stopped, begun[bronze.name])
+        stopped = partial(str, begun[bronze.name].run_id)
         warnings = gated(QualityLedger(self.ops), source, interval, by_tick(entries, outcomes), stopped)
         if self.ledger.objects(source.name, interval) != entries:
             raise Busy(

@@ -9,7 +9,7 @@ from functools import partial
 
 from pyspark.sql import DataFrame
 
-from lakehouse.branches import Staged, moved
+from lakehouse.branches import Moved, Overtaken, Staged, overtaken
 from lakehouse.leases import Lease, Leases
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import Run, RunLedger
@@ -18,6 +18,9 @@ from roadside.table_gate import Copies, table_gated
 from validation.clocks import Interval
 from validation.contract import Table
 from validation.errors import CheckFailed
+
+PUBLISH_ATTEMPTS = 5
+"""How often an interval is staged, or made, anew because others published its table meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,6 @@ class Order:
     Attributes:
         run: of the table, begun before anything was read for it.
         is_empty: the frame is known to have no rows.
-        is_revision: the frame was made of rows that stood there, so that nobody's may have come since.
         warnings: what was found before there was a frame.
     """
 
@@ -50,7 +52,6 @@ class Order:
     readers: Readers
     is_empty: bool
     copies: Copies | None = None
-    is_revision: bool = False
     warnings: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -69,26 +70,39 @@ class TablePublisher:
         self._leases = leases
 
     def publish(self, order: Order, lease: Lease | None) -> Published:
-        """The order's rows, on main, and its run with them.
+        """The order's rows, on main, and its run with them. Without a lease, it is taken here.
 
-        Whole days are staged without the table's lease, so that ticks go on; unless the caller has it.
+        Whole days are staged without the table's lease, so that ticks go on; from the second time on with it.
 
         Raises:
-            Moved: others published (part of) the interval or the table meanwhile; nothing was published.
+            Overtaken: what the rows were made of is no more; nothing was published.
+            Moved: others published the table again and again meanwhile; nothing was published.
             CheckFailed: a check may stop the run, and did.
         """
+        for attempt in range(PUBLISH_ATTEMPTS):
+            try:
+                with ExitStack() as alone:
+                    held = lease
+                    if held is None and (attempt or not order.interval.is_whole_days()):
+                        held = alone.enter_context(self._leases.publishing(order.table.name))
+                    return self._published(order, held)
+            except Overtaken:
+                raise
+            except Moved as error:
+                came_between = error
+        raise came_between
+
+    def _published(self, order: Order, lease: Lease | None) -> Published:
         name, run = order.table.name, order.run
         with ExitStack() as publishing:
-            if lease is None and not order.interval.is_whole_days():
-                lease = publishing.enter_context(self._leases.publishing(name))
             staged = self._staged(order)
             warnings = self._judged(order, staged) if isinstance(staged, Staged) else {}
             if lease is None:
                 publishing.enter_context(self._leases.publishing(name))
             else:
                 self._leases.renew(lease)
-            if order.is_revision and self._runs.published_since(run):
-                raise moved(order.table)
+            if order.table.layer == "features" and self._runs.published_since(run):
+                raise overtaken(order.table)  # what is out stays out: these rows are a revision of it
             is_other = order.readers.is_new or self._runs.died_publishing(name, order.interval)
             published = staged if isinstance(staged, Published) else self._on_main(order, staged)
             if is_other or published.is_changed:  # again, for what was made of the old rows meanwhile
@@ -122,10 +136,11 @@ class TablePublisher:
         return self._lakehouse.stage(table, interval, order.frame, run_id, self._runs.running(table.name))
 
     def _judged(self, order: Order, staged: Staged) -> dict[str, int]:
-        return table_gated(
-            self._ops, order.table, order.interval, staged, order.copies, partial(self.stopped, order.run)
-        )
-
-    def stopped(self, run: Run) -> str:
-        """The run, failed by a check; its id is what a person may accept or refuse."""
-        return self._runs.fail(run.run_id, CheckFailed.__name__).run_id
+        """The gate's warnings; what it stops of inputs that were replaced meanwhile is made again instead."""
+        table, run_id = order.table, order.run.run_id
+        try:
+            return table_gated(self._ops, table, order.interval, staged, order.copies, partial(str, run_id))
+        except CheckFailed:
+            if self._runs.is_outdated(run_id):
+                raise overtaken(table) from None
+            raise

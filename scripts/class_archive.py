@@ -25,6 +25,7 @@ STEPS = (
     "features.zone_demand_15m",
 )
 ROAD = f"run --start 2026-03-09 --end 2026-03-10 {' '.join(f'--step {name}' for name in STEPS)}"
+JARS = "ROADSIDE_JARS_DIR"
 SECONDS = 120
 """How long a JVM may take to write the archive as it ends."""
 
@@ -34,6 +35,9 @@ def main(target: Path) -> int:
     written = target.with_suffix(".part")
     for path in (target, written):
         path.unlink(missing_ok=True)
+    for name in [name for name in os.environ if name.startswith("ROADSIDE_") and name != JARS]:
+        del os.environ[name]  # a home of its own, whatever platform the caller's settings name
+    os.environ["ROADSIDE_LOG"] = "off"
     os.environ["JDK_JAVA_OPTIONS"] = f"-XX:ArchiveClassesAtExit={written} -Xlog:cds=off -Xlog:cds+dynamic=off"
     from pyspark import SparkContext
 

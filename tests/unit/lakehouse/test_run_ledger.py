@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from lakehouse.code_version import code_revision
 from lakehouse.ops import Ops, runs
-from lakehouse.run_ledger import Run, RunLedger, RunStatus
+from lakehouse.run_ledger import BLOCKED, Run, RunLedger, RunStatus
 from validation.clocks import Interval
 from validation.errors import Defect
 
@@ -54,6 +54,34 @@ def test_what_a_run_read_and_wrote_is_kept_with_it(ledger: RunLedger) -> None:
     begun = ledger.begin("online.x", TICK, "c1", inputs={TABLE: 7})
     assert ledger.last_run("online.x") == begun
     assert begun.inputs == {TABLE: 7}
+
+
+def test_what_came_since_a_run_began_was_published_or_died_as_it_published(ledger: RunLedger) -> None:
+    publish(ledger, TICK)
+    run = ledger.begin(TABLE, TICK, "c1")
+    assert not ledger.published_since(run)
+    other = ledger.begin(TABLE, DAY, "c1")
+    publish(ledger, TICK, table="silver.jobs")
+    assert not ledger.published_since(run)
+    ledger.publishing(other.run_id)
+    ledger.fail(other.run_id, "ProcessDied")
+    assert ledger.published_since(run)
+    again = ledger.begin(TABLE, TICK, "c1")
+    assert not ledger.published_since(again)
+    publish(ledger, DAY)
+    assert ledger.published_since(again)
+
+
+def test_runs_that_have_not_ended_fail_together(ledger: RunLedger) -> None:
+    names = (TABLE, "silver.jobs", "silver.job_waits")
+    done, first, second = ledger.begin_all(names, TICK, "c1")
+    done = ledger.finish(done.run_id, snapshot_id=7, rows=3)
+    ledger.supersede({"silver.jobs": TICK})
+    assert [ledger.is_outdated(each.run_id) for each in (done, first, second)] == [False, True, False]
+    ledger.fail_open({done.run_id: "Defect", first.run_id: "CheckFailed", second.run_id: BLOCKED})
+    last = [ledger.last_run(name) for name in names]
+    assert [each.error_kind for each in last if each] == [None, "CheckFailed", "Blocked"]
+    assert [each.run_id for each in ledger.failures(DAY.end)] == [first.run_id], "what blocked is told"
 
 
 def test_finishing_twice_is_finishing_once(ledger: RunLedger) -> None:

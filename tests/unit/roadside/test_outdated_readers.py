@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from lakehouse.branches import Staged
-from lakehouse.ops import runs
+from lakehouse.branches import Staged, moved
+from lakehouse.ops import leases, runs
 from lakehouse.run_ledger import RunStatus
 from lakehouse.settings import Settings
 from lakehouse.tables import Published
@@ -19,6 +19,7 @@ from roadside.runner import Runner
 from roadside.table_publisher import TablePublisher
 from validation.clocks import Interval
 from validation.contract import Table
+from validation.errors import CheckFailed
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TICK = Interval(NOON - timedelta(minutes=15), NOON)
@@ -122,7 +123,50 @@ def test_a_step_that_fails_leaves_no_run_of_it_open(road: Road) -> None:
     with pytest.raises(Killed):
         road.run(TICK, [both], force=True)
     last = [road.runs.last_run(name) for name in both.writes]
-    assert [(each.status, each.error_kind) for each in last if each] == [(RunStatus.FAILED, "Killed")] * 2
+    assert [(each.status, each.error_kind) for each in last if each] == [
+        (RunStatus.FAILED, "Killed"),
+        (RunStatus.FAILED, "Blocked"),
+    ]
+    assert [each.table for each in road.runs.failures(NOON)] == [TILES], "what blocked the other is told"
+
+
+def test_what_a_check_stops_of_inputs_that_were_replaced_is_made_again(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = iter([True, False])
+
+    def judged(*_args: Any) -> dict[str, int]:
+        if next(asked):
+            road.runs.supersede({TILES: TICK})
+            raise CheckFailed("Held to counts of other inputs.")
+        return {"late": 1}
+
+    monkeypatch.setattr("roadside.table_publisher.table_gated", judged)
+    (result,) = road.run(TICK, [STEP], force=True)
+    assert (result.status, result.error) == ("published", None)
+    monkeypatch.setattr("roadside.table_publisher.table_gated", raised)
+    (result,) = road.run(TICK, [STEP], force=True)
+    assert (result.status, str(result.error)) == ("failed", "These are bad.")
+
+
+def raised(*_args: Any) -> dict[str, int]:
+    raise CheckFailed("These are bad.")
+
+
+def test_rows_that_another_came_before_are_staged_again_under_the_lease(road: Road) -> None:
+    came, alone = iter([True, True, False]), []
+
+    def publish(staged: Staged) -> Published:
+        with road.ops.read() as connection:
+            alone.append(connection.execute(select(leases)).first() is not None)
+        if next(came):
+            raise moved(staged.table)
+        return Published(7, 1, is_changed=True)
+
+    road.tables.publish = publish  # type: ignore[method-assign]
+    begun = len(road.runs.failures(NOON))
+    assert [each.status for each in road.run(TICK, [STEP], force=True)] == ["published"]
+    assert (alone, len(road.runs.failures(NOON)) - begun) == ([True] * 3, 0), "one run, staged three times"
 
 
 def test_a_later_table_s_run_is_at_work_once_those_before_are_published(road: Road) -> None:
