@@ -29,6 +29,7 @@ _COMPILE_LATER = " ".join(
 )
 """The JVM optimizes code only when it is four times as warm as usual: a tick plans many small queries."""
 
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 CLASS_ARCHIVE = PROJECT / ".tools" / "classes.jsa"
 """Java classes as `scripts/class_archive.py` left them; without it a JVM reads and checks them one by one."""
 
@@ -83,7 +84,7 @@ def spark_options(settings: Settings) -> dict[str, str]:
         "spark.app.name": "roadside",
         "spark.driver.extraClassPath": f"{settings.jars_dir}/*",
         "spark.driver.memory": settings.spark_memory,
-        "spark.driver.extraJavaOptions": _java_options(),
+        _JAVA_OPTIONS: f"-XX:+UseParallelGC {_COMPILE_LATER} -Dlog4j2.level=error",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
@@ -108,11 +109,14 @@ def spark_options(settings: Settings) -> dict[str, str]:
     }
 
 
-def _java_options() -> str:
-    """An archive that does not fit this Java or its jars is left alone, without a word."""
-    archive = f"-XX:SharedArchiveFile={CLASS_ARCHIVE} -Xlog:cds=off -Xlog:cds+dynamic=off"
-    known = f"{archive} " if CLASS_ARCHIVE.exists() else ""
-    return f"{known}-XX:+UseParallelGC {_COMPILE_LATER} -Dlog4j2.level=error"
+def archive_option() -> str:
+    """For a JVM of this checkout; nothing without an archive.
+
+    One that does not fit this Java or its jars is left alone, without a word.
+    """
+    if not CLASS_ARCHIVE.exists():
+        return ""
+    return f"-XX:SharedArchiveFile={CLASS_ARCHIVE} -Xlog:cds=off -Xlog:cds+dynamic=off"
 
 
 def spark_session(settings: Settings) -> SparkSession:
@@ -129,7 +133,9 @@ def spark_session(settings: Settings) -> SparkSession:
     if settings.is_embedded:
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # a host name that does not resolve is no matter
     builder = SparkSession.builder
-    for name, value in spark_options(settings).items():
+    options = spark_options(settings)
+    options[_JAVA_OPTIONS] = f"{archive_option()} {options[_JAVA_OPTIONS]}"
+    for name, value in options.items():
         builder = builder.config(name, value)
     session: SparkSession = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
