@@ -14,12 +14,12 @@ from lakehouse.ops import leases, runs
 from lakehouse.run_ledger import RunStatus
 from lakehouse.settings import Settings
 from lakehouse.tables import Published
-from roadside.graph import Step
+from roadside.graph import Step, step_named
 from roadside.runner import Runner
 from roadside.table_publisher import TablePublisher
 from validation.clocks import Interval
 from validation.contract import Table
-from validation.errors import CheckFailed
+from validation.errors import Busy, CheckFailed
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TICK = Interval(NOON - timedelta(minutes=15), NOON)
@@ -215,3 +215,50 @@ def test_a_run_that_died_before_it_published_leaves_what_was_made_of_the_rows(ro
     road.tables.stage, road.tables.is_changed = stage, False  # type: ignore[method-assign]
     road.made_again()
     assert road.reader_stands
+
+
+def test_features_that_another_published_meanwhile_are_made_again(road: Road) -> None:
+    """What is out stays out: made when nothing was, they would take its place."""
+    step = Step(READER, (READER,), {}, lambda *_: {READER: "rows"}, rests=False)  # type: ignore[dict-item, return-value]
+    tick = Interval(NOON, NOON + timedelta(minutes=15))
+    others, stage = iter([True]), road.tables.stage
+
+    def overtaken(table: Table, *more: Any) -> Staged:
+        if next(others, False):
+            road.runs.finish(road.runs.begin(READER, tick, "code").run_id, snapshot_id=3, rows=1)
+        return stage(table, *more)
+
+    road.tables.stage = overtaken  # type: ignore[method-assign]
+    road._revised = lambda *_: None  # type: ignore[method-assign]
+    road.tables.read_known = lambda *_: Kept()  # type: ignore[attr-defined]
+    road.tables.head = lambda _table: 3  # type: ignore[attr-defined]
+    (result,) = road.run(tick, [step], force=True)
+    assert (result.status, result.error) == ("published", None)
+    assert [each.error_kind for each in road.runs.failures(NOON + timedelta(days=1))] == ["Overtaken"]
+    last = road.runs.last_run(READER)
+    assert last is not None
+    assert last.snapshot_id == 3, "the second time what the other published stands"
+
+
+class Kept:
+    """Rows that stand."""
+
+    def count(self) -> int:
+        return 1
+
+
+def test_landed_objects_that_are_being_deleted_are_not_read(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Marked since the step was looked at; the marks come before retention asks who reads."""
+    monkeypatch.setattr("roadside.runner.register_landed", lambda *_, **__: Found())
+    monkeypatch.setattr("roadside.runner.deleted_within", lambda *_: (2, NOON))
+    (result,) = road.run(TICK, [step_named("bronze.gps_pings")], force=True)
+    assert (result.status, type(result.error)) == ("failed", Busy)
+    assert "are being deleted" in str(result.error)
+
+
+class Found:
+    """What was registered, all of it well named."""
+
+    misnamed: tuple[()] = ()
