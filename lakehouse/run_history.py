@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, select
 
@@ -193,8 +192,11 @@ def _made_where(ops: Ops, table: str, is_wanted: ColumnElement[bool]) -> list[In
     return merged(Interval(start, end) for start, end in rows)
 
 
-def _last_timed(ops: Ops, table: str) -> Sequence[Any]:
-    """Known time, beginning and end of the table's last published runs, newest first."""
+def measured(ops: Ops, table: str) -> Measured | None:
+    """What the table's last runs took; of a day or more where there are such, as a replay's are.
+
+    A tick costs nearly the same however little it holds, so ticks tell little of a replay.
+    """
     query = (
         select(runs.c.interval_start, runs.c.interval_end, runs.c.started_at, runs.c.finished_at)
         .where(
@@ -206,50 +208,10 @@ def _last_timed(ops: Ops, table: str) -> Sequence[Any]:
         .limit(_RUNS_LOOKED_AT)
     )
     with ops.read() as connection:
-        return connection.execute(query).all()
-
-
-def measured(ops: Ops, table: str) -> Measured | None:
-    """What the table's last runs took; of a day or more where there are such, as a replay's are.
-
-    A tick costs nearly the same however little it holds, so ticks tell little of a replay.
-    """
-    rows = _last_timed(ops, table)
+        rows = connection.execute(query).all()
     long = [row for row in rows if row.interval_end - row.interval_start >= _ONE_DAY]
     rates = [
         (row.finished_at - row.started_at) / (row.interval_end - row.interval_start) * 3600
         for row in (long or rows)[:_RUNS_MEASURED]
     ]
     return Measured(median(rates), len(rates)) if rates else None
-
-
-@dataclass(frozen=True)
-class TickMeasured:
-    """How long a table's runs over one tick took: the median of `runs` of them.
-
-    Attributes:
-        interval: known time that each of them was over: a tick; or longer, where none was over one.
-    """
-
-    seconds: float
-    runs: int
-    interval: timedelta
-
-
-def measured_ticks(ops: Ops, table: str, *, with_cut: bool) -> TickMeasured | None:
-    """What the table's last runs over a tick took; where none was, the shortest that there were.
-
-    Those of a longer interval took no less than one tick takes. `with_cut` looks at runs that hold a
-    business-day cut only, as a daily table's do.
-    """
-    rows = _last_timed(ops, table)
-    timed = [
-        (row.interval_end - row.interval_start, row.finished_at - row.started_at)
-        for row in rows
-        if not with_cut or Interval(row.interval_start, row.interval_end).cuts()
-    ]
-    shortest = min((span for span, _ in timed), default=None)
-    if shortest is None:
-        return None
-    took = [each.total_seconds() for span, each in timed if span == shortest][:_RUNS_MEASURED]
-    return TickMeasured(median(took), len(took), shortest)

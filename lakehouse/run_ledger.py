@@ -353,9 +353,14 @@ class RunLedger:
         with self._ops.read() as connection:
             return connection.execute(query.limit(1)).first() is not None
 
-    def last_run(self, table: str) -> Run | None:
-        """The table's run that began last, however it ended; None if it never ran."""
+    def last_run(self, table: str, over: Interval | None = None) -> Run | None:
+        """The table's run, or that over (part of) the interval, that began last, however it ended.
+
+        None if it never ran.
+        """
         query = select(runs).where(runs.c.table_name == table)
+        if over is not None:
+            query = query.where(_overlaps(over))
         with self._ops.read() as connection:
             row = connection.execute(query.order_by(runs.c.started_at.desc(), runs.c.run_id).limit(1)).first()
         return None if row is None else run_of(row)

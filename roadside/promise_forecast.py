@@ -1,28 +1,36 @@
 """When the features and datasets of a day will be ready, by what runs took; how much is left to 06:00 ET.
 
 The ticks that have ended and are still missing are carried as one (of a day at most), as the tick command
-does, and are taken to last as one tick does: the least they may, for a step takes nearly the same however
-little a tick holds. The later ones follow one by one, each no sooner than it ends, the last of them the tick
-of the cut. In each the steps begin as `Runner.backfill` begins them: in the order of the road, so many at
-once, each once what it reads is made. A dataset is ready as long after the daily release as it was on other
-nights. The chain that ends last is the critical path.
+does, and each step takes as long over those that it lacks as its runs over more ticks and fewer tell
+(`roadside.step_times`). The later ones follow one by one, each no sooner than it ends, the last of them the
+tick of the cut. In each the steps begin as `Runner.backfill` begins them: in the order of the road, so many
+at once, each once what it reads is made. A dataset is ready as long after the daily release as it was on
+other nights. The chain that ends last is the critical path.
+
+All of it is worked out three times: as predicted, and as if every step, and then every dataset, took the
+shortest or the longest that eight in ten past ones took. What waits for a tick to end waits as long in each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from statistics import median
 
 from lakehouse.ops import Ops
 from lakehouse.releases import Release, ReleaseKind
-from lakehouse.run_history import Made, TickMeasured, made_by_table, measured_ticks
+from lakehouse.run_history import Made, made_by_table
 from lakehouse.settings import Settings
+from roadside.durations import UNKNOWN_SPREAD, Spread, Took, Work, spread
 from roadside.graph import STEPS, Step
+from roadside.holds import completeness_of
 from roadside.promise_check import DATASET, VIEW, Asked, Kept, Readings, kept_at, read_promise
+from roadside.promise_obstacles import Failing, failing_steps, held_now, needed_through
 from roadside.rendering import counted
 from roadside.run_order import ChunkRun, RunOrder, placed
+from roadside.step_times import StepTimes, read_step_times
 from roadside.ticks import spans_of, ticks_due
 from training_datasets.specs import SPECS
 from validation.clocks import TICK, Interval, business_day_start, daily_available_at
@@ -32,6 +40,7 @@ _NIGHTS_MEASURED = 20
 _A_NIGHT = timedelta(hours=24)  # a dataset built later than this was built after the fact
 _ANY_TICK = Interval(datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 10, tzinfo=UTC) + TICK)
 _PLACES = {step.name: place for place, step in enumerate(STEPS)}
+_UNKNOWN = Spread(*UNKNOWN_SPREAD, runs=0)
 _ALL_TIME = datetime.max.replace(tzinfo=UTC)
 
 
@@ -94,15 +103,16 @@ def _end(leg: Leg | None) -> float:
 
 @dataclass(frozen=True)
 class Lag:
-    """How long after the daily release a dataset's came out: the median of so many nights."""
+    """How long after the daily release a dataset's came out: the median of so many nights, and its spread."""
 
     seconds: float
     nights: int
+    spread: Spread = _UNKNOWN
 
 
 @dataclass(frozen=True)
 class MissingTick:
-    """A tick through the cut, by its end, or several carried as one; and the steps that lack any of it."""
+    """A tick through the cut, by its end, and the steps that lack it."""
 
     tick: datetime
     steps: tuple[Step, ...]
@@ -116,22 +126,27 @@ class Facts:
         things: what is promised, with what is out of it already.
         features_out_at: when the last of all daily views came out; None if one did not.
         ticks: those missing through the cut, in order; of a home that ingested nothing, `is_empty`.
-        measured: by step, what it took over one tick; of a daily one, over one cut.
+        times: what the steps take.
         lags: by dataset.
+        failing: steps that the things need, and whose last run failed.
     """
 
     things: tuple[Kept, ...]
     features_out_at: datetime | None = None
     ticks: tuple[MissingTick, ...] = ()
-    measured: Mapping[str, TickMeasured] = field(default_factory=dict)
+    times: StepTimes = field(default_factory=lambda: StepTimes({}))
     lags: Mapping[str, Lag] = field(default_factory=dict)
     at_once: int = 1
     is_empty: bool = False
+    failing: tuple[Failing, ...] = ()
 
 
 @dataclass(frozen=True)
 class Expected:
-    """One promised thing: out since `ready_at` if `is_out`, else expected then; None if nobody can tell."""
+    """One promised thing: out since `ready_at` if `is_out`, else expected then; None if nobody can tell.
+
+    If it is expected, it is likely between `soonest_at` and `latest_at`.
+    """
 
     kind: str
     name: str
@@ -139,6 +154,8 @@ class Expected:
     ready_at: datetime | None
     is_out: bool
     by: str
+    soonest_at: datetime | None = None
+    latest_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -148,9 +165,12 @@ class Forecast:
     Attributes:
         missing: ticks through the cut that are to be made; cut_begins_at: when that of the cut can begin.
         path: the chain of steps that ends last in the tick of the cut.
+        is_guess: too few runs, or nights of a dataset, tell between which times all is likely ready.
         not_measured: steps and datasets that nothing is known of, and that are needed.
-        of_longer: steps measured over longer intervals only, which take no less than a tick.
-        held: sources that keep views from coming out today.
+        at_most: steps that are taken to last the most they may: too few runs of several lengths are known.
+        held: sources that keep views from coming out as things stand.
+        failing: steps whose last run failed, and that something not out is made of. The times hold as if they
+            passed now.
     """
 
     day: date
@@ -161,9 +181,11 @@ class Forecast:
     cut_begins_at: datetime
     path: tuple[Leg, ...]
     at_once: int
+    is_guess: bool
     not_measured: tuple[str, ...]
-    of_longer: tuple[str, ...]
+    at_most: tuple[str, ...]
     held: tuple[str, ...]
+    failing: tuple[Failing, ...]
     is_empty: bool
 
     @property
@@ -172,14 +194,28 @@ class Forecast:
         return max((each.ready_at for each in self.things if each.ready_at and not each.is_out), default=None)
 
     @property
+    def soonest_at(self) -> datetime | None:
+        """When that is ready if all goes as fast as is likely."""
+        return max((each.soonest_at for each in self.things if each.soonest_at), default=None)
+
+    @property
+    def latest_at(self) -> datetime | None:
+        """When that is ready if all goes as slowly as is likely."""
+        return max((each.latest_at for each in self.things if each.latest_at), default=None)
+
+    @property
     def slack(self) -> timedelta | None:
-        """What is left between that and the promise; less than none if it comes after."""
+        """What is left between `ready_at` and the promise; less than none if it comes after."""
         return None if self.ready_at is None else self.promised_at - self.ready_at
 
     @property
     def fits(self) -> bool | None:
-        """Whether what remains is ready by the promise; None if nobody can tell."""
-        if self.held or (self.slack is not None and self.slack < timedelta(0)):
+        """Whether what remains is ready by the promise, at the latest that is likely.
+
+        None if nobody can tell. It does not while a source holds a view, or a step that is needed fails.
+        """
+        is_late = self.latest_at is not None and self.latest_at > self.promised_at
+        if self.held or self.failing or is_late:
             return False
         lacking = any(not each.is_out for each in self.things)
         if lacking and (self.not_measured or self.is_empty):
@@ -202,66 +238,140 @@ def forecast(settings: Settings, day: date, at: datetime, asked: Asked | None = 
 def forecast_at(day: date, at: datetime, facts: Facts) -> Forecast:
     """The same of facts in hand; pure."""
     cut = business_day_start(day)
-    seconds = {step: each.seconds for step, each in facts.measured.items()}
-    clock, begins = at, max(at, cut)
-    legs: tuple[Leg, ...] = ()
-    for each in _as_carried(facts.ticks, at):
-        begins = max(clock, each.tick)
-        legs = scheduled(each.steps, seconds, facts.at_once)
-        clock = begins + timedelta(seconds=max((leg.end for leg in legs), default=0.0))
     needed = {step.name for each in facts.ticks for step in each.steps}
+    unknown = needed - facts.times.laws.keys()
+    carries = _as_carried(facts.ticks, at, unknown)
+    wanted = [(step, count) for each in carries for step, count in each.ticks.items()]
+    of_steps = facts.times.spread_of(wanted)
+    likely, soonest, latest = (
+        _carried(carries, facts, at, max(at, cut), times) for times in (1.0, of_steps.low, of_steps.high)
+    )
     lacking = {each.name for each in facts.things if each.kind == DATASET and each.published_at is None}
-    is_told = not facts.is_empty and needed <= facts.measured.keys()
+    spreads = [of_steps] if wanted else []
+    spreads += [facts.lags[name].spread for name in lacking & facts.lags.keys()]
+    is_told = not facts.is_empty and not unknown
     return Forecast(
         day,
         at,
         promised_at=daily_available_at(cut),
         things=tuple(
-            _expected(each, facts, at, max(clock, begins) if is_told else None) for each in facts.things
+            _expected(each, facts, at, (likely.ends, soonest.ends, latest.ends) if is_told else None)
+            for each in facts.things
         ),
         missing=sum(bool(each.steps) for each in facts.ticks),
-        cut_begins_at=begins,
-        path=critical_path(legs),
+        cut_begins_at=likely.begins,
+        path=critical_path(likely.legs),
         at_once=facts.at_once,
-        not_measured=(*sorted(needed - facts.measured.keys()), *sorted(lacking - facts.lags.keys())),
-        of_longer=tuple(
-            sorted(name for name in needed & facts.measured.keys() if facts.measured[name].interval > TICK)
-        ),
+        is_guess=not all(each.runs for each in spreads),
+        not_measured=(*sorted(unknown), *sorted(lacking - facts.lags.keys())),
+        at_most=tuple(sorted({step for step, count in wanted if facts.times.is_at_most(step, count)})),
         held=tuple(sorted({each.because.why for each in facts.things if each.because and each.is_held})),
+        failing=facts.failing,
         is_empty=facts.is_empty,
     )
 
 
-def _as_carried(ticks: Sequence[MissingTick], at: datetime) -> list[MissingTick]:
-    """Consecutive ticks as they are carried from then on: what has ended as one, the others one by one."""
+@dataclass(frozen=True)
+class _Carry:
+    """Ticks that are carried as one run: how many of them each step lacks.
+
+    Attributes:
+        ends_at: the end of the last.
+        first: steps that the process runs for the first time.
+    """
+
+    ends_at: datetime
+    steps: tuple[Step, ...]
+    ticks: Mapping[str, int]
+    first: frozenset[str]
+
+
+def _as_carried(ticks: Sequence[MissingTick], at: datetime, unknown: Collection[str]) -> list[_Carry]:
+    """Consecutive ticks as they are carried from then on, of the steps that are not unknown.
+
+    What has ended goes as one, by one process; the others one by one, by a process each.
+    """
     ended = [each for each in ticks if each.tick <= at]
     spans = spans_of([Interval(each.tick - TICK, each.tick) for each in ended])
-    of_span = [[each.steps for each in ended if span.holds(each.tick)] for span in spans]
-    as_one = [MissingTick(span.end, _union(each)) for span, each in zip(spans, of_span, strict=True)]
-    return as_one + [each for each in ticks if each.tick > at]
+    carries: list[_Carry] = []
+    begun: frozenset[str] = frozenset()
+    for span in spans:
+        carries.append(_carry(span.end, [each for each in ended if span.holds(each.tick)], unknown, begun))
+        begun |= carries[-1].ticks.keys()
+    return carries + [_carry(each.tick, [each], unknown) for each in ticks if each.tick > at]
 
 
-def _union(some: Sequence[Sequence[Step]]) -> tuple[Step, ...]:
-    """All of them once, in the order of the road."""
-    steps = {step.name: step for each in some for step in each}
-    return tuple(sorted(steps.values(), key=lambda step: _PLACES.get(step.name, 0)))
+def _carry(
+    ends_at: datetime,
+    ticks: Sequence[MissingTick],
+    unknown: Collection[str],
+    begun: frozenset[str] = frozenset(),
+) -> _Carry:
+    """These ticks as one run, the steps in the order of the road."""
+    lacked = [step for each in ticks for step in each.steps]
+    counts = Counter(step.name for step in lacked if step.name not in unknown)
+    steps = {step.name: step for step in lacked}
+    in_order = tuple(sorted(steps.values(), key=lambda step: _PLACES.get(step.name, 0)))
+    return _Carry(ends_at, in_order, counts, frozenset(counts) - begun)
 
 
-def _expected(thing: Kept, facts: Facts, at: datetime, features_at: datetime | None) -> Expected:
-    """The thing, where the features that are not out are made at `features_at`; None if nobody can tell."""
+@dataclass(frozen=True)
+class _Night:
+    """When the tick of the cut begins and ends, and its legs."""
+
+    begins: datetime
+    ends: datetime
+    legs: tuple[Leg, ...]
+
+
+def _carried(
+    carries: Sequence[_Carry], facts: Facts, at: datetime, cut_begins: datetime, times: float
+) -> _Night:
+    """All of them from the moment on, each step so many times as long as is predicted."""
+    clock, night = at, _Night(cut_begins, cut_begins, ())
+    for each in carries:
+        seconds = {
+            step: times * facts.times.seconds(step, count, is_first=step in each.first)
+            for step, count in each.ticks.items()
+        }
+        legs = scheduled(each.steps, seconds, facts.at_once)
+        begins = max(clock, each.ends_at)
+        clock = begins + timedelta(seconds=max((leg.end for leg in legs), default=0.0))
+        night = _Night(begins, clock, legs)
+    return night
+
+
+def _expected(
+    thing: Kept, facts: Facts, at: datetime, features_at: tuple[datetime, datetime, datetime] | None
+) -> Expected:
+    """The thing, where the features that are not out are made then: likely, at the soonest and the latest.
+
+    None if nobody can tell.
+    """
     if thing.published_at is not None:
         return Expected(thing.kind, thing.name, thing.due, thing.published_at, True, "out already")
     if thing.kind == VIEW:
-        ready = None if thing.is_held else features_at
-        return Expected(VIEW, thing.name, thing.due, ready, False, "with the tick of the cut")
+        ready = (None, None, None) if thing.is_held or features_at is None else features_at
+        return Expected(
+            VIEW, thing.name, thing.due, ready[0], False, "the tick of the cut", ready[1], ready[2]
+        )
     lag = facts.lags.get(thing.name)
     if lag is None:
         return Expected(DATASET, thing.name, thing.due, None, False, "never measured")
-    span = timedelta(seconds=lag.seconds)
-    out = facts.features_out_at
-    begins = features_at if out is None else out if out <= at <= out + span else at
     by = f"{lag.seconds / 60:.1f} min after the daily release, as on {counted(lag.nights, 'night')}"
-    return Expected(DATASET, thing.name, thing.due, None if begins is None else begins + span, False, by)
+    likely, low, high = (
+        timedelta(seconds=lag.seconds * times) for times in (1.0, lag.spread.low, lag.spread.high)
+    )
+    out = facts.features_out_at
+    if out is not None:  # one that should be there by now is begun anew
+        begins = out if out <= at <= out + likely else at
+        features_at = (begins, begins, begins)
+    if features_at is None:
+        return Expected(DATASET, thing.name, thing.due, None, False, by)
+    return Expected(
+        DATASET, thing.name, thing.due, features_at[0] + likely, False, by,
+        soonest_at=max(at, features_at[1] + low), latest_at=features_at[2] + high,
+    )  # fmt: skip
 
 
 def read_facts(settings: Settings, day: date, at: datetime, readings: Readings, asked: Asked) -> Facts:
@@ -273,7 +383,8 @@ def read_facts(settings: Settings, day: date, at: datetime, readings: Readings, 
     ops, cut = Ops(settings.ops_url), business_day_start(day)
     whole = [each for each in kept_at(day, at, readings, Asked()).things if not each.is_out_of_reach]
     wanted = {table.short_name for table in asked.tables} | {spec.name for spec in asked.specs}
-    things = tuple(each for each in whole if each.name in wanted)
+    holds = held_now(completeness_of(settings, ops), ops, at)
+    things = tuple(holds.told(each) for each in whole if each.name in wanted)
     views = [each.published_at for each in whole if each.kind == VIEW]
     out = [each for each in views if each is not None]
     out_at = max(out) if out and len(out) == len(views) else None
@@ -284,9 +395,27 @@ def read_facts(settings: Settings, day: date, at: datetime, readings: Readings, 
         return Facts(things, out_at, lags=lags, at_once=settings.steps_at_once, is_empty=True)
     made = made_by_table(ops)
     ticks = tuple(MissingTick(each.end, _lacking(each, made)) for each in due)
-    needed = {step.name: step for each in ticks for step in each.steps}
-    measured = {name: took for name, step in needed.items() if (took := _measured(ops, step))}
-    return Facts(things, out_at, ticks, measured, lags, settings.steps_at_once)
+    steps = {step.name: step for each in ticks for step in each.steps}
+    return Facts(
+        things,
+        out_at,
+        ticks,
+        read_step_times(settings, steps.values()),
+        lags,
+        settings.steps_at_once,
+        failing=failing_steps(ops, _needed(ticks, things), made),
+    )
+
+
+def _needed(ticks: Sequence[MissingTick], things: Sequence[Kept]) -> dict[str, list[Interval]]:
+    """By step, the missing ticks that something which is not out needs."""
+    through = needed_through(each for each in things if each.published_at is None)
+    found: dict[str, list[Interval]] = {}
+    for each in ticks:
+        for step in each.steps:
+            if step.name in through and each.tick <= through[step.name]:
+                found.setdefault(step.name, []).append(Interval(each.tick - TICK, each.tick))
+    return found
 
 
 def lags_of(releases: Sequence[Release]) -> dict[str, Lag]:
@@ -307,7 +436,8 @@ def lags_of(releases: Sequence[Release]) -> dict[str, Lag]:
         spans = [out - daily[tick] for tick, out in sorted(first.items()) if tick in daily]
         kept = [each.total_seconds() for each in spans if timedelta(0) <= each < _A_NIGHT][-_NIGHTS_MEASURED:]
         if kept:
-            found[spec.name] = Lag(median(kept), len(kept))
+            nights = [Took(Work(0, 0), 1, each, group=str(number)) for number, each in enumerate(kept)]
+            found[spec.name] = Lag(median(kept), len(kept), spread({spec.name: nights}))
     return found
 
 
@@ -323,17 +453,4 @@ def _lacking(tick: Interval, made: Mapping[str, Made]) -> tuple[Step, ...]:
             )
             for name in step.writes
         )
-    )
-
-
-def _measured(ops: Ops, step: Step) -> TickMeasured | None:
-    """What the step takes: its tables are published one after the other."""
-    found = [measured_ticks(ops, name, with_cut=step.is_daily) for name in step.writes]
-    took = [each for each in found if each is not None]
-    if not took or len(took) < len(found):
-        return None
-    return TickMeasured(
-        sum(each.seconds for each in took),
-        min(each.runs for each in took),
-        max(each.interval for each in took),
     )

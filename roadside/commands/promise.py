@@ -24,7 +24,7 @@ from validation.errors import UnknownName, UserError
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
     from roadside.promise_check import Asked, Kept, PromiseKept
-    from roadside.promise_forecast import Forecast
+    from roadside.promise_forecast import Expected, Forecast
 
 NOW = "now"
 _MINUTE = timedelta(minutes=1)
@@ -63,12 +63,20 @@ def promise(
 ) -> None:
     """When today's features and datasets will be ready, by what runs took, and the slack to 06:00 ET.
 
-    Of the ticks still missing through the 03:00 ET cut, those that have ended are carried as one, and taken
-    to last as one; the later ones follow, each no sooner than it ends; in each, ROADSIDE_STEPS_AT_ONCE steps
-    at a time. A dataset follows the daily release as long after it as on other nights. Not counted: the
-    start of a process, and what waits for a scheduler.
+    Of the ticks still missing through the 03:00 ET cut, those that have ended are carried as one, and the
+    later ones follow, each no sooner than it ends; in each, ROADSIDE_STEPS_AT_ONCE steps at a time. A step
+    takes as long over so many ticks as a line through its runs over few and over many says; where its runs
+    were of one length, or too few for a line, a longer span is taken in proportion, the most it may take. A
+    dataset follows the daily release as long after it as on other nights. Not counted: the start of a
+    process, and what waits for a scheduler.
 
-    Exit codes: 0 what remains fits; 1 it does not; 6 cannot tell, for something that remains was never
+    Told beside it is between which times that is likely, by how far eight in ten past runs and nights were
+    from what the others foretell; a guess of half to twice the time where they are too few. A step
+    that is needed and whose last run failed is named with what to type, and so is a source that holds a view
+    at the newest tick it is closed through: neither comes out as things stand.
+
+    Exit codes: 0 what remains fits, at the latest that is likely; 1 it does not: late, or late if it goes as
+    slowly as it may, or a step fails, or a source holds; 6 cannot tell, for something that remains was never
     measured.
     """
     if context.invoked_subcommand is not None:
@@ -271,29 +279,46 @@ def forecast_shaped(found: Forecast) -> dict[str, Any]:
         "promised_at": found.promised_at,
         "fits": found.fits,
         "ready_at": found.ready_at,
+        "soonest_at": found.soonest_at,
+        "latest_at": found.latest_at,
+        "is_guess": found.is_guess,
         "slack": found.slack,
         "missing_ticks": found.missing,
         "cut_begins_at": found.cut_begins_at,
         "steps_at_once": found.at_once,
         "critical_path": found.path,
         "not_measured": found.not_measured,
-        "measured_over_longer": found.of_longer,
+        "taken_at_most": found.at_most,
         "held": found.held,
+        "failing": found.failing,
         "things": found.things,
     }
 
 
 def print_forecast(found: Forecast) -> None:
-    """One sentence; then what is expected when, the critical path, and what nobody measured."""
+    """One sentence; then what is in the way, what is expected when, the critical path, what is not known."""
     say(forecast_sentence(found), "bold" if found.fits else "bold red")
+    if found.soonest_at is not None and found.latest_at is not None:
+        ground = (
+            "a guess: too few past runs or nights, or none over so many ticks, to tell"
+            if found.is_guess
+            else "by how far eight in ten past runs and nights were from what the others foretell"
+        )
+        say(f"Likely between {moment(found.soonest_at)} and {moment(found.latest_at)}, {ground}.")
+    for each in found.failing:
+        say(f"{each.step} failed over {each.interval}: {each.error_kind}, run {each.run_id}.")
+        for command in each.next_steps:
+            say(f"  next: {command}")
+    if found.held:
+        say("  next: roadside freshness")
     print_table(
-        ("what", "due", "ready at", "is", "slack min", "by"),
+        ("what", "due", "ready at", "likely", "slack min", "by"),
         [
             (
                 f"features.{each.name}" if each.kind == "view" else each.name,
                 each.due,
                 each.ready_at,
-                "out" if each.is_out else "expected" if each.ready_at else "unknown",
+                _range(each),
                 None if each.is_out or not each.ready_at else _minutes(found.promised_at - each.ready_at),
                 each.by,
             )
@@ -303,12 +328,20 @@ def print_forecast(found: Forecast) -> None:
     )
     if found.path:
         _print_path(found)
-    for why in found.held:
-        say(f"Not today: {why}.")
-    if found.of_longer:
-        say(f"Measured over longer intervals only, which take no less: {', '.join(found.of_longer)}.")
+    if found.at_most:
+        say(
+            f"Too few runs of several lengths are known of {', '.join(found.at_most)}: taken to last the "
+            "most they may, in proportion to the ticks and no less than the shortest."
+        )
     if found.not_measured:
         say(f"Not measured: {', '.join(found.not_measured)}.")
+
+
+def _range(thing: Expected) -> str | None:
+    """By the hour alone: the day is that of `ready at`."""
+    if thing.soonest_at is None or thing.latest_at is None:
+        return None
+    return f"{thing.soonest_at:%H:%MZ} - {thing.latest_at:%H:%MZ}"
 
 
 def forecast_sentence(found: Forecast) -> str:
@@ -318,14 +351,24 @@ def forecast_sentence(found: Forecast) -> str:
         return f"At {moment(found.at)} nobody can tell of {promise}: nothing has been ingested yet."
     if all(each.is_out for each in found.things):
         return f"At {moment(found.at)} all that is promised for {promise} is out."
-    if found.held:
-        return f"At {moment(found.at)} the promise of {promise} cannot be kept: {'; '.join(found.held)}."
-    ready, slack = found.ready_at, found.slack
-    if ready is None or slack is None:
+    ready = found.ready_at
+    if found.held or found.failing:
+        failed = [f"{each.step} failed ({each.error_kind}, run {each.run_id})" for each in found.failing]
+        but = (
+            "" if ready is None else f" If that passed now, what can be told is expected at {moment(ready)}."
+        )
+        return (
+            f"At {moment(found.at)} the promise of {promise} does not fit as things stand: "
+            f"{'; '.join([*failed, *found.held])}.{but}"
+        )
+    if ready is None or found.slack is None or found.latest_at is None:
         return f"At {moment(found.at)} nobody can tell of {promise}: what remains was never measured."
     of = "What can be told of what" if found.not_measured else "All that"
-    left = f"{_span(slack)} before" if slack >= timedelta(0) else f"{_span(-slack)} after"
-    return f"{of} is promised for {promise} is expected at {moment(ready)}, {left} the promise."
+    is_late = found.slack < timedelta(0)
+    left = f"{_span(-found.slack)} after" if is_late else f"{_span(found.slack)} before"
+    late_by = found.latest_at - found.promised_at
+    may = f", but may be {_span(late_by)} late" if not is_late and late_by > timedelta(0) else ""
+    return f"{of} is promised for {promise} is expected at {moment(ready)}, {left} the promise{may}."
 
 
 def _print_path(found: Forecast) -> None:

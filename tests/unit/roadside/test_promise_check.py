@@ -12,14 +12,9 @@ from lakehouse.landing_ledger import LandingLedger
 from lakehouse.object_store import LandedObject
 from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.settings import Settings
-from support.promised_nights import DATASETS, MADE, VIEWS, Nights, minutes, states, utc
+from support.promised_nights import DATASETS, MADE, NIGHTS, VIEWS, Nights, minutes, states, utc
 from training_datasets.specs import spec_named
 
-NIGHTS = [
-    (date(2026, 3, 8), utc("2026-03-08 07:00"), utc("2026-03-08 10:00")),  # 23 hours long
-    (date(2026, 3, 11), utc("2026-03-11 07:00"), utc("2026-03-11 10:00")),
-    (date(2026, 11, 1), utc("2026-11-01 08:00"), utc("2026-11-01 11:00")),  # 25 hours long
-]
 DAY, CUT, SIX = NIGHTS[1]
 BEFORE = DAY - timedelta(days=1)
 SECOND = timedelta(seconds=1)
