@@ -11,7 +11,7 @@ from lakehouse.run_ledger import S3, SNOWFLAKE, Heard, Run, unheard
 from lakehouse.settings import Settings, masked
 from roadside.handling import LEDGER, handled_table
 from roadside.rendering import notice
-from roadside.run_inputs import inputs_read, step_of
+from roadside.run_inputs import inputs_of, step_of
 from roadside.run_names import ONLINE
 from validation.contracts import TABLES
 
@@ -39,7 +39,7 @@ def _reads(settings: Settings, more: Mapping[str, Sequence[str]], run: Run) -> l
         return [Dataset(lake, name, snapshot) for name, snapshot in (run.inputs or {}).items()]
     if run.table in more and run.inputs is None:
         return [Dataset(lake, name) for name in more[run.table]]
-    return [Dataset(lake, each.table, each.snapshot_id) for each in inputs_read(settings, run)]
+    return [Dataset(lake, each.table, each.snapshot_id) for each in inputs_of(run)]
 
 
 def _written(settings: Settings, run: Run) -> Dataset:

@@ -17,7 +17,7 @@ from lakehouse.run_search import left_by, replaced_by
 from lakehouse.settings import Settings
 from roadside.graph import Step
 from roadside.handling import again, handling_version
-from roadside.run_inputs import InputRead, inputs_read, step_of
+from roadside.run_inputs import InputRead, inputs_of, step_of, with_makers
 from roadside.run_names import ONLINE
 from roadside.runner import road_version, step_version
 from validation.clocks import business_date_et
@@ -99,7 +99,7 @@ def account_of(settings: Settings, run: Run) -> RunAccount:
         step=None if step is None else step.name,
         process_is_gone=run.is_running and is_dead(run.process),
         is_todays_code=_is_todays_code(settings, run, step),
-        read=inputs_read(settings, run),
+        read=with_makers(ops, inputs_of(run)),
         landed=_landed(ops, run, step),
         is_unchanged=is_unchanged,
         stopped_by=tuple(_stops(ops, run)),
