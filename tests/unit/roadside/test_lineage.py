@@ -172,6 +172,11 @@ def test_what_is_sent_rewritten_or_dropped_is_named_where_it_stands(
     assert (statistics["rowCount"], statistics["size"], statistics["fileCount"]) == (3, 40, 1)
 
 
+def test_a_dataset_that_is_sent_is_read_at_no_snapshot(telling: Telling) -> None:
+    event = telling.publish("s3.training.eta_v1", None)
+    assert [named(each) for each in event["inputs"]] == [("s3://lake/tables", "training.eta_v1", None)]
+
+
 def test_what_a_settings_file_says_no_more_loses_no_event(telling: Telling) -> None:
     """A tick that finds a publication dead may run where nothing of its target is set."""
     event = published_to(telling, "snowflake.features.zone_demand_15m")
