@@ -2,8 +2,8 @@
 
 Starts at 03:05 Eastern, after the business day's cut at 03:00, on daylight-saving days too. It makes the
 ticks through the cut if they are not made yet, then each dataset's newest days whose labels are closed; days
-that stand already are left alone, `dataset_days` says how many days back to look. `roadside_publication`
-sends them on.
+that stand already are left alone, `dataset_days` says how many days back to look. Older ones that a longer
+trouble left out `roadside status` names, with the command. `roadside_publication` sends all of them on.
 
 A step that a check stopped keeps no dataset back but those that read it: each build asks itself whether its
 days are mature. `promise` asks at the end, as if it were 06:00, whether features and datasets are out; so
