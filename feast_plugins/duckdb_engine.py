@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,6 +23,7 @@ from feast_plugins.moments import in_microseconds
 from feast_plugins.point_in_time import ROW, Retrieval, Rows, ViewRead
 from feast_plugins.ranking import has_ties, quoted, ranked
 from feast_plugins.search import CREATED_AT, HOLDS_AT, KEY, NOT_CREATED, TRUE_AT, Questions
+from lakehouse.closed_folder import closed_folder
 from lakehouse.pinning import NEVER, REVISION, TICK, Publications
 from validation.errors import InputMissing, UnknownName
 
@@ -110,6 +111,9 @@ class DuckDBEngine:
 
     @contextmanager
     def _connected(self) -> Iterator[_Session]:
+        if "temp_directory" in self.options:
+            with suppress(OSError):  # DuckDB says so itself, should it come to need the folder
+                closed_folder(Path(self.options["temp_directory"]))  # it would leave rows open to others
         with duckdb.connect(config=dict(self.options)) as connection:
             yield _Session(connection, self.tables)
 

@@ -36,6 +36,7 @@ from feast_plugins.point_in_time import Retrieval, Rows, ViewRead, rows_of, spar
 from feast_plugins.retrieval import OfFiles, OfSpark, PointInTimeJob
 from feast_plugins.spines import KeyTypes, Spine, key_types, spine_of
 from lakehouse.pinning import pin_in_force
+from lakehouse.scratch import LOCAL_DIR, in_own_scratch
 from validation.errors import UnknownName, UserError
 
 RANGE_TIME = "entity_ts"
@@ -343,7 +344,10 @@ class _Store:
         if SparkContext._active_spark_context is not None:
             return SparkSession.builder.getOrCreate()
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        conf = SparkConf().setAll(list((self._options.spark_conf or {}).items()))
+        options = self._options.spark_conf or {}
+        if LOCAL_DIR in options:
+            options = in_own_scratch(options)
+        conf = SparkConf().setAll(list(options.items()))
         return SparkSession.builder.config(conf=conf).getOrCreate()
 
     def _spark_engine(self) -> Any:

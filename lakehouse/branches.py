@@ -62,12 +62,15 @@ def added_by(iceberg: Any, snapshot_id: int) -> tuple[int, int]:
     return int(summary.get("added-data-files") or 0), int(summary.get("added-files-size") or 0)
 
 
-def drop_branches(iceberg: Any, alive: Collection[str]) -> None:
-    """Those that runs left behind, save those of the runs that are alive."""
-    kept = {branch_of(run_id) for run_id in alive}
+def drop_branches(iceberg: Any, alive: Callable[[], Collection[str]]) -> None:
+    """Those that runs left behind, save those of the runs that are alive.
+
+    Who is alive is asked when the branches are seen, each time: a run is in the ledger before its branch is.
+    """
 
     def drop() -> None:
         names = iceberg.refs().keySet().toArray()
+        kept = {branch_of(run_id) for run_id in alive()}
         left = [name for name in names if name.startswith(_BRANCHES) and name not in kept]
         manage = iceberg.manageSnapshots()
         for name in left:

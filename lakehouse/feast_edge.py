@@ -39,6 +39,7 @@ from lakehouse.feast_import import (
     UnixTimestamp,
 )
 from lakehouse.redis_server import RedisAddress
+from lakehouse.scratch import scratch_folder
 from lakehouse.settings import UNSTARTED_REDIS, Settings, masked
 from validation.clocks import parse_moment, require_utc
 from validation.errors import Defect, InputMissing, SettingError, UnknownName, Unreachable, UserError
@@ -94,7 +95,7 @@ def feature_store(settings: Settings) -> FeatureStore:
         config = _repo_config(settings)
     _ignore_notices()  # Feast's Spark store, imported by now, asks for them
     if settings.is_embedded:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        scratch_folder(settings.home)  # Feast's own Spark store would leave it open to others
     try:
         store = FeatureStore(config=config)
         _ = store.registry  # opened on first use: open it here, where the error can say which it is

@@ -70,7 +70,7 @@ class Lineage:
     def heard(self, run: Run) -> None:
         """Tell of a run that began or ended just now; never raises, nor waits for a server.
 
-        The event is made at once: what was read is known by what the ledger says now.
+        The event is made at once, of what the run says.
         """
         channel = channel_to(self._address, self._note)
         try:

@@ -8,18 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from lakehouse.closed_folder import closed_folder
+
 _LOGS = ("*.log", "runs-*.jsonl")
 
 
 def log_folder(home: Path) -> Path:
-    """The folder, made so that nobody else may enter it; one that others may enter is closed to them."""
-    folder = home / "logs"
-    home.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_mode & 0o077:
-        with suppress(PermissionError):  # it is another's; the files in it are closed all the same
-            folder.chmod(0o700)
-    return folder
+    """The folder, closed to others; should it be another's, the files in it are closed all the same."""
+    return closed_folder(home / "logs")
 
 
 def write_log(home: Path, name: str, text: str) -> Path:

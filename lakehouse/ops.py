@@ -1,7 +1,7 @@
 """The operational database: what landed, what ran, what was published, who publishes now.
 
 The ledgers over it are `landing_ledger`, `quarantine_ledger`, `quality_ledger`, `run_ledger`,
-`step_timings`, `leases`, `releases`, `expiries`, `table_notes` and `access_log`.
+`sent_states`, `step_timings`, `leases`, `releases`, `expiries`, `table_notes` and `access_log`.
 Lost, it can be rebuilt from bronze (`LandingLedger.rebuild`) and from snapshots' properties; what checks of
 feeds counted, found and what was accepted or refused is not, nor how long steps took: their past begins anew.
 """
@@ -139,6 +139,7 @@ runs = Table(
     Column("rows", BigInteger),
     Column("counts", JSON, nullable=False),
     Column("inputs", JSON(none_as_null=True)),
+    Column("sent", JSON(none_as_null=True)),
     Column("files", Integer),
     Column("size_bytes", BigInteger),
     Column("error_kind", String(64)),

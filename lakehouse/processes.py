@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -26,6 +27,11 @@ class Process:
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
 
+    @property
+    def folder_name(self) -> str:
+        """What a folder of its own is called; no other process's ever is."""
+        return f"{self.host}-{self.pid}-{sha256(self.started.encode()).hexdigest()[:16]}"
+
 
 def this_process() -> Process:
     """The process that asks."""
@@ -40,6 +46,16 @@ def is_local(process: Process) -> bool:
 def is_dead(process: Process) -> bool:
     """Whether the process surely runs no more; of another host's process that is never sure."""
     return is_local(process) and _start_token(process.pid) != process.started
+
+
+def lives(folder_name: str) -> bool | None:
+    """Whether the process that the folder is named after runs; None of another host's, and of no process."""
+    host_and_pid, _, _ = folder_name.rpartition("-")
+    host, _, pid = host_and_pid.rpartition("-")
+    if host != socket.gethostname() or not pid.isdecimal():
+        return None
+    started = _start_token(int(pid))
+    return started is not None and Process(host, int(pid), started).folder_name == folder_name
 
 
 def _start_token(pid: int) -> str | None:

@@ -103,10 +103,13 @@ def arrivals(ops: Ops, since: datetime) -> dict[str, list[tuple[datetime, dateti
     return found
 
 
-def finished_at(ops: Ops, table: str, before: datetime) -> datetime | None:
-    """When the newest of the table's standing runs that began before this known time ended."""
+def finished_at(ops: Ops, table: str, interval: Interval) -> datetime | None:
+    """When the newest of the table's standing runs over (part of) this known time ended."""
     query = select(func.max(runs.c.finished_at)).where(
-        runs.c.table_name == table, runs.c.status == RunStatus.PUBLISHED.value, runs.c.interval_start < before
+        runs.c.table_name == table,
+        runs.c.status == RunStatus.PUBLISHED.value,
+        runs.c.interval_start < interval.end,
+        runs.c.interval_end > interval.start,
     )
     with ops.read() as connection:
         newest: datetime | None = connection.execute(query).scalar_one()

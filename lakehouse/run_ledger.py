@@ -179,10 +179,15 @@ class RunLedger:
             connection.execute(begun.values(started_at=self._now()))
 
     def publishing(self, run_id: str) -> None:
-        """The run is about to publish other rows than were there; should it die now, it may have or not."""
+        """The run is about to publish other rows than were there; should it die now, it may have or not.
+
+        So what it replaces stands no more from now on, as when it has finished.
+        """
         with self._ops.write() as connection:
+            run = _by_id(connection, run_id)
             begun = update(runs).where(runs.c.run_id == run_id)
             connection.execute(begun.values(publishing_at=self._now()))
+            _supersede(connection, run)
 
     def finish(
         self,
@@ -310,23 +315,26 @@ class RunLedger:
         wrote_none = and_(runs.c.status.in_(WAS_PUBLISHED), runs.c.rows.is_not(None), runs.c.rows == 0)
         return self._any(table, _overlaps(interval), runs.c.run_id != before, ~wrote_none)
 
-    def died_publishing(self, table: str, interval: Interval) -> bool:
-        """Whether a run over (part of) the interval failed as it published other rows.
+    def died_publishing(self, run: Run) -> bool:
+        """Whether another run over (part of) its interval of its table died as it published other rows.
 
-        Not if a run over all of it that began later was published.
+        Not if a run over all of it that began since was published. Asked under the table's lease: who has
+        not ended then is dead, on whatever host.
         """
+        interval = run.interval
         died = [
             _overlaps(interval),
-            runs.c.status == RunStatus.FAILED.value,
+            runs.c.run_id != run.run_id,
+            runs.c.status.not_in(WAS_PUBLISHED),
             runs.c.publishing_at.is_not(None),
         ]
-        if not self._any(table, *died):
+        if not self._any(run.table, *died):
             return False
         covers = and_(runs.c.interval_start <= interval.start, runs.c.interval_end >= interval.end)
-        is_whole = and_(runs.c.table_name == table, runs.c.status.in_(WAS_PUBLISHED), covers)
+        is_whole = and_(runs.c.table_name == run.table, runs.c.status.in_(WAS_PUBLISHED), covers)
         with self._ops.read() as connection:
             since = connection.execute(select(func.max(runs.c.started_at)).where(is_whole)).scalar_one()
-        return since is None or self._any(table, *died, runs.c.finished_at > since)
+        return since is None or self._any(run.table, *died, runs.c.publishing_at > since)
 
     def published_since(self, run: Run) -> bool:
         """Whether another run over (part of) its interval of its table was published since it began, or died

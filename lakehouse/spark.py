@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from lakehouse.scratch import JAVA_OPTIONS, LOCAL_DIR, SCRATCH, in_own_scratch
 from lakehouse.settings import PROJECT, Settings
 from validation.errors import InputMissing, SettingError
 
@@ -29,7 +30,6 @@ _COMPILE_LATER = " ".join(
 )
 """The JVM optimizes code only when it is four times as warm as usual: a tick plans many small queries."""
 
-_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 CLASS_ARCHIVE = PROJECT / ".tools" / "classes.jsa"
 """Java classes as `scripts/class_archive.py` left them; without it a JVM reads and checks them one by one."""
 
@@ -84,7 +84,8 @@ def spark_options(settings: Settings) -> dict[str, str]:
         "spark.app.name": "roadside",
         "spark.driver.extraClassPath": f"{settings.jars_dir}/*",
         "spark.driver.memory": settings.spark_memory,
-        _JAVA_OPTIONS: f"-XX:+UseParallelGC {_COMPILE_LATER} -Dlog4j2.level=error",
+        LOCAL_DIR: str(settings.home / SCRATCH),
+        JAVA_OPTIONS: f"-XX:+UseParallelGC {_COMPILE_LATER} -Dlog4j2.level=error",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
@@ -122,7 +123,8 @@ def archive_option() -> str:
 def spark_session(settings: Settings) -> SparkSession:
     """The process's Spark session, built on first use.
 
-    Workers run this environment's Python. Nothing random or local to the machine enters a plan.
+    Workers run this environment's Python. Nothing random or local to the machine enters a plan. Scratch is
+    in a folder of this process; that of dead ones is removed.
     """
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
@@ -133,8 +135,8 @@ def spark_session(settings: Settings) -> SparkSession:
     if settings.is_embedded:
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # a host name that does not resolve is no matter
     builder = SparkSession.builder
-    options = spark_options(settings)
-    options[_JAVA_OPTIONS] = f"{archive_option()} {options[_JAVA_OPTIONS]}"
+    options = in_own_scratch(spark_options(settings))
+    options[JAVA_OPTIONS] = f"{archive_option()} {options[JAVA_OPTIONS]}"
     for name, value in options.items():
         builder = builder.config(name, value)
     session: SparkSession = builder.getOrCreate()

@@ -156,7 +156,7 @@ def remove_strays(lakehouse: Lakehouse, table: Table, now: datetime, older: time
     return sum(1 for _ in removed.orphanFileLocations())
 
 
-def drop_dead_branches(lakehouse: Lakehouse, table: Table, alive: Collection[str]) -> None:
+def drop_dead_branches(lakehouse: Lakehouse, table: Table, alive: Callable[[], Collection[str]]) -> None:
     """Drop the branches that runs left behind, save those of the runs that are alive."""
     drop_branches(lakehouse.iceberg(table), alive)
 

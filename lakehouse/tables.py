@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -180,7 +180,7 @@ class Lakehouse:
         interval: Interval,
         frame: DataFrame,
         run_id: str,
-        alive: Collection[str] = (),
+        alive: Callable[[], Collection[str]] = tuple,
     ) -> Staged:
         """Write the frame to a branch, in place of the interval's rows, and check it there.
 
@@ -214,7 +214,7 @@ class Lakehouse:
         Raises:
             CheckFailed, Defect: as `stage`.
         """
-        return self._stage(table, _days_span(table, days, only or {}), frame, run_id, ())
+        return self._stage(table, _days_span(table, days, only or {}), frame, run_id, tuple)
 
     def publish(self, staged: Staged) -> Published:
         """Make the staged rows those of `main`, for every reader at once. The caller holds the lease.
@@ -237,7 +237,7 @@ class Lakehouse:
         )
 
     def _stage(
-        self, table: Table, span: _Span, frame: DataFrame, run_id: str, alive: Collection[str]
+        self, table: Table, span: _Span, frame: DataFrame, run_id: str, alive: Callable[[], Collection[str]]
     ) -> Staged:
         rows = _placed(conform(frame, table), table, span)
         branch = branch_of(run_id)

@@ -269,7 +269,7 @@ _PROMISE.callback(
 _PROMISE.command(
     "check",
     epilog=_examples(
-        "roadside promise check",
+        "roadside promise check --at now",
         "roadside promise check --date 2026-03-10 --json",
         "roadside promise check --as-if-due --no-publication",
         "roadside promise check --at 2026-03-10T10:00Z --dataset eta_v1 --no-publication",

@@ -42,8 +42,7 @@ def rows_that_stand(
     """
     gone = expired(ops)
     for name in _made_of_it(step):
-        if gone.reaches(name, interval.start):
-            raise UserError(f"{gone.told(name)}: {interval} is not made again.", _begin_at(gone.before[name]))
+        require_kept(gone, name, interval)
     done = [runs.published(name, interval, version) for name in step.writes]
     if not force and all(run is not None for run in done):
         return {run.table: run.rows or 0 for run in done if run is not None}
@@ -51,6 +50,16 @@ def rows_that_stand(
         return _bronze_that_stands(ops, runs, step, interval, force=force)
     _require_inputs_kept(gone, step, interval)
     return None
+
+
+def require_kept(gone: Expiries, name: str, interval: Interval) -> None:
+    """That nothing of the table's interval is past its retention.
+
+    Raises:
+        UserError: some of it is.
+    """
+    if gone.reaches(name, interval.start):
+        raise UserError(f"{gone.told(name)}: {interval} is not made again.", _begin_at(gone.before[name]))
 
 
 def _bronze_that_stands(

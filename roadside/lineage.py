@@ -11,7 +11,7 @@ from lakehouse.run_ledger import S3, SNOWFLAKE, Heard, Run, unheard
 from lakehouse.settings import Settings, masked
 from roadside.handling import LEDGER, handled_table
 from roadside.rendering import notice
-from roadside.run_inputs import inputs_read, step_of
+from roadside.run_inputs import inputs_of, step_of
 from roadside.run_names import ONLINE
 from validation.contracts import TABLES
 
@@ -36,10 +36,16 @@ def _reads(settings: Settings, more: Mapping[str, Sequence[str]], run: Run) -> l
         return [Dataset(_place(settings.landing_uri), f"landing/{step.name.partition('.')[2]}")]
     lake = _place(settings.warehouse_uri)
     if not run.makes_rows:
-        return [Dataset(lake, name, snapshot) for name, snapshot in (run.inputs or {}).items()]
+        return [Dataset(lake, name, snapshot) for name, snapshot in _worked_on(run).items()]
     if run.table in more and run.inputs is None:
         return [Dataset(lake, name) for name in more[run.table]]
-    return [Dataset(lake, each.table, each.snapshot_id) for each in inputs_read(settings, run)]
+    return [Dataset(lake, each.table, each.snapshot_id) for each in inputs_of(run)]
+
+
+def _worked_on(run: Run) -> Mapping[str, int | None]:
+    """The table at its snapshot, as the run is kept with it; a dataset that is sent, which has none."""
+    layer, _, name = run.table.partition(".")
+    return run.inputs or ({name: None} if layer in (S3, SNOWFLAKE) else {})
 
 
 def _written(settings: Settings, run: Run) -> Dataset:

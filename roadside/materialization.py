@@ -85,7 +85,7 @@ def spans_due(
         end = served_through(completeness, view, min(until or ready, ready))
         oldest = end - time_to_live(view)
         written = _written_through(view, online, served)
-        is_whole = force or written is None or _made_again(ops, view, online)
+        is_whole = force or written is None or _made_again(ops, view, oldest, online)
         start = oldest if is_whole or written is None else max(written, oldest)
         due[view] = Interval(tick_start(start), end) if start < end else None
     if not any(f"features.{view}" in made for view in views):
@@ -104,11 +104,11 @@ def _written_through(view: str, online: Made, served: Mapping[str, datetime] | N
     return None if marker is None else min(online.through, tick_start(marker - TICK_DELAY))
 
 
-def _made_again(ops: Ops, view: str, online: Made) -> bool:
-    """Whether features of ticks that Redis has were made after the run that wrote them began to read."""
-    if online.through is None or online.began_at is None:
+def _made_again(ops: Ops, view: str, oldest: datetime, online: Made) -> bool:
+    """Whether features of ticks that belong in Redis were made since the run that wrote them began."""
+    if online.through is None or online.began_at is None or online.through <= oldest:
         return False
-    features_at = finished_at(ops, f"features.{view}", before=online.through)
+    features_at = finished_at(ops, f"features.{view}", Interval(oldest, online.through))
     return features_at is not None and features_at > online.began_at
 
 

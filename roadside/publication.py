@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from lakehouse.leases import Leases
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import S3, SNOWFLAKE, RunLedger
+from lakehouse.sent_states import SentState, keep_sent
 from lakehouse.settings import Settings
 from roadside.handling import handled, known_time
 from roadside.publication_sources import Source
@@ -93,7 +94,8 @@ def publish(
 
     Kept in the ledger as a run of `<target>.<table>`, but for a dry run, for what never leaves or is not made
     yet, and for what another publishes. Its known time is what the ledger has of the table as it is sent, its
-    rows are those that the target then holds; files and bytes are what was sent, 0 where all was there.
+    rows are those that the target then holds; files and bytes are what was sent, 0 where all was there. The
+    state that is sent is kept with it: a table's snapshot, a dataset's release and manifest.
     """
     to = _to_s3 if target == S3 else _to_snowflake
     if why := left_out(source):  # what there is nothing of needs no other told
@@ -118,10 +120,13 @@ def _kept(settings: Settings, source: Source, target: str, send: Callable[[], Pu
         Leases(ops, _wall_clock).publishing(f"publication of {name}"),
         handled(runs, f"{target}.{name}", known_time(ops, name, _wall_clock())) as work,
     ):
-        snapshot = source.outgoing.snapshot_id
-        work.read({name: snapshot})
+        outgoing = source.outgoing
+        if outgoing.snapshot_id is not None:
+            work.read({name: outgoing.snapshot_id})
+        if work.run is not None and outgoing.digest is not None:
+            keep_sent(ops, work.run.run_id, SentState(outgoing.release, outgoing.digest))
         sent = send()
-        work.leaves(snapshot_id=snapshot, rows=sent.rows, files=sent.files, size_bytes=sent.bytes)
+        work.leaves(snapshot_id=outgoing.snapshot_id, rows=sent.rows, files=sent.files, size_bytes=sent.bytes)
     return sent
 
 

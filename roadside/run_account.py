@@ -14,10 +14,11 @@ from lakehouse.quality_ledger import QualityLedger
 from lakehouse.releases import Release, Releases
 from lakehouse.run_ledger import Run, RunStatus
 from lakehouse.run_search import left_by, replaced_by
+from lakehouse.sent_states import SentState, sent_by
 from lakehouse.settings import Settings
 from roadside.graph import Step
 from roadside.handling import again, handling_version
-from roadside.run_inputs import InputRead, inputs_read, step_of
+from roadside.run_inputs import InputRead, inputs_of, step_of, with_makers
 from roadside.run_names import ONLINE
 from roadside.runner import road_version, step_version
 from validation.clocks import business_date_et
@@ -63,6 +64,7 @@ class RunAccount:
         process_is_gone: it is running by the ledger, and its process on this host is no more.
         is_todays_code: whether it had the code that a run would have now; None where that is unknown.
         read: the tables that it read.
+        sent: the state of a dataset that a publication sent.
         landed: of a source's run.
         is_unchanged: it left the snapshot that was there; its rows were there already, or it had none.
         replaced_by: the run that first published (part of) its interval again.
@@ -76,6 +78,7 @@ class RunAccount:
     process_is_gone: bool
     is_todays_code: bool | None
     read: tuple[InputRead, ...]
+    sent: SentState | None
     landed: LandedInput | None
     is_unchanged: bool
     stopped_by: tuple[Stop, ...]
@@ -99,7 +102,8 @@ def account_of(settings: Settings, run: Run) -> RunAccount:
         step=None if step is None else step.name,
         process_is_gone=run.is_running and is_dead(run.process),
         is_todays_code=_is_todays_code(settings, run, step),
-        read=inputs_read(settings, run),
+        read=with_makers(ops, inputs_of(run)),
+        sent=None if run.makes_rows else sent_by(ops, run.run_id),
         landed=_landed(ops, run, step),
         is_unchanged=is_unchanged,
         stopped_by=tuple(_stops(ops, run)),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import Run
 from lakehouse.run_search import left_by
-from lakehouse.settings import Settings
 from roadside.graph import STEPS, Step
 from roadside.run_names import ONLINE
 from validation.clocks import Interval
@@ -24,7 +23,7 @@ class InputRead:
         is_kept: the ledger keeps the snapshot; it does not of a run that died before it read, nor of one that
             older code made or that went to Redis.
         snapshot_id: None as well of a table that had none.
-        run_id: the run that left that snapshot; None where none did, as after a compaction.
+        run_id: the run that left that snapshot; None where none did, as after a compaction, or nobody asked.
     """
 
     table: str
@@ -40,18 +39,25 @@ def step_of(run: Run) -> Step | None:
     return next((step for step in STEPS if run.table in step.writes), None)
 
 
-def inputs_read(settings: Settings, run: Run) -> tuple[InputRead, ...]:
-    """The tables that a run reads, those by the graph first."""
+def inputs_of(run: Run) -> tuple[InputRead, ...]:
+    """The tables that a run reads, those by the graph first; asks no database, so knows no `run_id`."""
     known, kept = _by_graph(run), run.inputs or {}
-    ops = Ops(settings.ops_url)
     found = []
     for table in dict.fromkeys((*known, *kept)):
-        interval, snapshot = known.get(table), kept.get(table)
-        maker = None if snapshot is None else left_by(ops, table, snapshot)
+        interval = known.get(table)
         start, end = (None, None) if interval is None else (interval.start, interval.end)
-        run_id = None if maker is None else maker.run_id
-        found.append(InputRead(table, start, end, table in kept, snapshot, run_id))
+        found.append(InputRead(table, start, end, table in kept, kept.get(table)))
     return tuple(found)
+
+
+def with_makers(ops: Ops, read: Iterable[InputRead]) -> tuple[InputRead, ...]:
+    """The same, each with the run that left its snapshot."""
+    return tuple(replace(each, run_id=_maker(ops, each)) for each in read)
+
+
+def _maker(ops: Ops, read: InputRead) -> str | None:
+    made = None if read.snapshot_id is None else left_by(ops, read.table, read.snapshot_id)
+    return None if made is None else made.run_id
 
 
 def _by_graph(run: Run) -> Mapping[str, Interval]:

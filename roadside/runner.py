@@ -322,8 +322,11 @@ class Runner:
                     published[order.table.name] = self._publisher.publish(order, leases.get(order.table.name))
                     del open_runs[order.table.name]
         except BaseException as error:
-            at_work, *waiting = (run.run_id for run in open_runs.values())
-            self.runs.fail_open({at_work: type(error).__name__, **dict.fromkeys(waiting, BLOCKED)})
+            # None of them is left where all are out, and what is cleared up behind them breaks.
+            left = [run.run_id for run in open_runs.values()]
+            self.runs.fail_open(
+                {**dict.fromkeys(left, BLOCKED), **dict.fromkeys(left[:1], type(error).__name__)}
+            )
             raise
         return published
 

@@ -27,6 +27,9 @@ from roadside.holds import Hold, completeness_of, served_through, view_holds
 from roadside.landed_backlog import STRAGGLER_HORIZON, Backlog, backlog, has_landing
 from roadside.redis_standing import redis_problem
 from roadside.run_names import ONLINE
+from training_datasets.manifests import built_days
+from training_datasets.maturity import days_left_out
+from training_datasets.specs import SPECS
 from validation.clocks import TICK, Interval
 from validation.contract import Table
 from validation.contracts import BRONZE, FEATURES, SERVED, TABLES, table_named
@@ -187,6 +190,7 @@ def standing(
         *_missing_of_runs([*tables, *views]),
         *_missing_of_handling(failures(settings, ops)),
         *_missing_of_tables(made, kept_as_it_is(ops, STEPS)),
+        *_missing_of_datasets(settings, ops),
         *_missing_of_held(views),
         *_missing_online(views),
         *(
@@ -350,6 +354,22 @@ def _missing_of_tables(made: Mapping[str, Made], kept: Kept) -> Iterator[str]:
         if lacking:
             more = f" and {len(lacking) - 1} more intervals" if len(lacking) > 1 else ""
             yield f"{table.name}: to be made for {lacking[0]}{more}."
+
+
+def _missing_of_datasets(settings: Settings, ops: Ops) -> Iterator[str]:
+    """Days that no night builds any more: it looks a few days back, and a trouble may have lasted longer."""
+    for spec in SPECS:
+        left = days_left_out(ops, spec, built_days(settings.datasets_dir / spec.name))
+        if left:
+            start = end = left[0]
+            while end in left:
+                end += timedelta(days=1)
+            others = len(left) - (end - start).days
+            more = f" and {others:,} more day{'s' if others > 1 else ''}" if others else ""
+            yield (
+                f"{spec.table.name}: to be built for [{start}, {end}){more}, though newer days are built: "
+                f"roadside dataset build {spec.name} --start {start} --end {end}"
+            )
 
 
 def _missing_of_held(views: Sequence[ViewStanding]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 from lakehouse.leases import PATIENCE, Leases
@@ -112,7 +113,7 @@ class Maintenance:
         return files_of_dropped(self._lakehouse, table) if self._lakehouse.exists(table) else 0
 
     def _clear(self, table: Table) -> None:
-        drop_dead_branches(self._lakehouse, table, self._runs.running(table.name))
+        drop_dead_branches(self._lakehouse, table, partial(self._runs.running, table.name))
         self._expire(table)
         remove_strays(self._lakehouse, table, self._now(), self._strays)
 

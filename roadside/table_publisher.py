@@ -10,10 +10,12 @@ from functools import partial
 from pyspark.sql import DataFrame
 
 from lakehouse.branches import Moved, Overtaken, Staged, overtaken
+from lakehouse.expiries import expired
 from lakehouse.leases import Lease, Leases
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import Run, RunLedger
 from lakehouse.tables import Lakehouse, Published
+from roadside.expired import require_kept
 from roadside.table_gate import Copies, table_gated
 from validation.clocks import Interval
 from validation.contract import Table
@@ -78,6 +80,7 @@ class TablePublisher:
             Overtaken: what the rows were made of is no more; nothing was published.
             Moved: others published the table again and again meanwhile; nothing was published.
             CheckFailed: a check may stop the run, and did.
+            UserError: the interval came to be past its retention meanwhile.
         """
         for attempt in range(PUBLISH_ATTEMPTS):
             try:
@@ -101,9 +104,8 @@ class TablePublisher:
                 publishing.enter_context(self._leases.publishing(name))
             else:
                 self._leases.renew(lease)
-            if order.table.layer == "features" and self._runs.published_since(run):
-                raise overtaken(order.table)  # what is out stays out: these rows are a revision of it
-            is_other = order.readers.is_new or self._runs.died_publishing(name, order.interval)
+            self._require_wanted(order)
+            is_other = order.readers.is_new or self._runs.died_publishing(run)
             published = staged if isinstance(staged, Published) else self._on_main(order, staged)
             if is_other or published.is_changed:  # again, for what was made of the old rows meanwhile
                 order.readers.outdate()
@@ -117,6 +119,21 @@ class TablePublisher:
                 size_bytes=published.size_bytes,
             )
         return replace(published, warnings=told, run_id=run.run_id)
+
+    def _require_wanted(self, order: Order) -> None:
+        """That the rows may take the place of those that are there. Asked under the lease.
+
+        Raises:
+            Overtaken: others came since the run began: of features, whose new rows are a revision of what is
+                out; of any table, where these rows are made of what was replaced meanwhile.
+            UserError: the interval is past its retention by now.
+        """
+        table, run = order.table, order.run
+        is_made_of_the_old = table.layer == "features" or self._runs.is_outdated(run.run_id)
+        if is_made_of_the_old and self._runs.published_since(run):
+            raise overtaken(table)
+        if table.layer != "quarantine":  # which goes with the landed objects that it tells of
+            require_kept(expired(self._ops), table.name, order.interval)
 
     def _on_main(self, order: Order, staged: Staged) -> Published:
         """The staged rows, on main. What is made of the old ones is outdated before readers have the new."""
@@ -133,7 +150,9 @@ class TablePublisher:
             return Published(self._lakehouse.head(table), kept, is_changed=False)
         if order.is_empty and not self._runs.may_hold_rows(table.name, interval, before=run_id):
             return Published(self._lakehouse.head(table), 0, is_changed=False)
-        return self._lakehouse.stage(table, interval, order.frame, run_id, self._runs.running(table.name))
+        return self._lakehouse.stage(
+            table, interval, order.frame, run_id, partial(self._runs.running, table.name)
+        )
 
     def _judged(self, order: Order, staged: Staged) -> dict[str, int]:
         """The gate's warnings; what it stops of inputs that were replaced meanwhile is made again instead."""

@@ -113,6 +113,12 @@ def day_manifest(folder: Path, day: date) -> DayManifest | None:
     return DayManifest(day, found["release_number"], found["inputs"], found["content"], found["evidence"])
 
 
+def built_days(folder: Path) -> list[date]:
+    """The days that have a manifest, in order; their names say it."""
+    named = sorted(path.stem for path in (folder / "_manifests").glob("????-??-??.json"))
+    return [date.fromisoformat(name) for name in named]
+
+
 def write_day_manifest(folder: Path, spec: DatasetSpec, manifest: DayManifest) -> None:
     """Keep the day's manifest; one of an earlier release stays beside it under its number."""
     earlier = day_manifest(folder, manifest.day)
@@ -124,8 +130,7 @@ def write_day_manifest(folder: Path, spec: DatasetSpec, manifest: DayManifest) -
 
 def write_dataset_manifest(folder: Path, spec: DatasetSpec) -> Path:
     """The dataset's manifest, made from its days' manifests; returns its path."""
-    named = sorted(path.stem for path in (folder / "_manifests").glob("????-??-??.json"))
-    days = [each for name in named if (each := day_manifest(folder, date.fromisoformat(name)))]
+    days = [each for day in built_days(folder) if (each := day_manifest(folder, day))]
     content = {
         "dataset": spec.name,
         "question": spec.question,

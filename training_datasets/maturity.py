@@ -95,6 +95,25 @@ def why_gone(ops: Ops, spec: DatasetSpec, service: ServiceDefinition, day: date)
     return f"{gone.told(lost[0])}." if lost else None
 
 
+def days_left_out(ops: Ops, spec: DatasetSpec, built: Sequence[date]) -> list[date]:
+    """The days between the first and the newest of the built ones that are none, and may still be made.
+
+    All of them are closed, for they close before the newest. What silver no longer has is not asked for.
+    """
+    if not built:
+        return []
+    gone = expired(ops)
+    between = [built[0] + timedelta(days=n) for n in range((built[-1] - built[0]).days)]
+    return [
+        day
+        for day in between
+        if day not in built
+        and not any(
+            gone.reaches(table.name, spec.reads_from(day, has_request=False)) for table in spec.sources
+        )
+    ]
+
+
 def newest_closed_day(spec: DatasetSpec, cut: datetime) -> date:
     """The newest business day whose labels are closed at the cut: due at 06:00 ET of the cut's day."""
     day = business_date_et(cut)

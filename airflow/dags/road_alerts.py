@@ -1,7 +1,11 @@
-"""What happens when a task fails for good, or the promise passes: one line of JSON, to the log and to a URL.
+"""What happens when a task fails or is tried again, or the promise passes: one line of JSON is told.
 
-The line has the command to run again as a person types it. ROADSIDE_ALERT_URL, if set, is sent the same
-with POST; that it does not answer is logged and hides nothing.
+It stands in the log and has the command to run again as a person types it. ROADSIDE_ALERT_URL, if set, is
+sent the same with POST; that it does not answer is logged and hides nothing.
+
+Each has a `severity` (warning: it is tried again by itself; error: it failed for good; critical: the promise
+passed) and a `key`, by which a pager folds what is told again and again of one trouble: it names task, exit
+code and the steps that failed, and neither run nor moment.
 """
 
 from __future__ import annotations
@@ -18,6 +22,9 @@ from road_commands import as_typed, words_of
 
 log = logging.getLogger(__name__)
 SECONDS_TO_ANSWER = 10
+WARNING, ERROR, CRITICAL = "warning", "error", "critical"
+STEPS_IN_A_KEY = 3
+"""Pagers take keys of some 255 letters; how many more failed is in the key as well."""
 
 
 def task_failed(context: Mapping[str, Any]) -> None:
@@ -25,10 +32,22 @@ def task_failed(context: Mapping[str, Any]) -> None:
     tell(failure(context), os.environ.get("ROADSIDE_ALERT_URL", ""))
 
 
+def task_tried_again(context: Mapping[str, Any]) -> None:
+    """Tell that a try failed, or took longer than it may, and that another follows."""
+    told = {**failure(context), "alert": "task is tried again", "severity": WARNING}
+    tell(told, os.environ.get("ROADSIDE_ALERT_URL", ""))
+
+
 def promise_passed(promise: str, look: str, context: Mapping[str, Any] | None = None) -> None:
     """Tell that a run had not ended well when its promise was due; called by an executor."""
     run = (context or {}).get("dag_run")
-    told = {"alert": "deadline passed", "promise": promise, "look": look}
+    told = {
+        "alert": "deadline passed",
+        "severity": CRITICAL,
+        "key": f"deadline {promise}",
+        "promise": promise,
+        "look": look,
+    }
     if isinstance(run, Mapping):
         told |= {"dag": run.get("dag_id"), "dag_run": run.get("dag_run_id") or run.get("run_id")}
     tell(told, os.environ.get("ROADSIDE_ALERT_URL", ""))
@@ -39,6 +58,8 @@ def failure(context: Mapping[str, Any]) -> dict[str, Any]:
     ti, error = context["ti"], context.get("exception")
     told = {
         "alert": "task failed",
+        "severity": ERROR,
+        "key": _key(f"{ti.dag_id}.{ti.task_id}", error),
         "dag": ti.dag_id,
         "task": ti.task_id,
         "map_index": ti.map_index if ti.map_index >= 0 else None,
@@ -47,6 +68,7 @@ def failure(context: Mapping[str, Any]) -> dict[str, Any]:
         "interval": _interval(context.get("dag_run")),
         "error": None if error is None else f"{type(error).__name__}: {error}".splitlines()[0],
         "exit_code": getattr(error, "exit_code", None),
+        "failed_steps": getattr(error, "steps", None) or None,
         "roadside_runs": getattr(error, "run_ids", None) or None,
         "run_again": _run_again(context),
         "log": getattr(ti, "log_url", None),
@@ -57,7 +79,7 @@ def failure(context: Mapping[str, Any]) -> dict[str, Any]:
 def tell(told: Mapping[str, Any], url: str) -> None:
     """One line to the log, and to the URL if there is one. Raises nothing."""
     line = json.dumps(told, default=str)
-    log.error("%s", line)
+    log.log(logging.WARNING if told.get("severity") == WARNING else logging.ERROR, "%s", line)
     if not url:
         return
     try:
@@ -66,6 +88,14 @@ def tell(told: Mapping[str, Any], url: str) -> None:
             pass
     except (URLError, OSError, ValueError) as error:  # its text may hold the URL, which may hold a key
         log.error("ROADSIDE_ALERT_URL was not told of this: %s", type(error).__name__)
+
+
+def _key(task: str, error: Any) -> str:
+    """The same as long as the same task fails in the same way over the same steps."""
+    code, steps = getattr(error, "exit_code", None), list(getattr(error, "steps", ()))
+    how = f"exit {code}" if code is not None else "died" if error is None else type(error).__name__
+    more = len(steps) - STEPS_IN_A_KEY
+    return " ".join([task, how, *steps[:STEPS_IN_A_KEY], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _interval(dag_run: Any) -> list[str] | None:

@@ -44,13 +44,18 @@ def published(told: Any, *, with_skipped: bool = False) -> dict[str, Made]:
 
 def failed_runs(told: Any) -> list[str]:
     """Ids in the ledger of the runs that failed: `roadside runs show ID` has the rest."""
-    steps = told if isinstance(told, list) else []
-    return [
-        run["run_id"]
-        for step in steps
-        if isinstance(step, Mapping) and step.get("status") == "failed"
-        for run in step.get("runs", {}).values()
-    ]
+    return [run["run_id"] for step in _failed(told) for run in step.get("runs", {}).values()]
+
+
+def failed_steps(told: Any) -> list[str]:
+    """The steps that failed, each once, in the order of names."""
+    return sorted({step["step"] for step in _failed(told) if "step" in step})
+
+
+def _failed(told: Any) -> Iterator[Mapping[str, Any]]:
+    for each in told if isinstance(told, list) else ():
+        if isinstance(each, Mapping) and each.get("status") == "failed":
+            yield each
 
 
 def _made(told: Any, of_status: set[str]) -> Iterator[tuple[str, Made]]:

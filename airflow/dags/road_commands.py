@@ -6,7 +6,7 @@ Plain Python; boto3 is imported by the job alone, when it starts. Settings, all 
     ROADSIDE_PROGRAM               of a process: the program, if `roadside` is not on the PATH
     ROADSIDE_EMR_APPLICATION_ID    of a job: the application; its release label (emr-8.x) is the application's
     ROADSIDE_EMR_ROLE_ARN          the role that the job takes
-    ROADSIDE_EMR_ENTRY_POINT       s3:// URI of a Python file that calls roadside.cli.main(sys.argv[1:])
+    ROADSIDE_EMR_ENTRY_POINT       s3:// URI of a copy of airflow/emr_job.py, which exits as the command does
     ROADSIDE_EMR_LOG_URI           s3:// URI below which the job's logs are kept, and its answer is read
     ROADSIDE_EMR_SPARK_PARAMETERS  --conf ... of spark-submit: jars, the packed environment, sizes, and the
                                    ROADSIDE_... settings of the job itself (passwords as secrets by name)

@@ -13,7 +13,7 @@ except ImportError:  # the sdk of 3.0 does not have them
     from airflow.timetables.assets import AssetOrTimeSchedule
     from airflow.timetables.trigger import CronTriggerTimetable
 
-from road_alerts import task_failed
+from road_alerts import task_failed, task_tried_again
 from road_times import MACROS
 
 __all__ = [
@@ -44,6 +44,7 @@ def of_tasks(pool: str, timeout: timedelta, retries: int = 4) -> dict[str, Any]:
         "max_retry_delay": timedelta(minutes=15),
         "execution_timeout": timeout,
         "on_failure_callback": task_failed,
+        "on_retry_callback": task_tried_again,
     }
 
 

@@ -2,7 +2,8 @@
 
 Airflow's own operator draws a new request token each time the file is parsed and gives up after 25 polls;
 here a try that asks twice gets one job, and a job whose worker died is found again by its name.
-Not tried against AWS itself.
+Not tried against AWS itself. Datasets cannot be built so yet: what a job leaves in its home is gone with it,
+and Spark runs inside the driver (docs/decisions/0029).
 """
 
 from __future__ import annotations

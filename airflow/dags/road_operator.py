@@ -13,7 +13,7 @@ try:
 except ImportError:  # Airflow before 3.2
     from airflow.exceptions import AirflowException, AirflowFailException
 
-from road_answers import answer, failed_runs, published
+from road_answers import answer, failed_runs, failed_steps, published
 from road_commands import (
     ROADSIDE,
     Attempt,
@@ -33,6 +33,7 @@ class CommandFailed(AirflowException):
 
     exit_code: int | None = None
     run_ids: Sequence[str] = ()
+    steps: Sequence[str] = ()
 
 
 class CommandFailedForGood(AirflowFailException):
@@ -40,6 +41,7 @@ class CommandFailedForGood(AirflowFailException):
 
     exit_code: int | None = None
     run_ids: Sequence[str] = ()
+    steps: Sequence[str] = ()
 
 
 class RoadsideCommand(BaseOperator):
@@ -117,7 +119,7 @@ class RoadsideCommand(BaseOperator):
     def _failure(self, words: Sequence[str], code: int, told: Any, where: str) -> Exception:
         kind = CommandFailedForGood if is_final(code, waits=self.waits) else CommandFailed
         error = kind(f"{as_typed(words)}: {why(code)}, in {where}")
-        error.exit_code, error.run_ids = code, failed_runs(told)
+        error.exit_code, error.run_ids, error.steps = code, failed_runs(told), failed_steps(told)
         return error
 
     def _lost(self, words: Sequence[str], ended: Ended) -> CommandFailed:

@@ -40,6 +40,11 @@ def dataset_days(dag_run: Any, closes_after_days: int, days: int) -> list[str]:
     return ["--start", str(last - timedelta(days=int(days) - 1)), "--end", str(last + timedelta(days=1))]
 
 
+def as_if_due(dag_run: Any) -> str:
+    """--as-if-due of a run that began by its time; nothing of one that events began, while work goes on."""
+    return "--as-if-due" if dag_run.run_type == "scheduled" else ""
+
+
 def replayed(dag_run: Any, params: Mapping[str, Any]) -> list[str]:
     """--from and --to of a replay: the parameters, else the whole UTC days of the run's data interval."""
     week_ago = _moment(dag_run) - timedelta(days=7)
@@ -57,6 +62,7 @@ MACROS = {
     "tick_end": tick_end,
     "business_date": business_date,
     "cut": cut,
+    "as_if_due": as_if_due,
     "dataset_days": lambda *given: lines(dataset_days(*given)),
     "replayed": lambda *given: lines(replayed(*given)),
     "repeated": lambda option, values: lines([word for each in values or () for word in (option, str(each))]),

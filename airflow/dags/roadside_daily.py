@@ -2,8 +2,8 @@
 
 Starts at 03:05 Eastern, after the business day's cut at 03:00, on daylight-saving days too. It makes the
 ticks through the cut if they are not made yet, then each dataset's newest days whose labels are closed; days
-that stand already are left alone, `dataset_days` says how many days back to look. `roadside_publication`
-sends them on.
+that stand already are left alone, `dataset_days` says how many days back to look. Older ones that a longer
+trouble left out `roadside status` names, with the command. `roadside_publication` sends all of them on.
 
 A step that a check stopped keeps no dataset back but those that read it: each build asks itself whether its
 days are mature. `promise` asks at the end, as if it were 06:00, whether features and datasets are out; so
@@ -43,7 +43,7 @@ def deadline() -> dict[str, Any]:
         from airflow.sdk import DeadlineAlert, DeadlineReference, SyncCallback
     except ImportError:
         return {}
-    told = {"promise": "06:00 America/New_York", "look": "roadside promise check"}
+    told = {"promise": "06:00 America/New_York", "look": "roadside promise check --at now"}
     return {
         "deadline": DeadlineAlert(
             reference=DeadlineReference.DAGRUN_LOGICAL_DATE,
@@ -68,7 +68,9 @@ with DAG(
         task_id="through_the_cut",
         command=["roadside", "tick", "--until", "{{ cut(dag_run) }}", "--json"],
         outlets=assets(road_tables()),
-        doc_md="The ticks through 03:00 Eastern, the daily views with the last of them.",
+        execution_timeout=timedelta(hours=1),
+        doc_md="The ticks through 03:00 Eastern, the daily views with the last of them. A try ends after an "
+        "hour, so that another fits before 06:00 if it hung; what was published stands.",
     )
     for question in ("drift", "references"):
         through_the_cut >> RoadsideCommand(

@@ -1,11 +1,15 @@
 """### History made again, in chunks
 
 Of a range of known time: what is missing, or was made by other code. Each Monday the week before; any other
-range by hand, whole or week by week:
+range by hand, whole:
 
     airflow dags trigger roadside_replay --conf '{"from": "2026-01-01", "to": "2026-04-01"}'
+
+or week by week, of which the dates name the Mondays that end them: here from 29 December to 6 April. Left to
+itself, Airflow's backfill passes over each week whose run is there, and each Monday's is:
+
     airflow backfill create --dag-id roadside_replay --max-active-runs 1 \\
-        --from-date 2026-01-01 --to-date 2026-04-01
+        --reprocess-behavior completed --from-date 2026-01-05 --to-date 2026-04-07
 
 `plan` asks `roadside backfill` for the chunks, each `chunk` is one of them, in order, one at a time;
 `rest` makes what a chunk that came late sent to be made again. What stands is left alone, so a run that was

@@ -183,7 +183,7 @@ def _lines(account: RunAccount) -> Iterator[tuple[str, str]]:
         objects = counted(account.landed.objects, "landed object")
         yield "read", f"{objects} of {account.landed.source}, {counted(account.landed.size_bytes, 'byte')}"
     if not run.makes_rows:
-        yield from _left(run)
+        yield from _left(account)
     elif _rows(run) is not None:
         yield "wrote", _wrote(account)
     elif run.finished_at is not None and run.error_kind is None:
@@ -206,8 +206,11 @@ def _lines(account: RunAccount) -> Iterator[tuple[str, str]]:
         yield "again", account.again
 
 
-def _left(run: Run) -> Iterator[tuple[str, str]]:
+def _left(account: RunAccount) -> Iterator[tuple[str, str]]:
     """What was sent to a target, or what upkeep did; and what stands there since."""
+    run = account.run
+    if account.sent is not None:
+        yield "state", f"{account.sent.release}; manifest {account.sent.digest}"
     if run.counts:
         yield "did", _told_counts(run.counts).replace("_", " ")
     if run.files is not None:

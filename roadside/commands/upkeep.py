@@ -129,13 +129,14 @@ def feast(context: typer.Context) -> None:
     """Feast's own command line over feature_repo/, with the environment set."""
     settings = settings_here()
     from lakehouse.feast_cli import feast_command, feast_environment
+    from lakehouse.scratch import scratch_folder
 
     if _WRITES_ONLINE & set(context.args):
         from lakehouse.redis_server import ensure_redis
 
         ensure_redis(settings)
     if settings.is_embedded:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        scratch_folder(settings.home)  # Feast's own Spark store would leave it open to others
     command = [*feast_command(settings), *context.args]
     os.execvpe(command[0], command, completed(feast_environment(settings)))  # its signals and exit code
 

@@ -30,7 +30,14 @@ pytestmark = pytest.mark.slow(minutes=1)
 
 SECONDS_TO_PARSE = 2.0
 """Of one file on a busy machine of two cores; Airflow itself allows thirty."""
-DAG_IDS = ["roadside_daily", "roadside_publication", "roadside_replay", "roadside_tick", "roadside_upkeep"]
+DAG_IDS = [
+    "roadside_daily",
+    "roadside_freshness",
+    "roadside_publication",
+    "roadside_replay",
+    "roadside_tick",
+    "roadside_upkeep",
+]
 Facts = dict[str, Any]
 
 
@@ -130,6 +137,7 @@ def test_every_dag_says_when_where_and_how_often(newest: Facts) -> None:
     start = "2026-01-01T00:00:00+00:00"
     assert told == {
         "roadside_tick": ("*/15 * * * *", "UTC", False, 1, start),
+        "roadside_freshness": ("10-55/15 * * * *", "UTC", False, 1, start),
         "roadside_daily": ("5 3 * * *", "America/New_York", False, 1, start),
         "roadside_replay": ("0 12 * * 1", "UTC", False, 1, start),
         "roadside_upkeep": ("0 8 * * *", "America/New_York", False, 1, start),
@@ -141,6 +149,7 @@ def test_the_scheduler_knows_of_each_when_it_runs_next(newest: Facts) -> None:
     """After 08:00 Eastern of Tuesday 10 March 2026, the third day of daylight saving."""
     assert {name: dag["next_run"] for name, dag in newest["dags"].items()} == {
         "roadside_tick": "2026-03-10T12:15:00+00:00",
+        "roadside_freshness": "2026-03-10T12:10:00+00:00",
         "roadside_daily": "2026-03-11T07:05:00+00:00",
         "roadside_replay": "2026-03-16T12:00:00+00:00",
         "roadside_upkeep": "2026-03-11T12:00:00+00:00",
@@ -185,6 +194,7 @@ def test_every_task_has_an_owner_retries_that_back_off_a_timeout_and_somebody_to
     assert breaking(newest, lambda task: task["retry_seconds"] < task["longest_retry_seconds"] <= 1800) == []
     assert breaking(newest, lambda task: 60 < task["timeout_seconds"] <= 6 * 3600) == []
     assert breaking(newest, lambda task: task["tells_failure"] == ["task_failed"]) == []
+    assert breaking(newest, lambda task: task["tells_retry"] == ["task_tried_again"]) == []
 
 
 def test_every_task_takes_a_slot_of_a_pool_of_ours(newest: Facts) -> None:
@@ -206,8 +216,7 @@ def test_the_commands_are_these(newest: Facts) -> None:
     """As rendered for the week until Tuesday 10 March 2026, 12:00 UTC."""
     assert {name: " ".join(task["words"]) for name, task in tasks(newest)} == {
         "roadside_tick.tick": "roadside tick --until 2026-03-10T12:00Z --json",
-        "roadside_tick.freshness": "roadside freshness",
-        "roadside_tick.all_succeeded": "",
+        "roadside_freshness.freshness": "roadside freshness --at now",
         "roadside_daily.through_the_cut": "roadside tick --until 2026-03-10T07:00Z --json",
         "roadside_daily.dataset_eta_v1": "roadside dataset build eta_v1 "
         "--start 2026-03-06 --end 2026-03-09 --json",
@@ -228,7 +237,7 @@ def test_the_commands_are_these(newest: Facts) -> None:
         "roadside_upkeep.retention": "roadside retention --execute --json",
         "roadside_upkeep.all_succeeded": "",
         "roadside_publication.publish": "roadside publish --all --json",
-        "roadside_publication.promise": "roadside promise check --date 2026-03-10",
+        "roadside_publication.promise": "roadside promise check --date 2026-03-10 --as-if-due",
         "roadside_publication.all_succeeded": "",
     }  # fmt: skip
 
@@ -255,8 +264,10 @@ def require_taken(words: list[str]) -> None:
 
 
 def test_every_command_may_be_run_again(newest: Facts) -> None:
-    """Nothing is forced, and what is asked for is named by the run's moments: never `now`."""
-    assert breaking(newest, lambda task: not {"--force", "--new-release", "now"} & set(task["words"])) == []
+    """Nothing is forced, and what is made is named by the run's moments: `now` is for questions alone."""
+    assert breaking(newest, lambda task: not {"--force", "--new-release"} & set(task["words"])) == []
+    of_now = [name for name, task in tasks(newest) if "now" in task["words"]]
+    assert of_now == ["roadside_freshness.freshness"]
 
 
 def test_no_secret_stands_in_a_command(newest: Facts) -> None:
@@ -301,7 +312,6 @@ def test_a_run_fails_with_any_of_its_tasks(which: str, request: pytest.FixtureRe
 def test_what_can_judge_for_itself_runs_however_those_before_it_ended(newest: Facts) -> None:
     """A step that a check stopped keeps back neither a dataset that does not read it, nor a question."""
     assert {name for name, task in tasks(newest) if task["trigger_rule"] == "all_done"} == {
-        "roadside_tick.freshness",
         "roadside_daily.dataset_eta_v1",
         "roadside_daily.dataset_eta_v2",
         "roadside_daily.dataset_matching_acceptance_v1",
@@ -326,7 +336,28 @@ def test_a_tick_that_fails_is_out_of_the_way_of_the_next(newest: Facts) -> None:
         for name, task in newest["dags"]["roadside_tick"]["tasks"].items()
         if task["words"]
     }
-    assert waits == {"tick": 6 * 60, "freshness": 3 * 60}
+    assert waits == {"tick": 6 * 60}
+
+
+def test_a_tick_that_hangs_is_told_within_the_hour_and_leaves_the_night_its_slot(newest: Facts) -> None:
+    """The first try that ends so is a warning; freshness pages without it; the cut fits in twice by 06:00."""
+    tick = newest["dags"]["roadside_tick"]["tasks"]["tick"]
+    assert tick["timeout_seconds"] <= 45 * 60
+    assert tick["tells_retry"]
+    cut = newest["dags"]["roadside_daily"]["tasks"]["through_the_cut"]
+    assert tick["timeout_seconds"] + 2 * cut["timeout_seconds"] + 2 * cut["retry_seconds"] < (3 * 60 - 5) * 60
+
+
+def test_whether_the_tables_are_fresh_is_asked_though_no_tick_goes_on(newest: Facts) -> None:
+    """By a DAG of its own, of the clock on the wall, in a pool that nothing which writes takes slots of."""
+    asking = [name for name, task in tasks(newest) if "freshness" in task["words"]]
+    assert asking == ["roadside_freshness.freshness"]
+    freshness = newest["dags"]["roadside_freshness"]
+    assert [*freshness["tasks"]] == ["freshness"]
+    assert freshness["started_by"] == {}
+    pool = freshness["tasks"]["freshness"]["pool"]
+    beside = {task["words"][1] for _, task in tasks(newest) if task["pool"] == pool and task["words"]}
+    assert beside == {"freshness", "promise", "quality"}, "what only reads"
 
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -339,7 +370,7 @@ def test_the_independent_check_asks_once_a_day_at_six_eastern(day: str, tmp_path
     asked = [
         hour.astimezone(NEW_YORK)
         for hour in (datetime.fromisoformat(f"{day}T04:00Z") + timedelta(hours=n) for n in range(24))
-        if cron_says(hour, tmp_path) == "asked: promise check\n"
+        if cron_says(hour, tmp_path) == "asked: promise check --at now\n"
     ]
     assert [f"{each:%H:%M}" for each in asked] == ["06:00"]
 
@@ -357,7 +388,7 @@ def test_cron_takes_the_independent_check_under_its_own_name() -> None:
 
 def test_the_independent_check_is_a_command_of_ours() -> None:
     command = cron_line().partition("&& roadside ")[2].partition(";;")[0]
-    assert command == "promise check"
+    assert command == "promise check --at now"
     require_taken(command.split())
 
 

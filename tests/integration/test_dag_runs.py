@@ -7,7 +7,10 @@ tables is held against the platform's own ledger of runs.
 
 from __future__ import annotations
 
+import ast
 import json
+import re
+import shlex
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from support.airflow_home import AirflowHome, roadside_program
-from support.command_line import answers_to, environment_of
+from support.airflow_home import DAGS, AirflowHome, roadside_program
+from support.command_line import Answer, answers_to, environment_of
 
 pytestmark = [pytest.mark.slow(minutes=5), pytest.mark.timeout(1800)]
 
@@ -32,11 +35,12 @@ REPLAYED = {"from": "2026-03-08", "to": "2026-03-10", "chunk_days": 1, "views": 
 
 @dataclass
 class Night:
-    """The platform's home, Airflow's, and how each `dags test` ended."""
+    """The platform's home, Airflow's, how each `dags test` ended, and how fresh the tick left its tables."""
 
     home: Path
     airflow: AirflowHome
     told: dict[str, str]
+    fresh_by_data: Answer
 
     def states(self, dag_id: str) -> dict[str, str]:
         """By task (and map index), how it ended."""
@@ -92,6 +96,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     others = ["--mark-success-pattern", f"(dataset_(?!{DATASET})|quality_).*"]
     asked: tuple[tuple[str, str, dict[str, Any], list[str]], ...] = (
         ("roadside_tick", "2026-03-10T07:00:00", {}, []),
+        ("roadside_freshness", "2026-03-10T07:10:00", {}, []),
         ("roadside_daily", "2026-03-10T07:05:00", {"dataset_days": 1}, others),
         ("roadside_replay", "2026-03-09T12:00:00", REPLAYED, []),
     )
@@ -99,14 +104,24 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     for dag_id, at, conf, more in asked:
         done = airflow.airflow("dags", "test", dag_id, at, "--conf", json.dumps(conf), *more)
         told[dag_id] = done.stdout + done.stderr
-    return Night(home, airflow, told)
+        if dag_id == "roadside_tick":
+            (fresh,) = answers_to(["freshness"], settings)
+    return Night(home, airflow, told, fresh)
 
 
-def test_a_tick_is_made_and_found_fresh(night: Night) -> None:
-    assert night.states("roadside_tick") == dict.fromkeys(("tick", "freshness", "all_succeeded"), "success")
+def test_a_tick_is_made(night: Night) -> None:
+    assert night.states("roadside_tick") == {"tick": "success"}
     told = night.told["roadside_tick"]
     assert "roadside tick --until 2026-03-10T07:00Z --json" in told
     assert "tick 2026-03-10T07:00Z" in told, "what the command says stands in the task's log"
+
+
+def test_what_is_fresh_by_its_data_is_not_by_the_clock_on_the_wall(night: Night) -> None:
+    """A tick that stands still is told, though what the last one made is as fresh as its data."""
+    assert night.fresh_by_data.code == 0, night.fresh_by_data.out
+    assert night.states("roadside_freshness") == {"freshness": "failed"}
+    told = night.told["roadside_freshness"]
+    assert "roadside freshness --at now: something that is due is not there (exit code 1)" in told
 
 
 @pytest.mark.parametrize("dag_id", ["roadside_tick", "roadside_daily", "roadside_replay"])
@@ -157,11 +172,34 @@ def test_a_replay_is_planned_made_chunk_by_chunk_and_leaves_nothing(night: Night
     assert json.loads(plan.out)["chunks"] == []
 
 
-def test_airflow_s_own_backfill_takes_the_replay_week_by_week(night: Night) -> None:
-    span = ["--from-date", "2026-01-05", "--to-date", "2026-02-05", "--dry-run"]
-    told = night.airflow.airflow("backfill", "create", "--dag-id", "roadside_replay", *span)
+def test_airflow_s_own_backfill_takes_the_weeks_that_the_replay_s_page_says(night: Night) -> None:
+    """Of each the beginning, seven days before the Monday on which it runs."""
+    told = weeks_of(night, documented())
+    assert (told[0], told[-1], len(told)) == ("2025-12-29", "2026-03-30", 14)
+
+
+def test_a_week_whose_run_is_there_is_taken_again_as_that_page_says(night: Night) -> None:
+    """Of 9 March the night made one; left to itself, Airflow's backfill passes over it."""
+    words = documented()
+    dates = ["--from-date", "2026-03-09", "--to-date", "2026-03-24"]
+    at = words.index("--reprocess-behavior")
+    kept = [*words[: words.index("--from-date")], *dates]
+    assert weeks_of(night, kept) == ["2026-03-02", "2026-03-09", "2026-03-16"]
+    assert weeks_of(night, [*kept[:at], *kept[at + 2 :]]) == ["2026-03-02", "2026-03-16"]
+
+
+def documented() -> list[str]:
+    """The words of the backfill on the replay's page, behind `airflow`."""
+    page = ast.get_docstring(ast.parse((DAGS / "roadside_replay.py").read_text())) or ""
+    (command,) = re.findall(r"^ +airflow (backfill create (?:.*\\\n)*.*)$", page, re.MULTILINE)
+    return shlex.split(command.replace("\\\n", " "))
+
+
+def weeks_of(night: Night, words: list[str]) -> list[str]:
+    """The days on which the weeks begin that a backfill would run, if it were no rehearsal."""
+    told = night.airflow.airflow(*words, "--dry-run")
     assert told.returncode == 0, told.stderr
-    assert told.stdout.count("12:00:00+00:00") == 5
+    return re.findall(r"(\d{4}-\d\d-\d\d)[T ]12:00:00\+00:00", told.stdout)
 
 
 def test_the_events_of_a_chunk_are_of_the_views_asked_for_and_what_they_read(night: Night) -> None:

@@ -78,6 +78,12 @@ def test_what_was_ever_published_is_promised_there_too(run: Run) -> None:
     assert (after.code, told(after)) == (1, {"dataset": "kept", "s3": "late", "snowflake": "late"})
     at_seven = run(f"{CHECK} --at 2026-03-12T11:00Z")
     assert told(at_seven) == {"dataset": "kept", "s3": "missing", "snowflake": "missing"}
+    early = run(f"{CHECK} --at 2026-03-12T09:40Z")
+    assert (early.code, told(early)) == (
+        0, {"dataset": "kept", "s3": "not due yet", "snowflake": "not due yet"},
+    )  # fmt: skip
+    at_half_past_five = run(f"{CHECK} --at 2026-03-12T09:40Z --as-if-due")
+    assert (at_half_past_five.code, told(at_half_past_five)) == (1, told(at_seven))
     alone = run(f"{CHECK} --no-publication")
     assert (alone.code, told(alone)) == (0, {"dataset": "kept"})
 

@@ -16,6 +16,7 @@ import pytest
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import Run, RunLedger, RunStatus
 from lakehouse.run_search import Wanted, newest_runs
+from lakehouse.sent_states import SentState, sent_by
 from lakehouse.settings import Settings, load_settings
 from roadside.publication import Published, publish
 from roadside.publication_sources import sources_named
@@ -238,7 +239,9 @@ def test_a_publication_is_a_run_with_what_was_sent(there: Sending) -> None:
     there.publish()
     first, again = there.runs()
     assert (first.rows, first.files, first.size_bytes) == (10, 2, sent.bytes)
-    assert (first.inputs, first.snapshot_id) == ({"training.eta_v1": None}, None)
+    assert (first.inputs, first.snapshot_id) == (None, None), "a dataset is no snapshot of a table"
+    state = SentState(f"{DAYS[0]}..{DAYS[1]}", digest_at_home(there.settings))
+    assert [sent_by(Ops(there.settings.ops_url), run.run_id) for run in (first, again)] == [state, state]
     assert (again.status, again.rows, again.files, again.size_bytes) == (RunStatus.PUBLISHED, 10, 0, 0)
     assert sent.bytes
 

@@ -84,7 +84,7 @@ def test_only_what_was_published_has_an_event_and_a_failure_names_its_runs(try_o
         "interval_end": END,
         "rows": 7,
     }
-    assert (broken["run_ids"], broken["exit_code"]) == (["b"], 4)
+    assert (broken["run_ids"], broken["steps"], broken["exit_code"]) == (["b"], ["silver.offers"], 4)
     assert again["outlets"] == ["silver.jobs", "silver.offers"], "an earlier try may have published it"
     assert (no_json["outlets"], no_json["returned"]) == ([], [])
 

@@ -2,7 +2,8 @@
 
     .tools/airflow/bin/python tests/support/dag_facts.py FOLDER
 
-Commands are told as rendered for a run whose data interval is [2026-03-03T12:00Z, 2026-03-10T12:00Z).
+Commands are told as rendered for a run that began by its time, with the data interval [2026-03-03T12:00Z,
+2026-03-10T12:00Z).
 """
 
 from __future__ import annotations
@@ -104,8 +105,6 @@ def _decided_by(dag: Any) -> list[str]:
 
 
 def _task(dag: Any, task: Any) -> dict[str, Any]:
-    given = task.on_failure_callback
-    callbacks = given if isinstance(given, list | tuple) else [given]
     return {
         "owner": task.owner,
         "retries": task.retries,
@@ -115,7 +114,8 @@ def _task(dag: Any, task: Any) -> dict[str, Any]:
         "timeout_seconds": _seconds(task.execution_timeout),
         "pool": task.pool,
         "doc_md": task.doc_md,
-        "tells_failure": [each.__name__ for each in callbacks],
+        "tells_failure": _names(task.on_failure_callback),
+        "tells_retry": _names(task.on_retry_callback),
         "outlets": sorted(each.name for each in _given(task, "outlets")),
         "upstream": sorted(task.upstream_task_ids),
         "trigger_rule": task.trigger_rule.value,
@@ -124,8 +124,15 @@ def _task(dag: Any, task: Any) -> dict[str, Any]:
     }
 
 
+def _names(callbacks: Any) -> list[str]:
+    given = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+    return [each.__name__ for each in given if each is not None]
+
+
 def _words(dag: Any, task: Any) -> Iterator[str]:
-    run = SimpleNamespace(data_interval_start=START, data_interval_end=END, run_after=END)
+    run = SimpleNamespace(
+        data_interval_start=START, data_interval_end=END, run_after=END, run_type="scheduled"
+    )
     context = {"dag_run": run, "params": dict(dag.params), **dag.user_defined_macros}
     environment = dag.get_template_env()
     for word in _given(task, "command"):

@@ -53,6 +53,7 @@ def ended(task: Any, try_number: int = 1) -> dict[str, Any]:
             "is_final": isinstance(error, AirflowFailException),
             "exit_code": getattr(error, "exit_code", None),
             "run_ids": list(getattr(error, "run_ids", ())),
+            "steps": list(getattr(error, "steps", ())),
         }
     return {
         "returned": returned,

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from road_answers import answer, failed_runs, published
+from road_answers import answer, failed_runs, failed_steps, published
 from roadside.publication import Published
 from roadside.step_lines import results_as_json
 from roadside.step_results import StepResult
@@ -57,7 +57,7 @@ def test_what_stood_already_counts_for_a_later_try_only_and_what_failed_for_none
     )
     assert list(published(told)) == []
     assert list(published(told, with_skipped=True)) == [JOBS]
-    assert failed_runs(told) == ["b"]
+    assert (failed_runs(told), failed_steps(told)) == (["b"], [OFFERS])
 
 
 def test_built_days_of_a_dataset_are_its_table() -> None:
@@ -93,4 +93,4 @@ def test_no_json_is_no_answer() -> None:
     assert answer("") is None
     assert answer("0 files of 3 tables rewritten.\n") is None
     assert published(None) == {}
-    assert failed_runs({"chunks": []}) == []
+    assert failed_runs({"chunks": []}) == failed_steps({"chunks": []}) == []

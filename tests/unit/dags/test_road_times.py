@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from road_times import business_date, cut, dataset_days, replayed, tick_end
+from road_times import as_if_due, business_date, cut, dataset_days, replayed, tick_end
 from validation.clocks import business_day_start
 
 
@@ -59,3 +59,9 @@ def test_a_replay_takes_its_parameters_else_whole_days_of_its_interval() -> None
     assert replayed(week, {"from": None, "to": None}) == ["--from", "2026-03-02", "--to", "2026-03-09"]
     assert replayed(week, asked) == ["--from", "2026-01-01", "--to", "2026-04-01"]
     assert replayed(run(None), {}) == ["--from", "2026-03-03", "--to", "2026-03-10"]
+
+
+def test_a_promise_is_asked_as_if_due_by_a_run_of_its_time_and_by_no_event_s() -> None:
+    """An event's run at 03:20 would miss what the night still builds."""
+    kinds = ["scheduled", "asset_triggered", "manual"]
+    assert [as_if_due(SimpleNamespace(run_type=kind)) for kind in kinds] == ["--as-if-due", "", ""]

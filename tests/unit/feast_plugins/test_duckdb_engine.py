@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,14 @@ def test_moments_of_any_kind_hold_from_the_first_microsecond_that_is_not_before_
         pulled = Rows(rows.source, "at", None, first, last)
         assert ENGINE.latest(pulled, ["k"], ["v"])["v"].to_pylist() == found
         assert ENGINE.all(pulled, ["k", "v"])["v"].to_pylist() == found
+
+
+def test_what_it_spills_lies_in_a_closed_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "duckdb"
+    engine = replace(ENGINE, options={**ENGINE.options, "temp_directory": str(folder)})
+    rows = rows_of(tmp_path, k=["a"], at=nanoseconds(0), v=[1])
+    assert engine.all(rows, ["v"])["v"].to_pylist() == [1]
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_moments_before_1970_round_up_too(tmp_path: Path) -> None:

@@ -18,15 +18,19 @@ from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import 
     SavedDatasetSparkStorage,
     SparkSource,
 )
+from pyspark import SparkContext
+from pyspark.sql import SparkSession
 
-from feast_plugins.offline import RoadsideOfflineStore
+from feast_plugins.offline import RoadsideOfflineStore, _Store
 from feast_plugins.spines import spine_of
+from lakehouse.processes import this_process
 from support.offline_store import (
     MINUTE,
     MOMENT,
     NOON,
     OURS,
     OURS_DUCKDB,
+    OURS_SPARK,
     PROVIDER,
     ZONE,
     rows,
@@ -379,3 +383,19 @@ def test_whole_numbers_are_keys_in_whatever_width_they_come(tmp_path: Path) -> N
     assert asked(store, frame) == [3, None]
     with pytest.raises(UserError, match="number is double; fleet is keyed by integer"):
         store.get_historical_features(frame.assign(number=5.5), ["fleet:offers"])
+
+
+def test_a_session_that_it_begins_has_scratch_of_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[dict[str, Any]] = []
+    monkeypatch.setattr(SparkSession, "getActiveSession", lambda: None)
+    monkeypatch.setattr(SparkContext, "_active_spark_context", None)
+    monkeypatch.setattr(SparkSession.Builder, "getOrCreate", lambda built: begun.append(built._options))
+    for conf in ({"spark.local.dir": str(tmp_path / "scratch")}, {"spark.app.name": "another's"}):
+        _Store(store_of(tmp_path, OURS_SPARK | {"spark_conf": conf}, {}, lambda _: []).config).spark()
+    own = tmp_path / "scratch" / this_process().folder_name
+    assert own.stat().st_mode & 0o777 == 0o700
+    assert begun[0]["spark.local.dir"] == str(own)
+    assert begun[0]["spark.driver.extraJavaOptions"] == f'"-Djava.io.tmpdir={own}"'
+    assert not {"spark.local.dir", "spark.driver.extraJavaOptions"} & set(begun[1])

@@ -12,7 +12,7 @@ import pytest
 from feast_plugins.offline import RoadsideOfflineStoreConfig
 from feast_plugins.online import RoadsideOnlineStoreConfig
 from lakehouse.feast_cli import feast_command
-from lakehouse.feast_edge import _as_text, _repo_config, features_by_reference
+from lakehouse.feast_edge import _as_text, _repo_config, feature_store, features_by_reference
 from lakehouse.settings import Settings, load_settings
 from lakehouse.spark import CATALOG, spark_options
 from support.offline_store import NOON, OURS_DUCKDB, PROVIDER, rows, spine, store_of, view
@@ -56,6 +56,13 @@ def test_feast_s_own_stores_read_and_write_what_ours_do(tmp_path: Path) -> None:
     assert stock.online_store.connection_string == ours.online_store.connection_string
     kept = ("project", "provider", "registry", "materialization_config", "entity_key_serialization_version")
     assert [getattr(stock, name) for name in kept] == [getattr(ours, name) for name in kept]
+
+
+def test_what_feast_s_own_spark_store_spills_lies_in_a_closed_folder(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, ROADSIDE_FEAST_STORES="stock")
+    store = feature_store(settings)
+    folder = Path(store.config.offline_store.spark_conf["spark.local.dir"])
+    assert (folder, folder.stat().st_mode & 0o777) == (tmp_path / "scratch", 0o700)
 
 
 def test_on_aws_feast_reads_glue_and_a_cluster_over_tls(tmp_path: Path) -> None:

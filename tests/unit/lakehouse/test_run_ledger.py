@@ -72,6 +72,20 @@ def test_what_came_since_a_run_began_was_published_or_died_as_it_published(ledge
     assert ledger.published_since(again)
 
 
+def test_what_a_run_is_about_to_replace_stands_no_more(ledger: RunLedger) -> None:
+    """Whether it then ends or dies; what is beside its interval stands."""
+    publish(ledger, TICK, "old")
+    before = publish(ledger, Interval(TICK.start - timedelta(minutes=15), TICK.start), "old")
+    run = ledger.begin(TABLE, TICK, "new")
+    assert ledger.published(TABLE, TICK, "old") is not None
+    ledger.publishing(run.run_id)
+    assert ledger.published(TABLE, TICK, "old") is None
+    assert ledger.published(TABLE, before.interval, "old") == before
+    ledger.fail(run.run_id, "ProcessDied")
+    assert ledger.published(TABLE, TICK, "old") is None
+    assert ledger.never_made(TABLE, TICK) == [], "it was made once"
+
+
 def test_runs_that_have_not_ended_fail_together(ledger: RunLedger) -> None:
     names = (TABLE, "silver.jobs", "silver.job_waits")
     done, first, second = ledger.begin_all(names, TICK, "c1")

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
+from lakehouse.processes import this_process
+from lakehouse.settings import Settings
 from lakehouse.spark import CATALOG, CLASS_ARCHIVE, archive_option, frame_of_arrow, java_class, table_at
 from validation.errors import InputMissing
 
@@ -27,6 +29,15 @@ def test_the_jvm_maps_the_classes_that_setup_archived(spark: SparkSession) -> No
     if sys.platform == "linux":  # which tells what a process maps
         pid = java_class(spark, "java.lang.ProcessHandle").current().pid()
         assert str(CLASS_ARCHIVE) in Path(f"/proc/{pid}/maps").read_text()
+
+
+def test_scratch_and_the_jvm_s_own_files_lie_in_the_process_s_folder(
+    spark: SparkSession, spark_settings: Settings
+) -> None:
+    own = spark_settings.home / "scratch" / this_process().folder_name
+    assert spark.sparkContext.getConf().get("spark.local.dir") == str(own)
+    assert java_class(spark, "java.lang.System").getProperty("java.io.tmpdir") == str(own)
+    assert own.stat().st_mode & 0o777 == 0o700
 
 
 def test_without_an_archive_none_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

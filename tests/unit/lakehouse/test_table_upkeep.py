@@ -177,19 +177,19 @@ def test_as_many_days_as_a_first_retention_finds_are_dropped(lake: Lake) -> None
 
 def test_a_run_that_is_alive_publishes_what_it_had_staged_and_a_dead_one_s_branch_goes(lake: Lake) -> None:
     def stage(start: datetime, run: str):  # type: ignore[no-untyped-def]
-        interval, alive = Interval(start, start + DAY), {"alive", "dead"}
-        return lake.lakehouse.stage(TABLE, interval, lake.rows(run, start), run, alive)
+        rows = lake.rows(run, start)
+        return lake.lakehouse.stage(TABLE, Interval(start, start + DAY), rows, run, lambda: {"alive", "dead"})
 
     staged = stage(THIRD, "alive")
     stage(THIRD + DAY, "dead")
     drop_days(lake.lakehouse, TABLE, OLD, BEFORE)
-    drop_dead_branches(lake.lakehouse, TABLE, {"alive"})
+    drop_dead_branches(lake.lakehouse, TABLE, lambda: {"alive"})
     assert set(lake.lakehouse.iceberg(TABLE).refs().keySet()) == {"main", "run_alive"}
     expire(lake.lakehouse, TABLE, tomorrow())
 
     lake.lakehouse.publish(staged)
     assert lake.zones() == ["alive-03"]
-    drop_dead_branches(lake.lakehouse, TABLE, set())
+    drop_dead_branches(lake.lakehouse, TABLE, set)
     expire(lake.lakehouse, TABLE, tomorrow())
     assert lake.stored() == lake.in_force()
 

@@ -75,7 +75,7 @@ def rows(lakehouse: Lakehouse, interval: Interval, amounts: Sequence[int] = (1, 
 def meanwhile(lakehouse: Lakehouse, interval: Interval, *amounts: int) -> None:
     """Another run, which knows that the run `slow` is alive, replaces an interval."""
     frame = rows(lakehouse, interval, amounts)
-    lakehouse.publish(lakehouse.stage(TABLE, interval, frame, "quick", alive={"slow", "quick"}))
+    lakehouse.publish(lakehouse.stage(TABLE, interval, frame, "quick", alive=lambda: {"slow", "quick"}))
 
 
 def amounts(lakehouse: Lakehouse, interval: Interval) -> list[int]:
@@ -174,11 +174,13 @@ def test_rows_found_unchanged_are_looked_at_again_if_the_table_moved(
 
 
 class Overtaken:
-    """An Iceberg table to which another commit comes between the beginning of a change and its end, once."""
+    """An Iceberg table to which another commit, a tag or a branch, comes between the beginning of a change
+    and its end, once."""
 
-    def __init__(self, tables: Lakehouse) -> None:
+    def __init__(self, tables: Lakehouse, branch: str = "") -> None:
         self._table = tables.iceberg(TABLE)
         self._others = [tables.iceberg(TABLE)]
+        self._branch = branch
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._table, name)
@@ -186,9 +188,9 @@ class Overtaken:
     def manageSnapshots(self) -> Any:
         begun = self._table.manageSnapshots()
         for other in self._others:
-            other.manageSnapshots().createTag(
-                f"other{next(TAGS)}", other.currentSnapshot().snapshotId()
-            ).commit()
+            manage, head = other.manageSnapshots(), other.currentSnapshot().snapshotId()
+            create = manage.createBranch if self._branch else manage.createTag
+            create(self._branch or f"other{next(TAGS)}", head).commit()
         self._others = []
         return begun
 
@@ -200,8 +202,17 @@ def test_branches_change_although_another_commit_comes_between(tables: Lakehouse
     move_main(Overtaken(tables), Staged(TABLE, "run_mine", main, False, False, 2, {}))
     assert head_of(tables.iceberg(TABLE), "run_mine") is None
     fork(tables.iceberg(TABLE), "run_left", main)
-    drop_branches(Overtaken(tables), alive=())
+    asked: list[set[str]] = []
+
+    def alive() -> set[str]:
+        """The run `new` begins meanwhile, and its branch is what comes between."""
+        asked.append(set() if not asked else {"new"})
+        return asked[-1]
+
+    drop_branches(Overtaken(tables, "run_new"), alive)
     assert head_of(tables.iceberg(TABLE), "run_left") is None
+    assert head_of(tables.iceberg(TABLE), "run_new") == main
+    assert len(asked) == 2
 
 
 def test_a_run_that_was_taken_for_dead_is_staged_again(

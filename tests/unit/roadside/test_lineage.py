@@ -15,7 +15,7 @@ from lakehouse.run_ledger import RunLedger, unheard
 from lakehouse.settings import Settings, load_settings
 from roadside.lineage import lineage_of
 from validation.clocks import Interval
-from validation.errors import SettingError
+from validation.errors import Busy, SettingError
 
 TICK = Interval(datetime(2026, 3, 10, 17, tzinfo=UTC), datetime(2026, 3, 10, 17, 15, tzinfo=UTC))
 
@@ -70,6 +70,25 @@ def test_a_step_reads_its_tables_at_the_snapshots_that_it_is_kept_with(telling: 
     assert [named(each) for each in event["outputs"]] == [(lake, "tiles.dispatch_15m", "3")]
     columns = [each["name"] for each in event["outputs"][0]["facets"]["schema"]["fields"]]
     assert columns[-2:] == ["known_date", "amount"]
+
+
+def test_what_is_told_asks_no_database(telling: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run ends while its table's lease is held; a ledger that others write to would make it wait."""
+    run = telling.runs.begin("features.zone_demand_15m", TICK, "c1", inputs={"tiles.dispatch_15m": 4})
+    done = telling.runs.finish(run.run_id, snapshot_id=5, rows=3)
+    read, written = telling.path.read_text(), telling.path.with_name("again.jsonl")
+    heard = lineage_of(replace(telling.settings, lineage=str(written)))
+
+    def asked(*_given: object) -> None:
+        raise Busy("Another process held the write lock for 30 s.", "Run the command again.")
+
+    for name in ("__init__", "read", "write"):
+        monkeypatch.setattr(Ops, name, asked)
+    heard(run)
+    heard(done)
+    assert written.read_text() == read
+    last = json.loads(read.splitlines()[-1])
+    assert named(last["inputs"][0]) == ("s3://lake/tables", "tiles.dispatch_15m", "4")
 
 
 def test_a_source_reads_what_landed_and_a_view_online_its_features(telling: Telling) -> None:
@@ -151,6 +170,11 @@ def test_what_is_sent_rewritten_or_dropped_is_named_where_it_stands(
     assert (facet.get("warnings", {}), facet["did"]) == ({}, {"rows_dropped": 2})
     statistics = event["outputs"][0]["outputFacets"]["outputStatistics"]
     assert (statistics["rowCount"], statistics["size"], statistics["fileCount"]) == (3, 40, 1)
+
+
+def test_a_dataset_that_is_sent_is_read_at_no_snapshot(telling: Telling) -> None:
+    event = telling.publish("s3.training.eta_v1", None)
+    assert [named(each) for each in event["inputs"]] == [("s3://lake/tables", "training.eta_v1", None)]
 
 
 def test_what_a_settings_file_says_no_more_loses_no_event(telling: Telling) -> None:

@@ -78,6 +78,17 @@ def test_features_made_again_are_written_again(settings: Settings, runs: RunLedg
     assert spans_due(settings, [VIEW]) == {VIEW: Interval(NOON - timedelta(days=2), NOON)}
 
 
+def test_features_made_again_that_redis_has_no_more_are_not(settings: Settings, runs: RunLedger) -> None:
+    """A replay of last winter is nothing to the next tick."""
+    make(runs, f"features.{VIEW}", HISTORY)
+    make(runs, f"online.{VIEW}", Interval(NOON - TICK, NOON))
+    oldest = NOON - timedelta(days=2)
+    make(runs, f"features.{VIEW}", Interval(HISTORY.start, oldest))
+    assert spans_due(settings, [VIEW]) == {VIEW: None}
+    make(runs, f"features.{VIEW}", Interval(HISTORY.start, oldest + TICK))
+    assert spans_due(settings, [VIEW]) == {VIEW: Interval(oldest, NOON)}
+
+
 def test_features_made_while_they_are_written_are_written_again(settings: Settings, runs: RunLedger) -> None:
     make(runs, f"features.{VIEW}", HISTORY)
     online = runs.begin(f"online.{VIEW}", Interval(NOON - TICK, NOON), "code")

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from py4j.protocol import Py4JError
 from sqlalchemy import select, update
 
 from lakehouse.branches import Staged, moved
+from lakehouse.expiries import expire_known_time
 from lakehouse.ops import leases, runs
 from lakehouse.run_ledger import RunStatus
 from lakehouse.settings import Settings
@@ -19,7 +21,7 @@ from roadside.runner import Runner
 from roadside.table_publisher import TablePublisher
 from validation.clocks import Interval
 from validation.contract import Table
-from validation.errors import Busy, CheckFailed
+from validation.errors import Busy, CheckFailed, Defect, UserError
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TICK = Interval(NOON - timedelta(minutes=15), NOON)
@@ -63,6 +65,7 @@ class Road(Runner):
     def __init__(self, settings: Settings) -> None:
         passed = iter(range(1_000))
         super().__init__(settings, None, now=lambda: NOON + timedelta(seconds=next(passed)))  # type: ignore[arg-type]
+        self.died = {"process_started": "an earlier boot"}
         self.tables = Tables()
         self.lakehouse = self.tables  # type: ignore[assignment]
         self._publisher = TablePublisher(self.ops, self.lakehouse, self.runs, self._leases)
@@ -76,13 +79,14 @@ class Road(Runner):
 
     def killed(self) -> None:
         """So is it, and the process dies: no run is marked as failed."""
-        fail = self.runs.fail
-        self.runs.fail = lambda *_args: None  # type: ignore[assignment, method-assign, return-value]
+        fail_open = self.runs.fail_open
+        self.runs.fail_open = lambda _kinds: None  # type: ignore[method-assign]
         with pytest.raises(Killed):
             self.run(TICK, [STEP], force=True)
-        self.runs.fail = fail  # type: ignore[method-assign]
+        self.runs.fail_open = fail_open  # type: ignore[method-assign]
+        assert self.runs.running(TILES), "it did not end"
         with self.ops.write() as connection:
-            connection.execute(update(runs).values(process_started="an earlier boot"))
+            connection.execute(update(runs).values(self.died))
         self.tables.before = self.tables.behind = _nothing
 
     def reader_is_made(self) -> None:
@@ -196,7 +200,12 @@ def test_what_was_made_of_the_old_rows_does_not_stand_though_the_run_dies_behind
     assert not road.reader_stands
 
 
-def test_a_run_that_died_as_it_published_is_told_of_when_its_rows_are_found_there(road: Road) -> None:
+@pytest.mark.parametrize("died", [{"process_started": "an earlier boot"}, {"host": "elsewhere"}])
+def test_a_run_that_died_as_it_published_is_told_of_when_its_rows_are_found_there(
+    road: Road, died: dict[str, str]
+) -> None:
+    """Though nobody here sees it die: its table's lease is free."""
+    road.died = died
     road.tables.before, road.tables.behind = road.reader_is_made, die
     road.killed()
     assert road.reader_stands, "nobody can tell"
@@ -206,6 +215,65 @@ def test_a_run_that_died_as_it_published_is_told_of_when_its_rows_are_found_ther
     road.reader_is_made()
     road.made_again()
     assert road.reader_stands, "told of once"
+
+
+def test_nobody_can_tell_whose_rows_are_there_behind_a_run_that_died_as_it_published(road: Road) -> None:
+    """An older code's run that stood would be believed for ever."""
+    (step,) = road.run(TICK, [STEP])
+    assert step.status == "skipped", "it stands"
+    road.tables.behind = die
+    road.killed()
+    (step,) = road.run(TICK, [STEP])
+    assert step.status == "published"
+
+
+def test_rows_of_replaced_inputs_do_not_take_the_place_of_newer_ones(road: Road) -> None:
+    """Another run replaces what these rows are made of, and publishes the table of it."""
+    others, stage, staged = iter([True]), road.tables.stage, []
+
+    def overtaken(table: Table, interval: Interval, frame: Any, run_id: str, *more: Any) -> Staged:
+        staged.append(run_id)
+        if next(others, False):
+            road.runs.supersede({TILES: TICK})
+            road.runs.finish(road.runs.begin(TILES, TICK, "code").run_id, snapshot_id=3, rows=1)
+        return stage(table, interval, frame, run_id, *more)
+
+    road.tables.stage = overtaken  # type: ignore[method-assign]
+    road.made_again()
+    last = road.runs.last_run(TILES)
+    assert last is not None
+    assert (len(staged), last.run_id, last.status) == (2, staged[1], RunStatus.PUBLISHED)
+    assert [each.error_kind for each in road.runs.failures(NOON)] == ["Overtaken"]
+
+
+def test_what_came_to_be_past_its_retention_while_it_was_made_is_not_put_back(road: Road) -> None:
+    stage = road.tables.stage
+
+    def late(*args: Any) -> Staged:
+        expire_known_time(road.ops, {TILES: NOON}, NOON)
+        return stage(*args)
+
+    road.tables.stage = late  # type: ignore[method-assign]
+    road.tables.before = die
+    (result,) = road.run(TICK, [STEP], force=True)
+    assert (result.status, type(result.error)) == ("failed", UserError)
+    assert "is past its retention" in str(result.error)
+
+
+def test_what_breaks_behind_the_last_table_is_one_step_s_failure(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All is out by then; the frames that its tables share are let go."""
+    orders = road._orders_of
+
+    def breaks(*args: Any) -> Any:
+        yield from orders(*args)
+        raise Py4JError("unpersist")
+
+    road._orders_of = breaks  # type: ignore[method-assign]
+    (result,) = road.run(TICK, [STEP], force=True)
+    assert (result.status, type(result.error)) == ("failed", Defect)
+    assert not road.runs.running(TILES)
 
 
 def test_a_run_that_died_before_it_published_leaves_what_was_made_of_the_rows(road: Road) -> None:

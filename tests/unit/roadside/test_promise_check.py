@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Self
 
 import pytest
 
@@ -12,6 +14,7 @@ from lakehouse.landing_ledger import LandingLedger
 from lakehouse.object_store import LandedObject
 from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.settings import Settings
+from support.airflow_home import ROOT
 from support.promised_nights import DATASETS, MADE, NIGHTS, VIEWS, Nights, minutes, states, utc
 from training_datasets.specs import spec_named
 
@@ -206,6 +209,47 @@ def test_asked_at_the_end_of_a_night_s_work_what_is_not_out_is_missing_before_si
     night.release_night(DAY, utc("2026-03-11 07:30"))
     assert run(*words, "--at", "2026-03-11T07:35Z").code == 0
     assert run(*words, "--at", "2026-03-11T10:30Z").code == 0, "and later it is asked as of then"
+
+
+def test_at_half_past_five_what_was_not_published_ends_the_check_with_one(
+    run: Callable, night: Nights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the publication of 05:30 asks: without --as-if-due nothing is due yet, whatever became of it."""
+    it_is(utc("2026-03-11 09:34"), monkeypatch)
+    night.release_night(DAY, utc("2026-03-11 08:50"))
+    (night.settings.datasets_dir / "eta_v2" / "_manifests" / "2026-03-09.json").unlink()
+    words = ("promise", "check", "--date", "2026-03-11")
+    answer = run(*words, "--as-if-due")
+    assert answer.code == 1
+    assert "is broken: 1 missing (eta_v2)" in answer.out
+    assert run(*words).code == 0
+
+
+def test_the_independent_check_of_a_scheduler_dead_for_two_days_ends_with_one(
+    run: Callable, night: Nights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The embedded home's clock is its data's, and the night of its data was kept."""
+    for source in ("dispatch_events", "gps_pings"):
+        night.close(source, utc("2026-03-11 18:00"))
+    night.release_night(DAY, utc("2026-03-11 08:50"))
+    it_is(utc("2026-03-13 10:00"), monkeypatch)
+    line = (ROOT / "airflow" / "promise-check").read_text()
+    (words,) = re.findall(r"&& roadside (promise check[^;]*);;", line)
+    answer = run(*words.split())
+    assert answer.code == 1
+    assert "of 06:00 ET on 2026-03-13 (2026-03-13T10:00Z) is broken: 10 missing" in answer.out
+    assert run("promise", "check").code == 0, "the day of the data is not the day on the wall"
+
+
+def it_is(moment: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the clock on the wall, as the command reads it."""
+
+    class Wall(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls.fromisoformat(moment.isoformat()).astimezone(tz)
+
+    monkeypatch.setattr("roadside.commands.promise.datetime", Wall)
 
 
 def test_json_tells_a_monitor_what_broke(run: Callable, night: Nights) -> None:

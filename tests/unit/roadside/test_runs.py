@@ -18,6 +18,7 @@ from lakehouse.ops import Ops, runs
 from lakehouse.quality_ledger import KeptFinding, QualityLedger
 from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.run_ledger import Run, RunLedger
+from lakehouse.sent_states import SentState, keep_sent
 from lakehouse.settings import Settings
 from roadside.run_account import Carried, LandedInput, account_of
 from roadside.run_inputs import InputRead
@@ -244,6 +245,17 @@ def test_a_publication_tells_what_was_sent_and_what_stands_there(platform: Home,
     assert "again     roadside publish features.zone_demand_15m --to s3" in told
     (facts,) = json.loads(run("runs", "--table", "s3.features.zone_demand_15m", "--json").out)
     assert (facts["rows"], facts["files"], facts["size_bytes"]) == (1200, 2, 4096)
+
+
+def test_a_publication_of_a_dataset_tells_which_state_was_sent(platform: Home, run: Callable) -> None:
+    sent = handle(platform, "snowflake.training.eta_v1", rows=10, files=2, size_bytes=4096)
+    keep_sent(platform.ops, sent.run_id, SentState("2026-03-10..2026-03-11, release 2", "9f" * 32))
+    told = shown(run, sent)
+    assert f"state     2026-03-10..2026-03-11, release 2; manifest {'9f' * 32}" in told
+    assert not [line for line in told if line.startswith("read")], "no table at a snapshot that it had not"
+    facts = json.loads(run("runs", "show", sent.run_id, "--json").out)
+    assert facts["sent"] == {"release": "2026-03-10..2026-03-11, release 2", "digest": "9f" * 32}
+    assert facts["inputs"] is None
 
 
 def test_upkeep_tells_what_it_did_and_none_of_it_is_a_warning(platform: Home, run: Callable) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from ingestion.register import register_landed
+from lakehouse.expiries import expire_known_time
 from lakehouse.landing_ledger import LandingLedger, ObjectOutcome, ObjectStatus
 from lakehouse.object_store import LandedObject
 from lakehouse.ops import Ops
@@ -19,6 +20,8 @@ from roadside.commands.standing import print_standing
 from roadside.rendering import print_json
 from roadside.standing import standing
 from simulation.landing import LandingWriter
+from support.promised_nights import Nights
+from training_datasets.specs import spec_named
 from validation.clocks import TICK, Interval, tick_end
 from validation.contracts import FEATURES, TABLES
 from validation.sources import SOURCES, source_named
@@ -184,6 +187,32 @@ def test_a_feature_table_behind_silver_is_missing(platform: Platform) -> None:
 def test_what_was_replaced_below_is_to_be_made_again(platform: Platform) -> None:
     platform.runs.supersede({"silver.jobs": DAY})
     assert platform.missing() == (f"silver.jobs: to be made for {DAY}.",)
+
+
+def test_days_of_a_dataset_that_the_nights_passed_over_are_named_with_the_command(
+    platform: Platform,
+) -> None:
+    """A trouble of a week: the nights look three days back, and begin anew behind it."""
+    nights = Nights(platform.settings)
+    for day in (1, 2, 6, 8):
+        nights.build_day(spec_named("eta_v1"), date(2026, 3, day))
+    nights.build_day(spec_named("eta_v2"), date(2026, 3, 1))
+    assert platform.missing() == (
+        "training.eta_v1: to be built for [2026-03-03, 2026-03-06) and 1 more day, though newer days are "
+        "built: roadside dataset build eta_v1 --start 2026-03-03 --end 2026-03-06",
+    )
+    for day in (3, 4, 5, 7):
+        nights.build_day(spec_named("eta_v1"), date(2026, 3, day))
+    assert platform.missing() == ()
+
+
+def test_days_of_a_dataset_whose_silver_is_past_its_retention_are_not_asked_for(platform: Platform) -> None:
+    nights = Nights(platform.settings)
+    for day in (1, 3, 5):
+        nights.build_day(spec_named("eta_v1"), date(2026, 3, day))
+    expire_known_time(platform.ops, {"silver.assignments": datetime(2026, 3, 3, tzinfo=UTC)}, NOON)
+    (told,) = [each for each in platform.missing() if "eta_v1" in each]
+    assert "[2026-03-04, 2026-03-05), though" in told
 
 
 def test_a_daily_table_is_due_at_its_cut_only(platform: Platform) -> None:
