@@ -98,6 +98,15 @@ def test_runs_that_have_not_ended_fail_together(ledger: RunLedger) -> None:
     assert [each.run_id for each in ledger.failures(DAY.end)] == [first.run_id], "what blocked is told"
 
 
+def test_the_last_run_over_an_interval_is_of_those_that_reach_into_it(ledger: RunLedger) -> None:
+    whole = ledger.begin(TABLE, DAY, "c1")
+    before, _other = ledger.begin(TABLE, TICK, "c1"), ledger.begin("silver.jobs", TICK, "c1")
+    later = Interval(TICK.end, TICK.end + timedelta(minutes=15))
+    assert (ledger.last_run(TABLE), ledger.last_run(TABLE, over=TICK)) == (before, before)
+    assert ledger.last_run(TABLE, over=later) == whole
+    assert ledger.last_run(TABLE, over=Interval(DAY.end, DAY.end + timedelta(days=1))) is None
+
+
 def test_finishing_twice_is_finishing_once(ledger: RunLedger) -> None:
     done = publish(ledger, TICK)
     assert ledger.finish(done.run_id, snapshot_id=8, rows=9) == done
