@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, true, update
 
 from lakehouse.code_version import code_revision
 from lakehouse.database import changed_rows
@@ -362,13 +362,8 @@ class RunLedger:
             return connection.execute(query.limit(1)).first() is not None
 
     def last_run(self, table: str, over: Interval | None = None) -> Run | None:
-        """The table's run, or that over (part of) the interval, that began last, however it ended.
-
-        None if it never ran.
-        """
-        query = select(runs).where(runs.c.table_name == table)
-        if over is not None:
-            query = query.where(_overlaps(over))
+        """The table's run that began last, or that did over (part of) the interval; None if none ever did."""
+        query = select(runs).where(runs.c.table_name == table, true() if over is None else _overlaps(over))
         with self._ops.read() as connection:
             row = connection.execute(query.order_by(runs.c.started_at.desc(), runs.c.run_id).limit(1)).first()
         return None if row is None else run_of(row)
