@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from lakehouse.ops import Ops
 from lakehouse.settings import Settings
-from lakehouse.step_timings import START, StepTiming, StepTimings, timings_of_runs
+from lakehouse.step_timings import LONG, START, StepTiming, StepTimings, timings_of_runs
 from roadside.backfill import Limits
 from roadside.backfill_plan import START_SECONDS, BackfillPlan, planned
 from roadside.durations import FEWEST_FITTED, Took, Work, law, spread
@@ -27,7 +27,6 @@ RUNS_FITTED = 24
 """The newest runs of a step: older ones ran other code over other data."""
 STARTS = 9
 """The newest starts of a backfill; their median is foretold."""
-_ONE_DAY = timedelta(days=1)
 _NEIGHBOURHOOD = timedelta(days=14)
 
 
@@ -100,26 +99,24 @@ def start_of(settings: Settings) -> float:
 
 
 def timings_of(settings: Settings, step: Step) -> list[StepTiming]:
-    """The step's runs that its law is fitted to: as timed, or as the run ledger has them while few were."""
-    ops = Ops(settings.ops_url)
-    timed = StepTimings(ops).recent(step.name)
-    if len(timed) < FEWEST_FITTED:
-        timed += timings_of_runs(ops, step.name, step.writes, settings.spark_cores)
-    return telling(timed)
+    """The step's runs that its law is fitted to: as timed, or as the run ledger has them while few were.
 
-
-def telling(timings: Sequence[StepTiming]) -> list[StepTiming]:
-    """Those that tell something of a backfill: of a day or more; where they are few, as many shorter ones.
-
-    A tick takes nearly as long however little it holds.
+    Runs of a day or more; where there is none, shorter ones. Those tell little of a backfill: a tick takes
+    nearly as long however little it holds, and what it holds is estimated by the day. By them a plan is
+    foretold too long, and calls itself a guess.
     """
-    first = {each.interval: each for each in reversed(timings)}  # the newest of each interval
-    newest = [each for each in timings if first[each.interval] is each]
-    long = [each for each in newest if each.interval.end - each.interval.start >= _ONE_DAY][:RUNS_FITTED]
-    if len(long) >= FEWEST_FITTED:
-        return long
-    short = [each for each in newest if each not in long]
-    return long + short[: len(long) or RUNS_FITTED]
+    return _timings(settings, step, only_long=True) or _timings(settings, step, only_long=False)
+
+
+def _timings(settings: Settings, step: Step, *, only_long: bool) -> list[StepTiming]:
+    """The newest of each interval; as timed, and as the run ledger has them where those are few."""
+    ops = Ops(settings.ops_url)
+    found = StepTimings(ops).recent(step.name, only_long=only_long)
+    if len(found) < FEWEST_FITTED:
+        cores = settings.spark_cores
+        found += timings_of_runs(ops, step.name, step.writes, cores, only_long=only_long)
+    newest = {each.interval: each for each in reversed(found)}
+    return [each for each in found if newest[each.interval] is each][:RUNS_FITTED]
 
 
 def _within(span: Interval, timings: Mapping[str, Sequence[StepTiming]]) -> Interval:
@@ -140,6 +137,5 @@ def _took(step: Step, timing: StepTiming, volume: VolumeOf) -> Took:
         total(volume(name, timing.interval.widened(back)) for name, back in inputs.items()).rows,
         total(volume(name, timing.interval) for name in inputs).rows,
     )
-    is_like_a_chunk = timing.interval.end - timing.interval.start >= _ONE_DAY
-    group = str(timing.interval) if is_like_a_chunk else ""
+    group = str(timing.interval) if timing.interval.end - timing.interval.start >= LONG else ""
     return Took(work, timing.cores, timing.seconds, group, is_first=timing.is_first is not False)
