@@ -122,8 +122,27 @@ def test_what_never_ran_is_never_said_to_fit(home: Path, run: Callable) -> None:
     (home / "landing").mkdir(parents=True)
     answer = run(*TWO_DAYS, "--deadline", "99d", "--json")
     assert (answer.code, told(answer)["fits_deadline"]) == (1, False)
-    assert told(answer)["unmeasured"] == [step.name for step in STEPS]
+    plan = told(answer)
+    assert plan["unmeasured"] == [step.name for step in STEPS]
+    assert (plan["likely_seconds"], plan["cores_needed"], plan["dollars_on_cores_needed"]) == (None,) * 3
+    assert plan["at_least"] == ["predicted_seconds", "dollars"], "nothing landed, so nothing is written"
     assert not (home / "ops.db").exists(), "a plan writes nothing"
+
+
+def test_what_never_ran_is_told_as_the_least_it_takes(
+    home: Path, run: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "landing").mkdir(parents=True)
+    monkeypatch.setattr(
+        "roadside.backfill_outlook.volumes_of", lambda *_home: lambda *_part: Volume(is_known=False)
+    )
+    answer = run(*TWO_DAYS)
+    assert "Takes at least 10 s on" in answer.out
+    names = f"{STEPS[0].name}, {STEPS[1].name} and 3 more"
+    assert f"how much more cannot be told: {names} never ran here" in answer.out
+    assert "Costs at least $" in answer.out
+    assert "Needs at least 0 B of disk" in answer.out
+    assert "eight in ten" not in answer.out
 
 
 def test_bronze_may_stay_as_it_is(stale: Settings, run: Callable) -> None:
