@@ -128,6 +128,11 @@ class BackfillPlan:
         return [run for chunk in self.chunks for run in chunk.runs]
 
     @property
+    def lacking(self) -> dict[str, list[Interval]]:
+        """By step what of the span is to be made."""
+        return {each.step.name: each.intervals for each in self.unmade if each.intervals}
+
+    @property
     def unmeasured(self) -> list[str]:
         """Steps to run that no run was measured of, or whose inputs are of unknown size."""
         return list(dict.fromkeys(run.step.name for run in self.runs if not run.is_measured))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import isfinite
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
@@ -79,7 +80,8 @@ def backfill(
 ) -> None:
     """What of a range is missing or stale and why; how long making it takes here, what it reads and costs.
 
-    With --execute it is made, chunk by chunk. Stopped or killed, the same command goes on from there.
+    With --execute it is made, chunk by chunk, and planned anew until nothing of the range is lacking. Stopped
+    or killed, the same command goes on from there.
     """
     began = monotonic()
     span = interval_of(start, end, ("--from", "--to"))
@@ -103,16 +105,17 @@ def backfill(
     settings = settings_here()
     require_home(settings)
     limits = Limits(longest, stop_after_dollars)
-    plan, behind = outlook(
+    look = partial(
+        outlook,
         settings,
         steps,
         span,
         priced,
         parallel=parallel_chunks or parallel_on(settings.spark_cores),
         chunk_days=chunk_days,
-        limits=limits,
         deadline=within,
     )
+    plan, behind = look(limits=limits)
     if not execute:
         if as_json:
             print_json(plan_as_json(plan, behind))
@@ -127,23 +130,40 @@ def backfill(
             print_json([])
         raise typer.Exit(0)
     warn_of_future(span.end)
-    raise typer.Exit(_execute(settings, plan, steps, limits, lambda: monotonic() - began, as_json))
+
+    def elapsed() -> float:
+        return monotonic() - began
+
+    def again() -> BackfillPlan:
+        passed = elapsed()
+        left, _ = look(limits=limits.left(passed, priced.dollars(passed, settings.spark_cores)))
+        if left.chunks:
+            notice(
+                f"{counted(len(left.lacking), 'step')} of {span} lack something now, because rows changed: "
+                f"planned anew, {counted(len(left.chunks), 'chunk')}.",
+                "bold",
+            )
+        return left
+
+    raise typer.Exit(_execute(settings, plan, again, steps, limits, elapsed, as_json))
 
 
 def _execute(
     settings: Settings,
     plan: BackfillPlan,
+    again: Callable[[], BackfillPlan],
     steps: Sequence[Step],
     limits: Limits,
     elapsed: Callable[[], float],
     as_json: bool,
 ) -> int:
-    """The plan carried out; the exit code. `elapsed`: seconds since the command began."""
-    from roadside.backfill import carry_out
+    """The plan carried out, and what it left; the exit code. `elapsed`: seconds since the command began."""
+    from roadside.backfill import carry_through
     from roadside.spark_runner import open_runner, start_timed
 
     runner, begun = open_runner(settings, _tell_step), start_timed(settings, plan.span)
-    return _told(carry_out(plan, runner, steps, elapsed, limits, _tell_chunk, begun), as_json)
+    carried = carry_through(plan, again, runner, steps, elapsed, limits, _tell_chunk, begun)
+    return _told(carried, as_json)
 
 
 def _tell_step(result: StepResult) -> None:
@@ -187,5 +207,10 @@ def _told(carried: Carried, as_json: bool) -> int:
             if carried.done
             else "The same command would stop there again: give a smaller --chunk-days, if chunks have more "
             "than a day, or a later limit.",
+        )
+    if carried.left:
+        raise NotReady(
+            f"Every chunk was made, and something is lacking all the same of {', '.join(carried.left)}.",
+            "With --plan the same command tells what and why: another command may outdate it meanwhile.",
         )
     return code
