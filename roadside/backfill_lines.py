@@ -8,18 +8,18 @@ from typing import Any
 
 from roadside.backfill_plan import BackfillPlan, PlannedRun
 from roadside.rendering import counted, duration, notice, print_table, say, sized
-from roadside.unmade import LookedBackTo, Unmade, Why
+from roadside.unmade import Surroundings, Unmade, Why
 from roadside.volumes import total
 from validation.clocks import Interval
 
 _FEW = 2
 
 
-def print_plan(plan: BackfillPlan, behind: LookedBackTo) -> None:
+def print_plan(plan: BackfillPlan, around: Surroundings) -> None:
     """What is to be made and why, what it takes, and what to know of it."""
     if not plan.chunks:
-        say(nothing_told(plan, behind), "bold green")
-        tell_left(behind)
+        say(nothing_told(plan, around), "bold green")
+        tell_left(around)
         return
     print_table(
         ("step", "hours", "why", "known time"),
@@ -38,24 +38,23 @@ def print_plan(plan: BackfillPlan, behind: LookedBackTo) -> None:
         numbers=["runs", "rows read", "bytes", "rows written", "takes"],
     )
     _print_totals(plan)
-    tell_notes(plan, behind)
+    tell_notes(plan, around)
 
 
-def nothing_told(plan: BackfillPlan, behind: LookedBackTo) -> str:
+def nothing_told(plan: BackfillPlan, around: Surroundings) -> str:
     """That nothing is to be made."""
-    stands = "what can still be made" if behind.first_makeable else "all of it"
+    stands = "what can still be made" if around.first_makeable else "all of it"
     return f"Nothing of {plan.span} is to be made: {stands} stands, made by this code."
 
 
-def tell_left(behind: LookedBackTo) -> None:
+def tell_left(around: Surroundings) -> None:
     """A line for each moment before which steps are left as they are."""
     steps: dict[datetime, list[str]] = {}
-    for name, first in behind.first_makeable.items():
+    for name, first in around.first_makeable.items():
         steps.setdefault(first, []).append(name)
     for first, names in sorted(steps.items()):
-        more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
         notice(
-            f"note: {', '.join(names[:_FEW])}{more} before {first:%Y-%m-%dT%H:%MZ} stand as they were made, "
+            f"note: {_few(names)} before {first:%Y-%m-%dT%H:%MZ} stand as they were made, "
             "or are gone: what they are made of is past its retention.",
             "yellow",
         )
@@ -101,19 +100,15 @@ def _runs_by_step(plan: BackfillPlan) -> list[list[PlannedRun]]:
 
 
 def _print_totals(plan: BackfillPlan) -> None:
-    where = f"{counted(plan.cores, 'core')}, {plan.at_once} steps at once"
-    if plan.parallel > 1:
-        where += f" of {plan.parallel} chunks"
     estimated = plan.reads.estimated_rows / plan.reads.rows if plan.reads.rows else 0.0
     part = f", {estimated:.0%} of the rows estimated" if estimated >= 0.005 else ""
     say(f"Reads {plan.reads.rows:,.0f} rows, {sized(plan.reads.bytes)}, look-backs included{part}.")
-    about = "at least" if plan.unmeasured else "about"
-    say(f"Takes {about} {duration(plan.seconds())} on {where}; {_likely(plan)}.", "bold")
+    say(takes_told(plan), "bold")
     if plan.deadline is not None:
         _print_deadline(plan)
     say(
-        f"Costs {about} ${plan.dollars():,.2f}: {plan.cores} cores at ${plan.prices.core_hour:.4f} an hour "
-        f"with their memory ({plan.prices.source}, {plan.prices.as_of})."
+        f"Costs {_about(plan)} ${plan.dollars():,.2f}: {plan.cores} cores at ${plan.prices.core_hour:.4f} an "
+        f"hour with their memory ({plan.prices.source}, {plan.prices.as_of})."
     )
     largest = "the largest chunk" if plan.parallel == 1 else f"the largest {plan.parallel} chunks"
     least = "" if plan.is_disk_known else "at least "
@@ -122,6 +117,18 @@ def _print_totals(plan: BackfillPlan) -> None:
         f"what it replaces, {sized(plan.staged_bytes)} for {largest} staged once more. Spark's own files are "
         "not counted."
     )
+
+
+def takes_told(plan: BackfillPlan) -> str:
+    """How long it takes, and how sure that is."""
+    where = f"{counted(plan.cores, 'core')}, {plan.at_once} steps at once"
+    if plan.parallel > 1:
+        where += f" of {plan.parallel} chunks"
+    return f"Takes {_about(plan)} {duration(plan.seconds())} on {where}; {_likely(plan)}."
+
+
+def _about(plan: BackfillPlan) -> str:
+    return "at least" if plan.unmeasured else "about"
 
 
 def _likely(plan: BackfillPlan) -> str:
@@ -158,29 +165,27 @@ def _print_deadline(plan: BackfillPlan) -> None:
 
 
 def _unmeasured(plan: BackfillPlan) -> str:
-    names = plan.unmeasured
-    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
-    return f"{', '.join(names[:_FEW])}{more} never ran here, or read what nothing tells the size of"
+    return f"{_few(plan.unmeasured)} never ran here, or read what nothing tells the size of"
 
 
-def tell_notes(plan: BackfillPlan, behind: LookedBackTo) -> None:
+def tell_notes(plan: BackfillPlan, around: Surroundings) -> None:
     """On stderr, what to know before the plan is carried out."""
     if any(Why.READS in each.parts for each in plan.unmade):
         notice(
             f"note: '{Why.READS.value}' is made again only where that changes rows: it may take less.",
             "yellow",
         )
-    tell_left(behind)
-    for table, holes in behind.holes.items():
+    tell_left(around)
+    for table, holes in around.holes.items():
         notice(
             f"warning: {table} was never made over {_told_intervals(holes)}, and this looks back to it: "
             "begin --from there.",
             "bold red",
         )
-    if behind.by_other_code:
-        first = min(each.start for part in behind.by_other_code.values() for each in part)
+    if around.by_other_code:
+        first = min(each.start for part in around.by_other_code.values() for each in part)
         notice(
-            f"note: {counted(len(behind.by_other_code), 'table')} were made by other code before "
+            f"note: {counted(len(around.by_other_code), 'table')} were made by other code before "
             f"{plan.span.start:%Y-%m-%dT%H:%MZ} and are read as they stand, as far back as {first:%Y-%m-%d}. "
             "To make them again too, begin --from there.",
             "yellow",
@@ -192,6 +197,19 @@ def tell_notes(plan: BackfillPlan, behind: LookedBackTo) -> None:
             "yellow",
         )
 
+    if around.outdated:
+        names, last = list(around.outdated), max(part[-1].end for part in around.outdated.values())
+        notice(
+            f"note: where rows change, {_few(names)} {'falls' if len(names) == 1 else 'fall'} too, as far "
+            f"as {last:%Y-%m-%dT%H:%MZ}, and this does not make it: without --view it would.",
+            "yellow",
+        )
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return ", ".join(names[:_FEW]) + more
+
 
 def _after(found: Sequence[Unmade]) -> dict[str, datetime]:
     return {each.step.name: each.after[-1].end for each in found if each.after}
@@ -202,11 +220,10 @@ def _hours(part: Sequence[Interval]) -> float:
 
 
 def _told_intervals(part: Sequence[Interval]) -> str:
-    more = f" and {len(part) - _FEW} more" if len(part) > _FEW else ""
-    return ", ".join(map(str, part[:_FEW])) + more
+    return _few([str(each) for each in part])
 
 
-def plan_as_json(plan: BackfillPlan, behind: LookedBackTo) -> dict[str, Any]:
+def plan_as_json(plan: BackfillPlan, around: Surroundings) -> dict[str, Any]:
     """The plan for a program. Of what is `at_least`, nobody knows how much more it is."""
     likely, needed = plan.likely_seconds, plan.cores_needed
     return {
@@ -225,9 +242,10 @@ def plan_as_json(plan: BackfillPlan, behind: LookedBackTo) -> dict[str, Any]:
         "made_again_after_where_rows_change": {
             each.step.name: _pairs(each.after) for each in plan.unmade if each.after
         },
-        "left_as_it_is_before": dict(behind.first_makeable),
-        "holes_looked_back_to": {name: _pairs(part) for name, part in behind.holes.items()},
-        "other_code_looked_back_to": {name: _pairs(part) for name, part in behind.by_other_code.items()},
+        "left_as_it_is_before": dict(around.first_makeable),
+        "holes_looked_back_to": {name: _pairs(part) for name, part in around.holes.items()},
+        "other_code_looked_back_to": {name: _pairs(part) for name, part in around.by_other_code.items()},
+        "outdated_where_rows_change": {name: _pairs(part) for name, part in around.outdated.items()},
         "chunk_days": plan.chunk_days,
         "chunks": [
             {

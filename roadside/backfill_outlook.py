@@ -14,12 +14,11 @@ from lakehouse.step_timings import LONG, START, StepTiming, StepTimings, timings
 from roadside.backfill import Limits
 from roadside.backfill_plan import START_SECONDS, BackfillPlan, planned
 from roadside.durations import FEWEST_FITTED, Took, Work, law, spread
-from roadside.expired import left_as_it_is
 from roadside.graph import STEPS, Step
 from roadside.home_volumes import volumes_of
 from roadside.prices import Prices
 from roadside.standing import has_ops
-from roadside.unmade import LookedBackTo, looked_back_to, unmade
+from roadside.unmade import Surroundings, surroundings, unmade
 from roadside.volumes import VolumeOf, inputs_of, total
 from validation.clocks import Interval
 
@@ -40,11 +39,11 @@ def outlook(
     chunk_days: int | None = None,
     limits: Limits | None = None,
     deadline: timedelta | None = None,
-) -> tuple[BackfillPlan, LookedBackTo]:
+) -> tuple[BackfillPlan, Surroundings]:
     """What a backfill of the steps over the span would do here, predicted from what runs took here.
 
-    Beside it what it reads of the time before. The limits bound the size of its chunks. Writes nothing:
-    where nothing ever ran, an empty ledger is asked that is thrown away.
+    Beside it what it reads or outdates and does not make. The limits bound the size of its chunks. Writes
+    nothing: where nothing ever ran, an empty ledger is asked that is thrown away.
 
     Raises:
         Unreachable: a ledger, the catalog or the landed objects cannot be read.
@@ -65,7 +64,7 @@ def _outlook(
     chunk_days: int | None,
     limits: Limits | None,
     deadline: timedelta | None,
-) -> tuple[BackfillPlan, LookedBackTo]:
+) -> tuple[BackfillPlan, Surroundings]:
     timings = {step.name: timings_of(settings, step) for step in steps}
     volume = volumes_of(settings, _within(span, timings))
     took = {step.name: [_took(step, each, volume) for each in timings[step.name]] for step in steps}
@@ -87,9 +86,7 @@ def _outlook(
         start_seconds=start_seconds,
         deadline=deadline,
     )
-    behind = looked_back_to(settings, found, span)
-    left = left_as_it_is(Ops(settings.ops_url), steps, span.start)
-    return plan, replace(behind, first_makeable=left)
+    return plan, surroundings(settings, steps, found, span)
 
 
 def start_of(settings: Settings) -> float:

@@ -12,7 +12,7 @@ import typer
 
 from roadside.installation import settings_here
 from roadside.rendering import counted, duration, notice, print_json, say
-from roadside.time_ranges import interval_of, length_of, warn_of_future
+from roadside.time_ranges import interval_of, length_of, require_ended
 from validation.errors import NotReady, UserError
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ def backfill(
         typer.Option(min=1, help="Chunks made side by side. Default: by the cores; 1 on two of them."),
     ] = None,
     deadline: Annotated[
-        str | None, typer.Option(metavar="SPAN", help="36h, say: exit code 1 if the plan does not fit it.")
+        str | None,
+        typer.Option(
+            metavar="SPAN", help="36h, say: exit code 1, and nothing made, if the plan does not fit."
+        ),
     ] = None,
     price: Annotated[
         list[str] | None,
@@ -92,7 +95,14 @@ def backfill(
     if stop_after_dollars is not None and not isfinite(stop_after_dollars):
         raise UserError("--stop-after-dollars is not a number of dollars.", "Leave it out for no limit.")
     from roadside.backfill import Limits
-    from roadside.backfill_lines import nothing_told, plan_as_json, print_plan, tell_left
+    from roadside.backfill_lines import (
+        nothing_told,
+        plan_as_json,
+        print_plan,
+        takes_told,
+        tell_left,
+        tell_notes,
+    )
     from roadside.backfill_outlook import outlook
     from roadside.backfill_plan import parallel_on
     from roadside.feature_releases import release_left
@@ -115,21 +125,24 @@ def backfill(
         chunk_days=chunk_days,
         deadline=within,
     )
-    plan, behind = look(limits=limits)
+    plan, around = look(limits=limits)
     if not execute:
         if as_json:
-            print_json(plan_as_json(plan, behind))
+            print_json(plan_as_json(plan, around))
         else:
-            print_plan(plan, behind)
+            print_plan(plan, around)
         raise typer.Exit(NotReady.exit_code if plan.fits is False else 0)
     if not plan.chunks:
         release_left(settings, span, steps)
-        (notice if as_json else say)(nothing_told(plan, behind))
-        tell_left(behind)
+        (notice if as_json else say)(nothing_told(plan, around))
+        tell_left(around)
         if as_json:
             print_json([])
         raise typer.Exit(0)
-    warn_of_future(span.end)
+    _require_fit(plan)
+    require_ended(settings, span.end, "--to")
+    notice(takes_told(plan), "bold")
+    tell_notes(plan, around)
 
     def elapsed() -> float:
         return monotonic() - began
@@ -139,13 +152,25 @@ def backfill(
         left, _ = look(limits=limits.left(passed, priced.dollars(passed, settings.spark_cores)))
         if left.chunks:
             notice(
-                f"{counted(len(left.lacking), 'step')} of {span} lack something now, because rows changed: "
-                f"planned anew, {counted(len(left.chunks), 'chunk')}.",
+                f"Of {span} there is something to make again, because rows changed: "
+                f"{counted(len(left.chunks), 'chunk')} more.",
                 "bold",
             )
         return left
 
     raise typer.Exit(_execute(settings, plan, again, steps, limits, elapsed, as_json))
+
+
+def _require_fit(plan: BackfillPlan) -> None:
+    if plan.fits is False:
+        assert plan.deadline is not None
+        asked = duration(plan.deadline.total_seconds())
+        raise NotReady(
+            f"Whether the plan fits {asked} cannot be told; nothing was made."
+            if plan.unmeasured
+            else f"The plan does not fit {asked}; nothing was made.",
+            "With --plan it is told why. Without --deadline it begins, and --stop-after stops it.",
+        )
 
 
 def _execute(
