@@ -18,7 +18,7 @@ from roadside.runner import StepResult, Watch
 from validation.clocks import Interval
 
 MOST_PLANS = 9
-"""Of one command. What a plan left goes on from its end, so few are needed; more are outdated by another."""
+"""Of one command. Each makes what rows that the one before changed have outdated, so few are needed."""
 
 
 class Backfiller(Protocol):
