@@ -1,7 +1,8 @@
 """backfill_prediction: how far the time that `roadside backfill` foretells is from the time it takes.
 
 A city of its own; some days are made first, in chunks of several sizes and several chunks a process, so
-that the ledger has runs to foretell from: a process's first ones and later ones. Then ranges, each greater
+that the ledger has runs to foretell from: a process's first ones and later ones. A day as the platform lives
+it follows, some ticks and then its rest, which must tell nothing of a backfill. Then ranges, each greater
 than the one before and never made yet, are planned and carried out as a person does it: by the command, in a
 process of its own, its start included.
 """
@@ -20,11 +21,14 @@ from typing import Any
 from benchmarks.measured import own_lake, result, timed
 from lakehouse.settings import Settings
 from simulation.city import SimulationConfig, simulate
+from validation.clocks import TICK, Interval
 from validation.errors import CheckFailed
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 BOUND = 0.3
 """Of the predicted time."""
+TICKS = 3
+"""Made one by one, as the platform does all day; short runs of a ledger beside the long ones."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def measure(scale_name: str) -> dict[str, Any]:
     with own_lake() as settings:
         city = SimulationConfig(
             start=START.date(),
-            days=sum(days for days, _ in scale.made_first) + sum(scale.sizes),
+            days=sum(days for days, _ in scale.made_first) + 1 + sum(scale.sizes),
             providers=scale.providers,
             jobs_per_day=scale.jobs_per_day,
             ping_seconds=scale.ping_seconds,
@@ -64,10 +68,14 @@ def measure(scale_name: str) -> dict[str, Any]:
         simulate(city, settings.home)
         day, made, foretold = START, [], []
         for days, of_a_chunk in scale.made_first:
-            line = [*_backfill(scale, day, days), "--chunk-days", str(of_a_chunk), "--execute"]
+            span = Interval(day, day + timedelta(days=days))
+            line = [*_backfill(scale, span), "--chunk-days", str(of_a_chunk), "--execute"]
             took, _ = timed(partial(_command, settings, *line), f"{days} days made, {of_a_chunk} a chunk")
             made.append({"days": days, "chunk_days": of_a_chunk, "seconds": round(took, 1)})
             day += timedelta(days=days)
+        for part in _lived(day):
+            timed(partial(_command, settings, *_backfill(scale, part), "--execute"), f"{part} made")
+        day += timedelta(days=1)
         for days in scale.sizes:
             foretold.append(_foretold(settings, scale, day, days))
             day += timedelta(days=days)
@@ -82,6 +90,7 @@ def measure(scale_name: str) -> dict[str, Any]:
         is_within_bound=worst <= BOUND,
         sizes={
             "made_first": made,
+            "ticks_made": TICKS,
             "days": foretold,
             "jobs_per_day": scale.jobs_per_day,
             "providers": scale.providers,
@@ -89,15 +98,20 @@ def measure(scale_name: str) -> dict[str, Any]:
     )
 
 
-def _backfill(scale: Scale, start: datetime, days: int) -> list[str]:
-    end = start + timedelta(days=days)
-    span = ["--from", f"{start:%Y-%m-%d}", "--to", f"{end:%Y-%m-%d}"]
-    return ["backfill", *span, *(["--view", scale.view] if scale.view else []), "--json"]
+def _lived(day: datetime) -> list[Interval]:
+    """The day's first ticks, and the rest of it."""
+    ticks = [Interval(day + n * TICK, day + (n + 1) * TICK) for n in range(TICKS)]
+    return [*ticks, Interval(ticks[-1].end, day + timedelta(days=1))]
+
+
+def _backfill(scale: Scale, span: Interval) -> list[str]:
+    bounds = ["--from", f"{span.start:%Y-%m-%dT%H:%MZ}", "--to", f"{span.end:%Y-%m-%dT%H:%MZ}"]
+    return ["backfill", *bounds, *(["--view", scale.view] if scale.view else []), "--json"]
 
 
 def _foretold(settings: Settings, scale: Scale, start: datetime, days: int) -> dict[str, Any]:
     """One range planned, then carried out."""
-    line = _backfill(scale, start, days)
+    line = _backfill(scale, Interval(start, start + timedelta(days=days)))
     plan = json.loads(_command(settings, *line))
     took, _ = timed(partial(_command, settings, *line, "--execute"))
     predicted, (low, high) = plan["predicted_seconds"], plan["likely_seconds"]

@@ -6,11 +6,13 @@ The run ledger says when a table's run began and ended, which leaves out what a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, String, Table, func, insert, select, true, type_coerce
 
 from lakehouse.ops import Ops, runs, step_timings
 from lakehouse.run_ledger import RunStatus
@@ -18,6 +20,8 @@ from validation.clocks import Interval
 
 RECENT = 200
 """Runs looked at."""
+LONG = timedelta(days=1)
+"""A long run: a part of a backfill. A day of ticks is 96 runs, which would soon hide all others."""
 START = "start of a backfill"
 """Kept beside the steps: from the command to its first step (plan, Spark, tables prepared)."""
 
@@ -58,13 +62,13 @@ class StepTimings:
         with self._ops.write() as connection:
             connection.execute(insert(step_timings).values(row))
 
-    def recent(self, step: str, limit: int = RECENT) -> list[StepTiming]:
-        """The step's last runs, newest first."""
+    def recent(self, step: str, limit: int = RECENT, *, only_long: bool = False) -> list[StepTiming]:
+        """The step's last runs, newest first; with `only_long` of those over a day or more."""
         query = (
             select(step_timings)
-            .where(step_timings.c.step == step)
+            .where(step_timings.c.step == step, _may_be_long(step_timings, only_long))
             .order_by(step_timings.c.finished_at.desc())
-            .limit(limit)
+            .limit(None if only_long else limit)
         )
         with self._ops.read() as connection:
             return [
@@ -76,12 +80,33 @@ class StepTimings:
                     row.finished_at,
                     row.is_first,
                 )
-                for row in connection.execute(query)
+                for row in islice(_long_enough(connection.execute(query), only_long), limit)
             ]
 
 
+def _may_be_long(table: Table, only_long: bool) -> ColumnElement[bool]:
+    """Leaves out what begins and ends on one date: in SQL, of every 96 ticks 95; both are ISO text."""
+    if not only_long:
+        return true()
+    first, last = (
+        func.substr(type_coerce(table.c[bound], String), 1, len("2026-03-10"))
+        for bound in ("interval_start", "interval_end")
+    )
+    return first < last
+
+
+def _long_enough(rows: Iterable[Any], only_long: bool) -> Iterator[Any]:
+    return (row for row in rows if not only_long or row.interval_end - row.interval_start >= LONG)
+
+
 def timings_of_runs(
-    ops: Ops, step: str, tables: Sequence[str], cores: int, limit: int = RECENT
+    ops: Ops,
+    step: str,
+    tables: Sequence[str],
+    cores: int,
+    limit: int = RECENT,
+    *,
+    only_long: bool = False,
 ) -> list[StepTiming]:
     """The same by the run ledger, newest first: from the first of the step's tables begun to the last ended.
 
@@ -99,12 +124,13 @@ def timings_of_runs(
             runs.c.table_name.in_(list(tables)),
             runs.c.status.in_((RunStatus.PUBLISHED.value, RunStatus.SUPERSEDED.value)),
             runs.c.finished_at.is_not(None),
+            _may_be_long(runs, only_long),
         )
         .order_by(runs.c.started_at.desc())
-        .limit(limit * len(tables))
+        .limit(None if only_long else limit * len(tables))
     )
     with ops.read() as connection:
-        rows = connection.execute(query).all()
+        rows = list(islice(_long_enough(connection.execute(query), only_long), limit * len(tables)))
     # The nth newest run of an interval of each table is of the nth newest run of the step.
     spans: dict[tuple[Interval, int], list[tuple[datetime, datetime]]] = {}
     seen: dict[tuple[str, Interval], int] = {}

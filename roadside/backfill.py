@@ -1,4 +1,4 @@
-"""A plan carried out, some chunks side by side, until it is done or a limit says stop.
+"""A plan carried out, some chunks side by side, and planned anew until nothing is left or a limit says stop.
 
 What is done is looked up in the run ledger, so a backfill that was stopped or killed is resumed by giving
 it again.
@@ -7,7 +7,7 @@ it again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -16,6 +16,9 @@ from roadside.graph import Step
 from roadside.prices import Prices
 from roadside.runner import StepResult, Watch
 from validation.clocks import Interval
+
+MOST_PLANS = 9
+"""Of one command. Each makes what rows that the one before changed have outdated, so few are needed."""
 
 
 class Backfiller(Protocol):
@@ -50,6 +53,13 @@ class Limits:
             return None
         return timedelta(seconds=min(max(min(bounds) - start_seconds, 0.0), LONGEST_CHUNK.total_seconds()))
 
+    def left(self, seconds: float, dollars: float) -> Limits:
+        """What is left of them after so much."""
+        return Limits(
+            None if self.after is None else max(self.after - timedelta(seconds=seconds), timedelta(0)),
+            None if self.dollars is None else max(self.dollars - dollars, 0.0),
+        )
+
 
 @dataclass(frozen=True)
 class ChunkDone:
@@ -80,6 +90,7 @@ class Carried:
     Attributes:
         done: chunks that were made whole.
         stopped: why it stopped before its end; empty if nothing stopped it, or a step failed.
+        left: steps that lack something inside the span although every chunk was made.
     """
 
     results: tuple[StepResult, ...]
@@ -88,15 +99,55 @@ class Carried:
     seconds: float
     predicted: float
     stopped: str = ""
+    left: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:
         """Whether every chunk was made."""
         return self.done == self.of
 
+    def then(self, more: Carried) -> Carried:
+        """Both, one behind the other."""
+        return replace(
+            more,
+            results=self.results + more.results,
+            done=self.done + more.done,
+            of=self.of + more.of,
+            predicted=self.predicted + more.predicted,
+        )
+
 
 def _unheard(_seconds: float) -> None:
     return None
+
+
+def carry_through(
+    plan: BackfillPlan,
+    again: Callable[[], BackfillPlan],
+    runner: Backfiller,
+    steps: Sequence[Step],
+    elapsed: Callable[[], float],
+    limits: Limits,
+    heard: Callable[[ChunkDone], None],
+    begun: Callable[[float], None] = _unheard,
+) -> Carried:
+    """The plan carried out, then what the span lacks by then, until that is nothing.
+
+    A chunk whose rows changed outdates whole runs that looked back to it, also of chunks of which the plan
+    knew nothing to make. `again` plans anew. It ends too where a plan finds what the one before was to make.
+    """
+    carried = carry_out(plan, runner, steps, elapsed, limits, heard, begun)
+    plans = 1
+    while carried.is_whole:
+        before, plan, plans = plan, again(), plans + 1
+        if not plan.chunks:
+            return carried
+        if plan.lacking == before.lacking or plans > MOST_PLANS:
+            return replace(carried, left=tuple(plan.lacking))
+        going_on = replace(plan, start_seconds=0.0)
+        more = carry_out(going_on, runner, steps, elapsed, limits, heard, passed=elapsed())
+        carried = carried.then(more)
+    return carried
 
 
 def carry_out(
@@ -107,16 +158,17 @@ def carry_out(
     limits: Limits,
     heard: Callable[[ChunkDone], None],
     begun: Callable[[float], None] = _unheard,
+    passed: float = 0.0,
 ) -> Carried:
-    """The plan's chunks in order of time; `elapsed` says how many seconds have passed since it began, and
-    `begun` hears how many had when the first step may begin.
+    """The plan's chunks in order of time; `elapsed` says how many seconds have passed since the command
+    began, `begun` hears how many had when the first step may begin. `passed` of them were another plan's.
 
     Of each chunk is made what it lacks when its turn comes: what an earlier one changed is made again, what
     it left as it was stands. No chunk begins that would go beyond a limit at the pace so far (where not all
     is predicted, nor if it took what the longest took), nor one behind a step that failed: later chunks look
     back to it. Those begun by then go on, save what reads that step.
     """
-    carrying = _Carrying(plan, elapsed, limits, heard, begun)
+    carrying = _Carrying(plan, elapsed, limits, heard, begun, passed)
     results = runner.backfill(
         [chunk.interval for chunk in plan.chunks],
         steps,
@@ -132,6 +184,7 @@ class _Carrying(Watch):
     """How far a plan is carried out.
 
     Attributes:
+        _passed: how many seconds had passed before the plan's own.
         _began: when the first chunk was to begin.
         _at: when the last chunk of those made whole ended.
         _longest: how long the longest of them took from its own begin.
@@ -143,6 +196,7 @@ class _Carrying(Watch):
     _limits: Limits
     _heard: Callable[[ChunkDone], None]
     _begun: Callable[[float], None]
+    _passed: float
     _began: float | None = None
     _done: int = 0
     _at: float | None = None
@@ -165,7 +219,9 @@ class _Carrying(Watch):
             self._began = now
             self._begun(now)
         end = self._ends[self._number(chunk)]
-        then = end * self._pace() if self._done else self._began - self._plan.start_seconds + end
+        then = (
+            self._passed + end * self._pace() if self._done else self._began - self._plan.start_seconds + end
+        )
         least = now if self._is_predicted else now + self._longest
         self._refused = _beyond(self._plan, self._limits, max(least, then))
         if not self._refused:
@@ -214,7 +270,9 @@ class _Carrying(Watch):
     def _pace(self) -> float:
         """How many seconds passed for one that was predicted; what was predicted is believed at first."""
         predicted = self._ends[self._done - 1] if self._done else 0.0
-        return (self._at or 0.0) / predicted if predicted > self._plan.start_seconds and self._at else 1.0
+        if self._at is None or predicted <= self._plan.start_seconds:
+            return 1.0
+        return (self._at - self._passed) / predicted
 
     def _number(self, chunk: Interval) -> int:
         return next(number for number, each in enumerate(self._plan.chunks) if each.interval == chunk)

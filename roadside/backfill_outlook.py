@@ -10,16 +10,15 @@ from tempfile import TemporaryDirectory
 
 from lakehouse.ops import Ops
 from lakehouse.settings import Settings
-from lakehouse.step_timings import START, StepTiming, StepTimings, timings_of_runs
+from lakehouse.step_timings import LONG, START, StepTiming, StepTimings, timings_of_runs
 from roadside.backfill import Limits
 from roadside.backfill_plan import START_SECONDS, BackfillPlan, planned
 from roadside.durations import FEWEST_FITTED, Took, Work, law, spread
-from roadside.expired import left_as_it_is
 from roadside.graph import STEPS, Step
 from roadside.home_volumes import volumes_of
 from roadside.prices import Prices
 from roadside.standing import has_ops
-from roadside.unmade import LookedBackTo, looked_back_to, unmade
+from roadside.unmade import Surroundings, surroundings, unmade
 from roadside.volumes import VolumeOf, inputs_of, total
 from validation.clocks import Interval
 
@@ -27,7 +26,6 @@ RUNS_FITTED = 24
 """The newest runs of a step: older ones ran other code over other data."""
 STARTS = 9
 """The newest starts of a backfill; their median is foretold."""
-_ONE_DAY = timedelta(days=1)
 _NEIGHBOURHOOD = timedelta(days=14)
 
 
@@ -41,11 +39,11 @@ def outlook(
     chunk_days: int | None = None,
     limits: Limits | None = None,
     deadline: timedelta | None = None,
-) -> tuple[BackfillPlan, LookedBackTo]:
+) -> tuple[BackfillPlan, Surroundings]:
     """What a backfill of the steps over the span would do here, predicted from what runs took here.
 
-    Beside it what it reads of the time before. The limits bound the size of its chunks. Writes nothing:
-    where nothing ever ran, an empty ledger is asked that is thrown away.
+    Beside it what it reads or outdates and does not make. The limits bound the size of its chunks. Writes
+    nothing: where nothing ever ran, an empty ledger is asked that is thrown away.
 
     Raises:
         Unreachable: a ledger, the catalog or the landed objects cannot be read.
@@ -66,7 +64,7 @@ def _outlook(
     chunk_days: int | None,
     limits: Limits | None,
     deadline: timedelta | None,
-) -> tuple[BackfillPlan, LookedBackTo]:
+) -> tuple[BackfillPlan, Surroundings]:
     timings = {step.name: timings_of(settings, step) for step in steps}
     volume = volumes_of(settings, _within(span, timings))
     took = {step.name: [_took(step, each, volume) for each in timings[step.name]] for step in steps}
@@ -88,9 +86,7 @@ def _outlook(
         start_seconds=start_seconds,
         deadline=deadline,
     )
-    behind = looked_back_to(settings, found, span)
-    left = left_as_it_is(Ops(settings.ops_url), steps, span.start)
-    return plan, replace(behind, first_makeable=left)
+    return plan, surroundings(settings, steps, found, span)
 
 
 def start_of(settings: Settings) -> float:
@@ -100,26 +96,24 @@ def start_of(settings: Settings) -> float:
 
 
 def timings_of(settings: Settings, step: Step) -> list[StepTiming]:
-    """The step's runs that its law is fitted to: as timed, or as the run ledger has them while few were."""
-    ops = Ops(settings.ops_url)
-    timed = StepTimings(ops).recent(step.name)
-    if len(timed) < FEWEST_FITTED:
-        timed += timings_of_runs(ops, step.name, step.writes, settings.spark_cores)
-    return telling(timed)
+    """The step's runs that its law is fitted to: as timed, or as the run ledger has them while few were.
 
-
-def telling(timings: Sequence[StepTiming]) -> list[StepTiming]:
-    """Those that tell something of a backfill: of a day or more; where they are few, as many shorter ones.
-
-    A tick takes nearly as long however little it holds.
+    Runs of a day or more; where there is none, shorter ones. Those tell little of a backfill: a tick takes
+    nearly as long however little it holds, and what it holds is estimated by the day. By them a plan is
+    foretold too long, and calls itself a guess.
     """
-    first = {each.interval: each for each in reversed(timings)}  # the newest of each interval
-    newest = [each for each in timings if first[each.interval] is each]
-    long = [each for each in newest if each.interval.end - each.interval.start >= _ONE_DAY][:RUNS_FITTED]
-    if len(long) >= FEWEST_FITTED:
-        return long
-    short = [each for each in newest if each not in long]
-    return long + short[: len(long) or RUNS_FITTED]
+    return _timings(settings, step, only_long=True) or _timings(settings, step, only_long=False)
+
+
+def _timings(settings: Settings, step: Step, *, only_long: bool) -> list[StepTiming]:
+    """The newest of each interval; as timed, and as the run ledger has them where those are few."""
+    ops = Ops(settings.ops_url)
+    found = StepTimings(ops).recent(step.name, only_long=only_long)
+    if len(found) < FEWEST_FITTED:
+        cores = settings.spark_cores
+        found += timings_of_runs(ops, step.name, step.writes, cores, only_long=only_long)
+    newest = {each.interval: each for each in reversed(found)}
+    return [each for each in found if newest[each.interval] is each][:RUNS_FITTED]
 
 
 def _within(span: Interval, timings: Mapping[str, Sequence[StepTiming]]) -> Interval:
@@ -140,6 +134,5 @@ def _took(step: Step, timing: StepTiming, volume: VolumeOf) -> Took:
         total(volume(name, timing.interval.widened(back)) for name, back in inputs.items()).rows,
         total(volume(name, timing.interval) for name in inputs).rows,
     )
-    is_like_a_chunk = timing.interval.end - timing.interval.start >= _ONE_DAY
-    group = str(timing.interval) if is_like_a_chunk else ""
+    group = str(timing.interval) if timing.interval.end - timing.interval.start >= LONG else ""
     return Took(work, timing.cores, timing.seconds, group, is_first=timing.is_first is not False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import accumulate
 
-from lakehouse.run_history import shared
+from lakehouse.run_history import gaps, shared
 from roadside.durations import Law, Spread, Work
 from roadside.graph import Step, step_named
 from roadside.prices import Prices
@@ -25,7 +25,8 @@ CHUNK_DAYS = (1, 2, 4, 7, 14, 28)
 LONGEST_CHUNK = timedelta(hours=2)
 """What a kill or a failure loses at most, as far as the choice of size goes."""
 UNMEASURED_DAYS = 7
-"""The size where nothing is measured."""
+"""The greatest size where something to run is not measured. A day where a limit is given: that stops between
+chunks alone."""
 START_SECONDS = 10.0
 """Until the first step, where no start was timed: a Spark session starts in 8 to 13 s, once."""
 MOST_CORES = 1024
@@ -43,6 +44,8 @@ class PlannedRun:
         reads: its inputs with their look-backs; `within`: those of the interval itself.
         writes: what its tables will hold of the interval.
         is_first: whether the step runs for the first time in the plan.
+        revised: of features, what was made of the interval before: it stays, beside as much again at most.
+            None where nothing was.
     """
 
     step: Step
@@ -52,6 +55,22 @@ class PlannedRun:
     writes: Volume
     law: Law | None
     is_first: bool = False
+    revised: Volume | None = None
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether its time can be foretold: a run of the step was measured, and what it reads has a size."""
+        return self.law is not None and self.reads.is_known
+
+    @property
+    def is_beyond_measure(self) -> bool:
+        """Whether it reads much more than any run that was measured."""
+        return self.law is not None and self.law.is_beyond(self.work)
+
+    @property
+    def written_bytes(self) -> float:
+        """What it writes at most."""
+        return self.writes.bytes + (self.revised.bytes if self.revised else 0.0)
 
     @property
     def work(self) -> Work:
@@ -109,13 +128,17 @@ class BackfillPlan:
         return [run for chunk in self.chunks for run in chunk.runs]
 
     @property
+    def lacking(self) -> dict[str, list[Interval]]:
+        """By step what of the span is to be made."""
+        return {each.step.name: each.intervals for each in self.unmade if each.intervals}
+
+    @property
     def unmeasured(self) -> list[str]:
         """Steps to run that no run was measured of, or whose inputs are of unknown size."""
-        unknown = [run.step.name for run in self.runs if run.law is None or not run.reads.is_known]
-        return list(dict.fromkeys(unknown))
+        return list(dict.fromkeys(run.step.name for run in self.runs if not run.is_measured))
 
     def seconds(self, cores: float | None = None) -> float:
-        """All chunks, with the start; on the plan's cores, or on others."""
+        """All chunks, with the start, on the plan's cores or others; at least that, if some is unmeasured."""
         if not self.chunks:
             return 0.0
         return self.start_seconds + _ends(self.chunks, cores or self.cores, self.at_once, self.parallel)[-1]
@@ -127,18 +150,20 @@ class BackfillPlan:
         return [self.start_seconds + end for end in ends]
 
     @property
-    def likely_seconds(self) -> tuple[float, float]:
-        """Between which times eight of ten such backfills end."""
+    def likely_seconds(self) -> tuple[float, float] | None:
+        """Between which times eight of ten such backfills end; None if some of it is unmeasured."""
+        if self.unmeasured:
+            return None
         return self.seconds() * self.spread.low, self.seconds() * self.spread.high
 
     @property
     def cores_needed(self) -> int | None:
         """The fewest cores on which the longest of the likely times meets the deadline.
 
-        None if no number of them does: what a run takes whatever it holds is then too long, and a chunk of
-        more days may help.
+        None if some of it is unmeasured, or no number of them does: what a run takes whatever it holds is
+        then too long, and a chunk of more days may help.
         """
-        if self.deadline is None or self._least_cores_over(MOST_CORES):
+        if self.deadline is None or self.unmeasured or self._least_cores_over(MOST_CORES):
             return None
         low, high = 0, MOST_CORES
         while high - low > 1:
@@ -161,7 +186,7 @@ class BackfillPlan:
         return not self.unmeasured and not self._least_cores_over(self.cores)
 
     def dollars(self, cores: int | None = None) -> float:
-        """The predicted time at the price of those cores."""
+        """The predicted time at the price of those cores; at least that, if some of it is unmeasured."""
         return self.prices.dollars(self.seconds(cores), cores or self.cores)
 
     @property
@@ -172,13 +197,18 @@ class BackfillPlan:
     @property
     def written_bytes(self) -> float:
         """What is written anew; the files it replaces stay until their snapshots expire."""
-        return sum(run.writes.bytes for run in self.runs)
+        return sum(run.written_bytes for run in self.runs)
+
+    @property
+    def is_disk_known(self) -> bool:
+        """Whether all that is written has a size; if not, the disk needs at least what is told."""
+        return all(run.writes.is_known for run in self.runs)
 
     @property
     def staged_bytes(self) -> float:
         """The largest chunks on their branches, as many as go side by side: a run that is killed leaves them
         beside what it stages anew."""
-        sizes = sorted((sum(run.writes.bytes for run in chunk.runs) for chunk in self.chunks), reverse=True)
+        sizes = sorted((sum(run.written_bytes for run in chunk.runs) for chunk in self.chunks), reverse=True)
         return sum(sizes[: self.parallel])
 
     @property
@@ -228,16 +258,16 @@ def planned(
     """The plan; with chunks of the size that is predicted to take least, unless a size is given.
 
     None of which takes longer than `longest_chunk`, nor than two hours, if days are short enough for that.
+    Where something to run is unmeasured, of a week at most; of a day, if a longest chunk is given.
     """
-    longest = LONGEST_CHUNK if longest_chunk is None else min(LONGEST_CHUNK, longest_chunk)
-    days = chunk_days or _best_days(span, found, volume, laws, cores, at_once, parallel, longest)
+    days = chunk_days or _best_days(span, found, volume, laws, cores, at_once, parallel, longest_chunk)
     chunks = chunked(span, found, volume, laws, days)
     return BackfillPlan(
         span,
         tuple(found),
         chunks,
         days,
-        spread.guessed() if _is_beyond_measure(chunks, cores) else spread,
+        spread.guessed() if _is_a_guess(chunks, cores) else spread,
         cores,
         at_once,
         parallel,
@@ -247,11 +277,18 @@ def planned(
     )
 
 
-def _is_beyond_measure(chunks: Sequence[Chunk], cores: int) -> bool:
-    """Whether runs that make up a part of the time read much more than any that was measured."""
-    seconds = [(run, run.seconds(cores) or 0.0) for chunk in chunks for run in chunk.runs]
-    beyond = sum(took for run, took in seconds if run.law is not None and run.law.is_beyond(run.work))
-    return beyond > A_PART * sum(took for _, took in seconds)
+def _is_a_guess(chunks: Sequence[Chunk], cores: int) -> bool:
+    """Whether some run is unmeasured, or runs that make up a part of the time are not of the measured kind.
+
+    They read much more than any that was measured, or revise features: which then are computed again over a
+    longer interval, and no timing says whether its run did that.
+    """
+    runs = [run for chunk in chunks for run in chunk.runs]
+    if not all(run.is_measured for run in runs):
+        return True
+    seconds = [(run, run.seconds(cores) or 0.0) for run in runs]
+    other = sum(took for run, took in seconds if run.revised is not None or run.is_beyond_measure)
+    return other > A_PART * sum(took for _, took in seconds)
 
 
 def chunked(
@@ -260,12 +297,14 @@ def chunked(
     """The span's chunks that have something to make, in order of time: each looks back to those before."""
     chunks = []
     begun: set[str] = set()
+    never = {each.step.name: each.parts.get(Why.NEVER, ()) for each in found}
     for interval in chunks_of(span, days):
         runs = []
         for step, part in to_run(found, interval):
-            is_first = step.name not in begun
+            before = gaps([part], never.get(step.name, ())) if step.is_features else []
+            law, is_first = laws.get(step.name), step.name not in begun
             begun.add(step.name)
-            runs.append(_run(step, part, volume, laws.get(step.name), is_first=is_first))
+            runs.append(_run(step, part, volume, law, is_first=is_first, before=before))
         if runs:
             chunks.append(Chunk(interval, tuple(runs)))
     return tuple(chunks)
@@ -287,7 +326,15 @@ def to_run(found: Sequence[Unmade], chunk: Interval) -> list[tuple[Step, Interva
     return runs
 
 
-def _run(step: Step, interval: Interval, volume: VolumeOf, law: Law | None, *, is_first: bool) -> PlannedRun:
+def _run(
+    step: Step,
+    interval: Interval,
+    volume: VolumeOf,
+    law: Law | None,
+    *,
+    is_first: bool,
+    before: Sequence[Interval],
+) -> PlannedRun:
     inputs = inputs_of(step)
     return PlannedRun(
         step,
@@ -297,6 +344,7 @@ def _run(step: Step, interval: Interval, volume: VolumeOf, law: Law | None, *, i
         total(volume(name, interval) for name in step.writes),
         law,
         is_first,
+        total(volume(name, part) for name in step.writes for part in before) if before else None,
     )
 
 
@@ -308,21 +356,23 @@ def _best_days(
     cores: int,
     at_once: int,
     parallel: int,
-    longest: timedelta,
+    longest_chunk: timedelta | None,
 ) -> int:
-    """The size that is predicted to take least, among those whose chunks take no longer than that.
+    """The size that is predicted to take least, among those whose chunks take no longer than they may.
 
-    Of those that take alike, the one of fewest chunks: each reads look-backs and commits.
+    Of those that take alike, the one of fewest chunks: each reads look-backs and commits. Where something is
+    unmeasured, what takes least is not known: the greatest of those that may be.
     """
-    if all(laws.get(each.step.name) is None for each in found):
-        return UNMEASURED_DAYS
     tried = {days: chunked(span, found, volume, laws, days) for days in CHUNK_DAYS}
-    most = longest.total_seconds()
+    most = (LONGEST_CHUNK if longest_chunk is None else min(LONGEST_CHUNK, longest_chunk)).total_seconds()
     short = [
         days
         for days, chunks in tried.items()
         if all(chunk.seconds(cores, at_once) <= most for chunk in chunks)
     ]
+    if not all(run.is_measured for chunk in tried[CHUNK_DAYS[0]] for run in chunk.runs):
+        at_most = UNMEASURED_DAYS if longest_chunk is None else CHUNK_DAYS[0]
+        return max((days for days in short if days <= at_most), default=CHUNK_DAYS[0])
     takes = {
         days: max(_ends(tried[days], cores, at_once, parallel), default=0.0)
         for days in short or CHUNK_DAYS[:1]
@@ -330,11 +380,3 @@ def _best_days(
     least = min(takes.values())
     alike = [days for days, seconds in takes.items() if seconds <= ALIKE * least]
     return min(alike, key=lambda days: (len(tried[days]), days))
-
-
-def hours_by_reason(found: Unmade) -> dict[Why, float]:
-    """Hours of known time to make, by the reason."""
-    return {
-        why: sum((each.end - each.start) / timedelta(hours=1) for each in part)
-        for why, part in found.parts.items()
-    }

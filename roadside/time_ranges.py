@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from roadside.rendering import notice
 from validation.clocks import Interval, parse_day, parse_moment, tick_start
 from validation.errors import UserError
+
+if TYPE_CHECKING:
+    from lakehouse.settings import Settings
+
+_MINUTE = "%Y-%m-%dT%H:%MZ"
 
 
 def interval_of(start: str, end: str, names: tuple[str, str] = ("--start", "--end")) -> Interval:
@@ -111,11 +117,26 @@ def whole_days_apart(interval: Interval) -> list[Interval]:
     return [Interval(start, end) for start, end in pairwise(bounds)]
 
 
-def warn_of_future(end: datetime) -> None:
-    """Say that ticks which have not ended yet are about to be closed."""
-    if end > datetime.now(UTC):
-        notice(
-            f"note: {end:%Y-%m-%dT%H:%MZ} lies in the future. Its ticks are closed now: "
-            "what lands in them later becomes known in the first tick after.",
-            "yellow",
+def require_ended(settings: Settings, end: datetime, name: str) -> None:
+    """Refuse to close ticks that have not ended, where time is the wall clock's (`ROADSIDE_ONLINE_CLOCK`).
+
+    What lands while its tick is closed becomes known in the first one after: all of it, as long as the end
+    lies ahead. Where time is the data's, as in a simulation, that is only said.
+
+    Raises:
+        UserError: the end, given by that option, is later than that of the last tick that ended.
+    """
+    last = tick_start(datetime.now(UTC))
+    if end <= last:
+        return
+    if settings.online_clock == "wall":
+        raise UserError(
+            f"{name} {end:{_MINUTE}} lies in the future: its ticks would be closed before they end, "
+            "and what lands until then would become known only after it.",
+            f"The last tick that ended: {name} {last:{_MINUTE}}.",
         )
+    notice(
+        f"note: {end:{_MINUTE}} lies in the future. Its ticks are closed now: "
+        "what lands in them later becomes known in the first tick after.",
+        "yellow",
+    )

@@ -11,7 +11,7 @@ from lakehouse.ops import Ops
 from lakehouse.run_history import gaps, made_by_code, made_by_other_code, merged, shared
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
-from roadside.expired import kept_as_it_is
+from roadside.expired import kept_as_it_is, left_as_it_is
 from roadside.graph import STEPS, Step, step_named
 from roadside.recomputing import widened
 from roadside.runner import step_version
@@ -105,22 +105,26 @@ def unmade(settings: Settings, steps: Sequence[Step], span: Interval) -> tuple[U
 
 
 @dataclass(frozen=True)
-class LookedBackTo:
-    """What a backfill reads of the time before its span, and does not make.
+class Surroundings:
+    """What a backfill reads or outdates, and does not make.
 
     Attributes:
-        holes: by table, known time that was never made: what looks back to it is refused.
-        by_other_code: by table, known time that other code made: it is read as it stands.
+        holes: by table, known time before the span that was never made: what looks back to it is refused.
+        by_other_code: by table, known time before the span that other code made: it is read as it stands.
         first_makeable: by step, the first known time that can still be made, where the span begins before it.
+        outdated: by step that is not of the backfill, what stands, and falls if rows change that it reads.
     """
 
     holes: Mapping[str, tuple[Interval, ...]]
     by_other_code: Mapping[str, tuple[Interval, ...]]
     first_makeable: Mapping[str, datetime] = field(default_factory=dict)
+    outdated: Mapping[str, tuple[Interval, ...]] = field(default_factory=dict)
 
 
-def looked_back_to(settings: Settings, found: Sequence[Unmade], span: Interval) -> LookedBackTo:
-    """What the steps with something to make read of the time before the span."""
+def surroundings(
+    settings: Settings, steps: Sequence[Step], found: Sequence[Unmade], span: Interval
+) -> Surroundings:
+    """Those of a backfill of the steps over the span, of which it has that to make."""
     ops = Ops(settings.ops_url)
     ledger = RunLedger(ops, lambda: datetime.now(UTC))
     reach: dict[str, datetime] = {}
@@ -132,13 +136,34 @@ def looked_back_to(settings: Settings, found: Sequence[Unmade], span: Interval) 
     for name, start in reach.items():
         if start >= span.start:
             continue
-        behind, step = Interval(start, span.start), step_named(name)
-        holes[name] = tuple(each for each in ledger.holes(name, behind) if step.due(each))
-        other[name] = tuple(shared(made_by_other_code(ops, name, step_version(step, settings)), [behind]))
-    return LookedBackTo(
+        before, step = Interval(start, span.start), step_named(name)
+        holes[name] = tuple(each for each in ledger.holes(name, before) if step.due(each))
+        other[name] = tuple(shared(made_by_other_code(ops, name, step_version(step, settings)), [before]))
+    return Surroundings(
         {name: each for name, each in holes.items() if each},
         {name: each for name, each in other.items() if each},
+        left_as_it_is(ops, steps, span.start),
+        _outdated(settings, steps, found),
     )
+
+
+def _outdated(
+    settings: Settings, steps: Sequence[Step], found: Sequence[Unmade]
+) -> dict[str, tuple[Interval, ...]]:
+    """Of the steps that are not asked for, what was made of that which is to be made again."""
+    asked = {step.name for step in steps}
+    ops, others = Ops(settings.ops_url), [step for step in STEPS if step.name not in asked]
+    kept = kept_as_it_is(ops, others)
+    standing = {
+        name: kept.wanted(step, name, made_by_code(ops, name, step_version(step, settings)))
+        for step in others
+        for name in step.writes
+    }
+    again: dict[str, list[Interval]] = {name: [] for name in standing}
+    again |= {name: each.intervals for each in found for name in each.step.writes}
+    reached = widened(again, standing)
+    by_step = {step.name: merged(each for name in step.writes for each in reached[name]) for step in others}
+    return {name: tuple(part) for name, part in by_step.items() if part}
 
 
 def _by_reason(

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from functools import partial
 from math import isfinite
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from roadside.installation import settings_here
-from roadside.rendering import counted, duration, notice, print_json, print_table, say, sized
-from roadside.time_ranges import interval_of, length_of, warn_of_future
-from validation.clocks import Interval
+from roadside.rendering import counted, duration, notice, print_json, say
+from roadside.time_ranges import interval_of, length_of, require_ended
 from validation.errors import NotReady, UserError
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
     from roadside.backfill import Carried, ChunkDone, Limits
-    from roadside.backfill_plan import BackfillPlan, PlannedRun
+    from roadside.backfill_plan import BackfillPlan
     from roadside.graph import Step
     from roadside.runner import StepResult
-    from roadside.unmade import LookedBackTo, Unmade
-
-_FEW = 2
 
 
 def backfill(
@@ -56,7 +52,10 @@ def backfill(
         typer.Option(min=1, help="Chunks made side by side. Default: by the cores; 1 on two of them."),
     ] = None,
     deadline: Annotated[
-        str | None, typer.Option(metavar="SPAN", help="36h, say: exit code 1 if the plan does not fit it.")
+        str | None,
+        typer.Option(
+            metavar="SPAN", help="36h, say: exit code 1, and nothing made, if the plan does not fit."
+        ),
     ] = None,
     price: Annotated[
         list[str] | None,
@@ -67,16 +66,25 @@ def backfill(
     ] = None,
     stop_after: Annotated[
         str | None,
-        typer.Option(metavar="SPAN", help="Begin no chunk that would end later; exit code 1."),
+        typer.Option(
+            metavar="SPAN",
+            help="Begin no chunk that would end later; exit code 1. Counted from this command's start, not "
+            "over those before it. What never ran here is tried with a chunk of a day.",
+        ),
     ] = None,
     stop_after_dollars: Annotated[
-        float | None, typer.Option(min=0, help="Begin no chunk that would cost more in all; exit code 1.")
+        float | None,
+        typer.Option(
+            min=0,
+            help="Begin no chunk that would cost more; exit code 1. Of this command alone, as --stop-after.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """What of a range is missing or stale and why; how long making it takes here, what it reads and costs.
 
-    With --execute it is made, chunk by chunk. Stopped or killed, the same command goes on from there.
+    With --execute it is made, chunk by chunk, and planned anew until nothing of the range is lacking. Stopped
+    or killed, the same command goes on from there.
     """
     began = monotonic()
     span = interval_of(start, end, ("--from", "--to"))
@@ -87,6 +95,14 @@ def backfill(
     if stop_after_dollars is not None and not isfinite(stop_after_dollars):
         raise UserError("--stop-after-dollars is not a number of dollars.", "Leave it out for no limit.")
     from roadside.backfill import Limits
+    from roadside.backfill_lines import (
+        nothing_told,
+        plan_as_json,
+        print_plan,
+        takes_told,
+        tell_left,
+        tell_notes,
+    )
     from roadside.backfill_outlook import outlook
     from roadside.backfill_plan import parallel_on
     from roadside.feature_releases import release_left
@@ -99,47 +115,80 @@ def backfill(
     settings = settings_here()
     require_home(settings)
     limits = Limits(longest, stop_after_dollars)
-    plan, behind = outlook(
+    look = partial(
+        outlook,
         settings,
         steps,
         span,
         priced,
         parallel=parallel_chunks or parallel_on(settings.spark_cores),
         chunk_days=chunk_days,
-        limits=limits,
         deadline=within,
     )
+    plan, around = look(limits=limits)
     if not execute:
         if as_json:
-            print_json(_as_json(plan, behind))
+            print_json(plan_as_json(plan, around))
         else:
-            _print(plan, behind)
+            print_plan(plan, around)
         raise typer.Exit(NotReady.exit_code if plan.fits is False else 0)
     if not plan.chunks:
         release_left(settings, span, steps)
-        (notice if as_json else say)(_nothing(plan, behind))
-        _notice_left(behind)
+        (notice if as_json else say)(nothing_told(plan, around))
+        tell_left(around)
         if as_json:
             print_json([])
         raise typer.Exit(0)
-    warn_of_future(span.end)
-    raise typer.Exit(_execute(settings, plan, steps, limits, lambda: monotonic() - began, as_json))
+    _require_fit(plan)
+    require_ended(settings, span.end, "--to")
+    notice(takes_told(plan), "bold")
+    tell_notes(plan, around)
+
+    def elapsed() -> float:
+        return monotonic() - began
+
+    def again() -> BackfillPlan:
+        passed = elapsed()
+        left, _ = look(limits=limits.left(passed, priced.dollars(passed, settings.spark_cores)))
+        if left.chunks:
+            notice(
+                f"Of {span} there is something to make again, because rows changed: "
+                f"{counted(len(left.chunks), 'chunk')} more.",
+                "bold",
+            )
+        return left
+
+    raise typer.Exit(_execute(settings, plan, again, steps, limits, elapsed, as_json))
+
+
+def _require_fit(plan: BackfillPlan) -> None:
+    if plan.fits is False:
+        assert plan.deadline is not None
+        asked = duration(plan.deadline.total_seconds())
+        raise NotReady(
+            f"Whether the plan fits {asked} cannot be told; nothing was made."
+            if plan.unmeasured
+            else f"The plan does not fit {asked}; nothing was made.",
+            "With --plan it is told why. Without --deadline it begins, and --stop-after stops it.",
+        )
 
 
 def _execute(
     settings: Settings,
     plan: BackfillPlan,
+    again: Callable[[], BackfillPlan],
     steps: Sequence[Step],
     limits: Limits,
     elapsed: Callable[[], float],
     as_json: bool,
 ) -> int:
-    """The plan carried out; the exit code. `elapsed`: seconds since the command began."""
-    from roadside.backfill import carry_out
+    """The plan carried out, and what it left; the exit code. `elapsed`: seconds since the command began."""
+    from roadside.backfill import carry_through
     from roadside.spark_runner import open_runner, start_timed
 
     runner, begun = open_runner(settings, _tell_step), start_timed(settings, plan.span)
-    return _told(carry_out(plan, runner, steps, elapsed, limits, _tell_chunk, begun), as_json)
+    carried = carry_through(plan, again, runner, steps, elapsed, limits, _tell_chunk, begun)
+    return _told(carried, as_json)
 
 
 def _tell_step(result: StepResult) -> None:
@@ -184,272 +233,9 @@ def _told(carried: Carried, as_json: bool) -> int:
             else "The same command would stop there again: give a smaller --chunk-days, if chunks have more "
             "than a day, or a later limit.",
         )
+    if carried.left:
+        raise NotReady(
+            f"Every chunk was made, and something is lacking all the same of {', '.join(carried.left)}.",
+            "With --plan the same command tells what and why: another command may outdate it meanwhile.",
+        )
     return code
-
-
-def _print(plan: BackfillPlan, behind: LookedBackTo) -> None:
-    if not plan.chunks:
-        say(_nothing(plan, behind), "bold green")
-        _notice_left(behind)
-        return
-    print_table(
-        ("step", "hours", "why", "known time"),
-        [
-            (each.step.name, _hours(part), why.value, _told_intervals(part))
-            for each in plan.unmade
-            for why, part in each.parts.items()
-        ],
-        title=f"To be made of {plan.span}",
-        numbers=["hours"],
-    )
-    print_table(
-        ("step", "runs", "rows read", "bytes", "rows written", "takes", "by"),
-        [_step_row(plan, runs) for runs in _runs_by_step(plan)],
-        title=f"{counted(len(plan.chunks), 'chunk')} of at most {counted(plan.chunk_days, 'day')}",
-        numbers=["runs", "rows read", "bytes", "rows written", "takes"],
-    )
-    _print_totals(plan)
-    _print_notes(plan, behind)
-
-
-def _nothing(plan: BackfillPlan, behind: LookedBackTo) -> str:
-    stands = "what can still be made" if behind.first_makeable else "all of it"
-    return f"Nothing of {plan.span} is to be made: {stands} stands, made by this code."
-
-
-def _notice_left(behind: LookedBackTo) -> None:
-    """A line for each moment before which steps are left as they are."""
-    steps: dict[datetime, list[str]] = {}
-    for name, first in behind.first_makeable.items():
-        steps.setdefault(first, []).append(name)
-    for first, names in sorted(steps.items()):
-        more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
-        notice(
-            f"note: {', '.join(names[:_FEW])}{more} before {first:%Y-%m-%dT%H:%MZ} stand as they were made, "
-            "or are gone: what they are made of is past its retention.",
-            "yellow",
-        )
-
-
-def _step_row(plan: BackfillPlan, runs: Sequence[PlannedRun]) -> tuple[Any, ...]:
-    from roadside.volumes import total
-
-    reads, writes = total(run.reads for run in runs), total(run.writes for run in runs)
-    return (
-        runs[0].step.name,
-        len(runs),
-        _rows(reads.rows, reads.estimated_rows, reads.is_known),
-        sized(reads.bytes),
-        _rows(writes.rows, writes.estimated_rows, writes.is_known),
-        _takes(plan, runs),
-        _law_told(runs[0]),
-    )
-
-
-def _rows(rows: float, estimated: float, is_known: bool) -> str:
-    if not is_known:
-        return "unknown"
-    return f"~{rows:,.0f}" if estimated >= 0.5 else f"{rows:,.0f}"
-
-
-def _takes(plan: BackfillPlan, runs: Sequence[PlannedRun]) -> str:
-    seconds = [run.seconds(plan.cores) for run in runs]
-    known = [each for each in seconds if each is not None]
-    return duration(sum(known)) if len(known) == len(seconds) else "not measured"
-
-
-def _law_told(run: PlannedRun) -> str:
-    if run.law is None:
-        return "-"
-    kind = "fitted to" if run.law.is_fitted else "median rate of"
-    return f"{kind} {counted(run.law.runs, 'run')}"
-
-
-def _runs_by_step(plan: BackfillPlan) -> list[list[PlannedRun]]:
-    found: dict[str, list[PlannedRun]] = {each.step.name: [] for each in plan.unmade}
-    for run in plan.runs:
-        found[run.step.name].append(run)
-    return [runs for runs in found.values() if runs]
-
-
-def _print_totals(plan: BackfillPlan) -> None:
-    low, high = plan.likely_seconds
-    where = f"{counted(plan.cores, 'core')}, {plan.at_once} steps at once"
-    if plan.parallel > 1:
-        where += f" of {plan.parallel} chunks"
-    ground = (
-        f"by how {counted(plan.spread.runs, 'past run')} of a day or more of the road were predicted"
-        if plan.spread.runs
-        else "a guess: too few past runs of a day or more to tell"
-    )
-    estimated = plan.reads.estimated_rows / plan.reads.rows if plan.reads.rows else 0.0
-    part = f", {estimated:.0%} of the rows estimated" if estimated >= 0.005 else ""
-    say(f"Reads {plan.reads.rows:,.0f} rows, {sized(plan.reads.bytes)}, look-backs included{part}.")
-    say(
-        f"Takes about {duration(plan.seconds())} on {where}; eight in ten end within {duration(low)} and "
-        f"{duration(high)} ({ground}).",
-        "bold",
-    )
-    if plan.deadline is not None:
-        _print_deadline(plan)
-    say(
-        f"Costs about ${plan.dollars():,.2f}: {plan.cores} cores at ${plan.prices.core_hour:.4f} an hour "
-        f"with their memory ({plan.prices.source}, {plan.prices.as_of})."
-    )
-    largest = "the largest chunk" if plan.parallel == 1 else f"the largest {plan.parallel} chunks"
-    say(
-        f"Needs {sized(plan.peak_disk_bytes)} of disk: {sized(plan.written_bytes)} written beside what it "
-        f"replaces, {sized(plan.staged_bytes)} for {largest} staged once more. Spark's own files are "
-        "not counted."
-    )
-
-
-def _print_deadline(plan: BackfillPlan) -> None:
-    assert plan.deadline is not None
-    asked = duration(plan.deadline.total_seconds())
-    if plan.unmeasured:
-        say(f"Whether that fits {asked} cannot be told: {_unmeasured(plan)}.", "bold yellow")
-        return
-    needed = plan.cores_needed
-    if needed is None:
-        say(
-            f"Does not fit {asked} on any number of cores: what runs take whatever they hold is too long. "
-            "Try a greater --chunk-days.",
-            "bold red",
-        )
-        return
-    dollars = f"${plan.dollars(needed):,.2f}"
-    fits = "Fits" if plan.fits else "Does not fit"
-    style = "bold green" if plan.fits else "bold red"
-    say(f"{fits} {asked}, which takes {counted(needed, 'core')} and then {dollars}.", style)
-
-
-def _unmeasured(plan: BackfillPlan) -> str:
-    names = plan.unmeasured
-    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
-    return f"{', '.join(names[:_FEW])}{more} never ran here, or read what nothing tells the size of"
-
-
-def _print_notes(plan: BackfillPlan, behind: LookedBackTo) -> None:
-    from roadside.unmade import Why
-
-    if plan.unmeasured and plan.deadline is None:
-        notice(f"note: {_unmeasured(plan)}: they count as nothing in the time.", "yellow")
-    if any(Why.READS in each.parts for each in plan.unmade):
-        notice(
-            f"note: '{Why.READS.value}' is made again only where that changes rows: it may take less.",
-            "yellow",
-        )
-    _notice_left(behind)
-    for table, holes in behind.holes.items():
-        notice(
-            f"warning: {table} was never made over {_told_intervals(holes)}, and this looks back to it: "
-            "begin --from there.",
-            "bold red",
-        )
-    if behind.by_other_code:
-        first = min(each.start for part in behind.by_other_code.values() for each in part)
-        notice(
-            f"note: {counted(len(behind.by_other_code), 'table')} were made by other code before "
-            f"{plan.span.start:%Y-%m-%dT%H:%MZ} and are read as they stand, as far back as {first:%Y-%m-%d}. "
-            "To make them again too, begin --from there.",
-            "yellow",
-        )
-    if after := _after(plan.unmade):
-        notice(
-            f"note: where rows change, {counted(len(after), 'step')} are to be made again behind "
-            f"{plan.span.end:%Y-%m-%dT%H:%MZ} too, as far as {max(after.values()):%Y-%m-%dT%H:%MZ}.",
-            "yellow",
-        )
-
-
-def _after(found: Sequence[Unmade]) -> dict[str, datetime]:
-    return {each.step.name: each.after[-1].end for each in found if each.after}
-
-
-def _hours(part: Sequence[Interval]) -> float:
-    return round(sum((each.end - each.start) / timedelta(hours=1) for each in part), 2)
-
-
-def _told_intervals(part: Sequence[Interval]) -> str:
-    more = f" and {len(part) - _FEW} more" if len(part) > _FEW else ""
-    return ", ".join(map(str, part[:_FEW])) + more
-
-
-def _as_json(plan: BackfillPlan, behind: LookedBackTo) -> dict[str, Any]:
-    low, high = plan.likely_seconds
-    needed = plan.cores_needed
-    return {
-        "from": plan.span.start,
-        "to": plan.span.end,
-        "unmade": [
-            {
-                "step": each.step.name,
-                "why": why.value,
-                "hours": _hours(part),
-                "intervals": _pairs(part),
-            }
-            for each in plan.unmade
-            for why, part in each.parts.items()
-        ],
-        "made_again_after_where_rows_change": {
-            each.step.name: _pairs(each.after) for each in plan.unmade if each.after
-        },
-        "left_as_it_is_before": dict(behind.first_makeable),
-        "holes_looked_back_to": {name: _pairs(part) for name, part in behind.holes.items()},
-        "other_code_looked_back_to": {name: _pairs(part) for name, part in behind.by_other_code.items()},
-        "chunk_days": plan.chunk_days,
-        "chunks": [
-            {
-                "start": chunk.interval.start,
-                "end": chunk.interval.end,
-                "predicted_seconds": round(chunk.seconds(plan.cores, plan.at_once), 2),
-                "runs": [_run_as_json(plan, run) for run in chunk.runs],
-            }
-            for chunk in plan.chunks
-        ],
-        "rows_read": round(plan.reads.rows),
-        "bytes_read": round(plan.reads.bytes),
-        "rows_estimated": round(plan.reads.estimated_rows),
-        "unmeasured": plan.unmeasured,
-        "cores": plan.cores,
-        "steps_at_once": plan.at_once,
-        "parallel_chunks": plan.parallel,
-        "start_seconds": round(plan.start_seconds, 2),
-        "predicted_seconds": round(plan.seconds(), 2),
-        "likely_seconds": [round(low, 2), round(high, 2)],
-        "past_runs_predicted": plan.spread.runs,
-        "deadline_seconds": plan.deadline,
-        "fits_deadline": plan.fits,
-        "cores_needed": needed,
-        "dollars": round(plan.dollars(), 4),
-        "dollars_on_cores_needed": None if needed is None else round(plan.dollars(needed), 4),
-        "prices": plan.prices,
-        "written_bytes": round(plan.written_bytes),
-        "peak_disk_bytes": round(plan.peak_disk_bytes),
-    }
-
-
-def _run_as_json(plan: BackfillPlan, run: PlannedRun) -> dict[str, Any]:
-    seconds = run.seconds(plan.cores)
-    return {
-        "step": run.step.name,
-        "start": run.interval.start,
-        "end": run.interval.end,
-        "rows_read": round(run.reads.rows),
-        "bytes_read": round(run.reads.bytes),
-        "rows_estimated": round(run.reads.estimated_rows),
-        "rows_written": round(run.writes.rows),
-        "predicted_seconds": None if seconds is None else round(seconds, 2),
-        "fixed_seconds": None if run.law is None else round(run.law.fixed_seconds, 3),
-        "first_seconds": None if run.law is None else round(run.law.first_seconds, 3),
-        "is_first": run.is_first,
-        "core_seconds_a_row": None if run.law is None else run.law.core_seconds_a_row,
-        "seconds_follow": None if run.law is None else run.law.of,
-        "is_fitted": None if run.law is None else run.law.is_fitted,
-        "runs_measured": 0 if run.law is None else run.law.runs,
-    }
-
-
-def _pairs(part: Sequence[Interval]) -> list[list[datetime]]:
-    return [[each.start, each.end] for each in part]

@@ -10,7 +10,7 @@ import typer
 
 from roadside.installation import settings_here
 from roadside.rendering import notice, print_json, results, say
-from roadside.time_ranges import chunks_of, interval_of, tick_of, warn_of_future
+from roadside.time_ranges import chunks_of, interval_of, require_ended, tick_of
 from validation.clocks import TICK, Interval
 
 if TYPE_CHECKING:
@@ -115,13 +115,14 @@ def tick(
     from roadside.ticks import HOLES_MENDED, run_ticks, spans_of, ticks_due
 
     require_home(settings)
+    if not dry_run:
+        require_ended(settings, end, "--until")
     due = ticks_due(Ops(settings.ops_url), end)
     look_back = timedelta(hours=look_back_hours)
     if dry_run:
         as_one = len(due) > 1
         _tell_plan(settings, spans_of(due), STEPS, look_back, only_lacking=as_one, as_json=as_json)
         return
-    warn_of_future(end)
     if not due:
         (notice if as_json else say)(f"Every tick through {until} is made already.")
     from roadside.spark_runner import open_runner
@@ -160,7 +161,7 @@ def _carry(
     from roadside.standing import require_home
 
     require_home(settings)
-    warn_of_future(interval.end)
+    require_ended(settings, interval.end, "--end")
     from roadside.spark_runner import open_runner
     from roadside.step_lines import tell_step
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,24 @@ def test_a_step_s_run_lasts_from_its_first_table_begun_to_its_last_ended(ops: Op
         StepTiming("s", days(0, 1), 4, 2, at(104)),
         StepTiming("s", days(0, 1), 12, 2, at(12)),
     ]
+
+
+def test_long_runs_are_asked_for_apart_from_short_ones(ops: Ops) -> None:
+    """A tick over midnight, noon to noon, a night, two days, and two days less twelve hours."""
+    timings, tick = StepTimings(ops), timedelta(minutes=15)
+    noon, midnight = DAY + timedelta(hours=12), DAY + timedelta(days=1)
+    spans = [
+        Interval(midnight - tick, midnight),
+        Interval(noon, noon + timedelta(days=1)),
+        Interval(noon, midnight + timedelta(hours=8)),
+        days(0, 2),
+        Interval(noon, midnight + timedelta(days=1)),
+    ]
+    for n, span in enumerate(spans):
+        timings.record(StepTiming("silver.jobs", span, 1, 2, at(n)))
+        run(ops, "silver.jobs", span, n, n + 1)
+    long = [spans[4], spans[3], spans[1]]
+    for found in (timings.recent, partial(timings_of_runs, ops, tables=["silver.jobs"], cores=2)):
+        assert [each.interval for each in found("silver.jobs", only_long=True)] == long
+        assert [each.interval for each in found("silver.jobs", limit=2, only_long=True)] == long[:2]
+        assert [each.interval for each in found("silver.jobs", limit=3)] == spans[:1:-1]

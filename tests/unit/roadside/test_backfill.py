@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
 import pytest
 
-from roadside.backfill import Carried, ChunkDone, Limits, carry_out
+from roadside.backfill import MOST_PLANS, Carried, ChunkDone, Limits, carry_out, carry_through
 from roadside.backfill_plan import BackfillPlan, planned
 from roadside.durations import Law, Rows, Spread
 from roadside.graph import Step, step_named
@@ -34,9 +35,14 @@ A_DAY = Law(0.0, 1.0, Rows.WITHIN, 9, is_fitted=True)
 
 def four_days(law: Law | None) -> BackfillPlan:
     """Four chunks of a day; 100 s each on one core, and 10 s of start; a core hour costs a dollar."""
+    return left(days(0, 4), law=law)
+
+
+def left(*lacking: Interval, law: Law | None = A_DAY) -> BackfillPlan:
+    """Of those four days only that is lacking."""
     return planned(
         days(0, 4),
-        [Unmade(PINGS, {Why.NEVER: (days(0, 4),)})],
+        [Unmade(PINGS, {Why.NEVER: lacking})] if lacking else [],
         lambda _name, _interval: Volume(100, 0),
         {PINGS.name: law},
         Spread(1, 1, 9),
@@ -82,6 +88,13 @@ class Making:
                 watch.broke(chunk)
             watch.ended(chunk, results[-1:])
         return results
+
+    def carry_through(self, *later: BackfillPlan, limits: Limits | None = None) -> Carried:
+        """With the plans that are made after the first one."""
+        plans, limits, elapsed = iter(later), limits or Limits(), lambda: self.now
+        told, begun = self.told.append, self.begun.append
+        again = partial(next, plans)
+        return carry_through(four_days(self.law), again, self, [PINGS], elapsed, limits, told, begun)
 
     def carry(self, limits: Limits | None = None) -> Carried:
         limits = limits or Limits()
@@ -204,3 +217,46 @@ def test_the_limit_is_asked_again_when_a_chunk_has_ended() -> None:
     carried = making.carry(Limits(after=timedelta(seconds=205)))
     assert [each.seconds for each in making.told] == [50, 50, 0, 50], "the second began behind the first"
     assert (carried.done, carried.stopped) == (4, "")
+
+
+def test_what_a_backfill_outdated_inside_its_span_is_made_too() -> None:
+    """Two days behind the first lack something, then one of them, then nothing."""
+    making = Making(100)
+    carried = making.carry_through(left(days(1, 3)), left(days(2, 3)), left())
+    assert making.made[4:] == [days(1, 2), days(2, 3), days(2, 3)]
+    assert (carried.is_whole, carried.done, carried.of, carried.left) == (True, 7, 7, ())
+    assert (carried.seconds, carried.predicted, len(carried.results)) == (710, 710, 7)
+    assert making.begun == [10], "Spark starts once"
+
+
+def test_where_all_was_made_and_the_same_is_lacking_it_is_told() -> None:
+    making = Making(100)
+    carried = making.carry_through(left(days(1, 3)), left(days(1, 3)))
+    assert len(making.made) == 4 + 2
+    assert carried.left == (PINGS.name,)
+
+
+def test_what_is_outdated_again_and_again_is_not_made_for_ever() -> None:
+    plans = [left(days(n % 2, n % 2 + 1)) for n in range(MOST_PLANS)]
+    making = Making(100)
+    assert making.carry_through(*plans).left == (PINGS.name,)
+    assert len(making.made) == 4 + MOST_PLANS - 1
+
+
+def test_the_limits_hold_for_what_a_backfill_outdated_too() -> None:
+    """After 410 s a chunk of the second plan ends after 510, the next would after 610."""
+    making = Making(100)
+    carried = making.carry_through(left(days(1, 3)), limits=Limits(after=timedelta(seconds=600)))
+    assert (carried.done, carried.of, carried.left) == (5, 6, ())
+    assert carried.stopped == "the next chunk would end after 10.2 min, and --stop-after is 10.0 min"
+
+
+def test_behind_what_failed_nothing_is_planned_anew() -> None:
+    making = Making(100, failing=4)
+    assert (making.carry_through().done, len(making.made)) == (3, 4)
+
+
+def test_a_limit_is_less_by_what_passed() -> None:
+    assert Limits(timedelta(seconds=100), 2.0).left(30, 0.5) == Limits(timedelta(seconds=70), 1.5)
+    assert Limits(timedelta(seconds=100), 2.0).left(130, 2.5) == Limits(timedelta(0), 0.0)
+    assert Limits().left(130, 2.5) == Limits()

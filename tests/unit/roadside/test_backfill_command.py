@@ -14,10 +14,10 @@ from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from lakehouse.step_timings import START, StepTiming, StepTimings
 from roadside.backfill import Carried, Limits
-from roadside.backfill_outlook import outlook, telling
+from roadside.backfill_outlook import outlook, timings_of
 from roadside.cli import main
 from roadside.commands.backfill import _told
-from roadside.graph import Step
+from roadside.graph import Step, step_named
 from roadside.prices import prices
 from roadside.runner import step_version
 from roadside.unmade import upstream
@@ -122,8 +122,27 @@ def test_what_never_ran_is_never_said_to_fit(home: Path, run: Callable) -> None:
     (home / "landing").mkdir(parents=True)
     answer = run(*TWO_DAYS, "--deadline", "99d", "--json")
     assert (answer.code, told(answer)["fits_deadline"]) == (1, False)
-    assert told(answer)["unmeasured"] == [step.name for step in STEPS]
+    plan = told(answer)
+    assert plan["unmeasured"] == [step.name for step in STEPS]
+    assert (plan["likely_seconds"], plan["cores_needed"], plan["dollars_on_cores_needed"]) == (None,) * 3
+    assert plan["at_least"] == ["predicted_seconds", "dollars"], "nothing landed, so nothing is written"
     assert not (home / "ops.db").exists(), "a plan writes nothing"
+
+
+def test_what_never_ran_is_told_as_the_least_it_takes(
+    home: Path, run: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "landing").mkdir(parents=True)
+    monkeypatch.setattr(
+        "roadside.backfill_outlook.volumes_of", lambda *_home: lambda *_part: Volume(is_known=False)
+    )
+    answer = run(*TWO_DAYS)
+    assert "Takes at least 10 s on" in answer.out
+    names = f"{STEPS[0].name}, {STEPS[1].name} and 3 more"
+    assert f"how much more cannot be told: {names} never ran here" in answer.out
+    assert "Costs at least $" in answer.out
+    assert "Needs at least 0 B of disk" in answer.out
+    assert "eight in ten" not in answer.out
 
 
 def test_bronze_may_stay_as_it_is(stale: Settings, run: Callable) -> None:
@@ -203,14 +222,32 @@ def test_what_a_limit_stopped_is_told_with_what_goes_on(done: int, next_step: st
     assert next_step in stopped.value.next_step
 
 
-def timing(start: float, end: float, finished: int) -> StepTiming:
-    return StepTiming("silver.jobs", days(start, end), 1, 2, DAY + timedelta(seconds=finished))
+def timed(settings: Settings, start: float, end: float, finished: int) -> StepTiming:
+    timing = StepTiming("silver.gps_pings", days(start, end), 1, 2, DAY + timedelta(seconds=finished))
+    StepTimings(Ops(settings.ops_url)).record(timing)
+    return timing
 
 
-def test_runs_of_a_day_tell_of_a_backfill_and_where_they_are_few_as_many_ticks() -> None:
-    ticks = [timing(0.25 * n, 0.25 * n + 0.25, 100 - n) for n in range(20)]
-    whole = [timing(n, n + 1, 50 - n) for n in range(4)]
-    assert telling([*ticks, *whole]) == whole
-    assert telling([*ticks, *whole[:2]]) == [*whole[:2], *ticks[:2]]
-    assert telling(ticks) == ticks
-    assert telling([whole[0], timing(0, 1, 1)]) == [whole[0]], "the same interval again tells nothing new"
+def test_runs_of_a_day_tell_of_a_backfill_however_many_ticks_came_since(settings: Settings) -> None:
+    """Three days of ticks: the ledger's newest 200 runs are ticks alone."""
+    whole = [timed(settings, n, n + 1, n) for n in range(5)]
+    for n in range(300):
+        timed(settings, 5 + n / 96, 5 + (n + 1) / 96, 100 + n)
+    assert timings_of(settings, step_named("silver.gps_pings")) == whole[::-1]
+
+
+def test_runs_of_a_day_in_the_run_ledger_are_found_behind_ticks_that_were_timed(settings: Settings) -> None:
+    """What was made before steps were timed."""
+    made(settings, (step_named("silver.gps_pings"),), days(-1, 0))
+    for n in range(300):
+        timed(settings, n / 96, (n + 1) / 96, 100 + n)
+    assert [each.interval for each in timings_of(settings, step_named("silver.gps_pings"))] == [days(-1, 0)]
+
+
+def test_ticks_tell_only_where_no_run_of_a_day_does(settings: Settings) -> None:
+    ticks = [timed(settings, 0.25 * n, 0.25 * n + 0.25, n) for n in range(20)]
+    assert timings_of(settings, step_named("silver.gps_pings")) == ticks[::-1]
+    day = timed(settings, 0, 1, 30)
+    assert timings_of(settings, step_named("silver.gps_pings")) == [day]
+    again = timed(settings, 0, 1, 40)
+    assert timings_of(settings, step_named("silver.gps_pings")) == [again], "the newest of an interval"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -39,9 +40,15 @@ def never(step_name: str, *parts: Interval) -> Unmade:
 def plan(law: Law | None = A_ROW, chunk_days: int | None = 2, **more: object) -> BackfillPlan:
     """Four days of pings and of the fixes made of them."""
     found = [never(PINGS.name, days(0, 4)), never(FIXES.name, days(0, 4))]
-    laws = {PINGS.name: law, FIXES.name: law}
-    given = {"cores": 2, "at_once": 3, "prices": PRICES, "spread": EXACT} | more
-    return planned(days(0, 4), found, volume, laws, chunk_days=chunk_days, **given)  # type: ignore[arg-type]
+    return plan_of(found, {PINGS.name: law, FIXES.name: law}, days(0, 4), chunk_days=chunk_days, **more)
+
+
+def plan_of(
+    found: list[Unmade], laws: Mapping[str, Law | None], span: Interval, **more: object
+) -> BackfillPlan:
+    """On two cores, three steps at once."""
+    given = {"volume": volume, "cores": 2, "at_once": 3, "prices": PRICES, "spread": EXACT} | more
+    return planned(span, found, laws=laws, **given)  # type: ignore[arg-type]
 
 
 def test_time_is_that_of_the_chunks_one_after_the_other() -> None:
@@ -130,6 +137,38 @@ def test_where_nothing_is_measured_chunks_are_of_a_week() -> None:
     assert told.unmeasured == [PINGS.name, FIXES.name]
 
 
+def test_a_limit_asks_for_days_where_something_is_unmeasured() -> None:
+    """It stops between chunks alone, and nothing says what the first takes: fixes never ran."""
+    found = [never(PINGS.name, days(0, 30)), never(FIXES.name, days(0, 30))]
+    for laws in ({}, {PINGS.name: NO_FIXED}):
+        for longest, chunk_days in ((None, 7), (timedelta(hours=2), 1)):
+            assert plan_of(found, laws, days(0, 30), longest_chunk=longest).chunk_days == chunk_days
+    slow = {PINGS.name: Law(0.0, 0.01, Rows.WITHIN, 9, is_fitted=True)}  # 5,000 s a day
+    assert plan_of(found, slow, days(0, 30)).chunk_days == 1, "what is measured takes two hours at most"
+
+
+def test_what_is_of_unknown_size_is_unmeasured() -> None:
+    told = plan_of(
+        [never(PINGS.name, days(0, 30))],
+        {PINGS.name: NO_FIXED},
+        days(0, 30),
+        volume=lambda _name, _interval: Volume(is_known=False),
+        longest_chunk=timedelta(hours=2),
+    )
+    assert (told.chunk_days, told.unmeasured, told.is_disk_known) == (1, [PINGS.name], False)
+
+
+def test_a_plan_in_part_unmeasured_foretells_no_end() -> None:
+    """Pings take 1,000 s each of two chunks; how long fixes take nobody knows."""
+    found = [never(PINGS.name, days(0, 4)), never(FIXES.name, days(0, 4))]
+    laws, deadline = {PINGS.name: NO_FIXED}, timedelta(days=9)
+    told = plan_of(found, laws, days(0, 4), chunk_days=2, deadline=deadline)
+    assert told.seconds() == 10 + 2 * 1000
+    assert (told.likely_seconds, told.cores_needed, told.fits) == (None, None, False)
+    assert told.spread == Spread(0.5, 2.0, 0)
+    assert told.is_disk_known
+
+
 def test_cores_needed_meet_the_deadline_with_the_longest_likely_time() -> None:
     """4 chunks x 2 x 1,000 core seconds... 8 M rows, 8,000 core seconds; 1.5 times (10 + 8,000 / n) s."""
     told = plan(NO_FIXED, deadline=timedelta(seconds=1500), spread=Spread(0.8, 1.5, 9))
@@ -162,6 +201,23 @@ def test_the_disk_holds_what_is_written_and_the_largest_chunk_once_more() -> Non
     told = plan(chunk_days=3)
     assert told.written_bytes == 8 * 40e6
     assert told.peak_disk_bytes == 8 * 40e6 + 6 * 40e6
+
+
+def test_features_made_again_hold_what_they_held_and_as_much_again() -> None:
+    """Two days of which the first was made before; of tables that are not features rows are replaced."""
+    view, parts = "features.zone_demand_15m", {Why.OTHER_CODE: (days(0, 1),), Why.NEVER: (days(1, 2),)}
+    for name, written in ((view, 3), (FIXES.name, 2)):
+        told = plan_of([Unmade(step_named(name), parts)], {name: NO_FIXED}, days(0, 2), chunk_days=2)
+        assert (told.written_bytes, told.peak_disk_bytes) == (written * 40e6, 2 * written * 40e6)
+
+
+def test_the_time_of_features_made_again_is_a_guess() -> None:
+    """Where what is published differs they are computed over more, and no timing says which run did that."""
+    view = "features.zone_demand_15m"
+    found = [never(PINGS.name, days(0, 2)), Unmade(step_named(view), {Why.REPLACED: (days(0, 2),)})]
+    for rate, spread in ((0.001, Spread(0.5, 2.0, 0)), (0.00001, EXACT)):
+        laws = {PINGS.name: NO_FIXED, view: Law(0.0, rate, Rows.WITHIN, 9, is_fitted=True)}
+        assert plan_of(found, laws, days(0, 2), chunk_days=2).spread == spread
 
 
 def test_whole_days_are_run_apart_from_parts_of_days_one_behind_the_other() -> None:

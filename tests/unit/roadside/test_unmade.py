@@ -11,7 +11,7 @@ from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from roadside.graph import STEPS, step_named
 from roadside.runner import road_version
-from roadside.unmade import LookedBackTo, Unmade, Why, looked_back_to, unmade, upstream
+from roadside.unmade import Surroundings, Unmade, Why, surroundings, unmade, upstream
 from validation.clocks import Interval
 from validation.errors import UnknownName
 
@@ -103,6 +103,21 @@ def test_holes_and_other_code_before_the_span_are_told(settings: Settings) -> No
     run(settings, TILES, days(3, 5))
     span = days(5, 6)
     found = unmade(settings, [step_named(ACTIVITY)], span)
-    assert looked_back_to(settings, found, span) == LookedBackTo(
+    assert surroundings(settings, STEPS, found, span) == Surroundings(
         {TILES: (days(2, 3),)}, {TILES: (days(0, 2),)}
     )
+
+
+def test_views_that_are_not_asked_for_fall_with_what_they_read(settings: Settings) -> None:
+    """Tiles of a day are to be made again; views look back to them, and one of them is asked for."""
+    run(settings, TILES, days(0, 1), "older")
+    run(settings, TILES, days(1, 60))
+    for view in (ACTIVITY, "features.zone_demand_15m"):
+        run(settings, view, days(0, 60))
+    run(settings, PINGS, days(0, 60))
+    span, asked = days(0, 60), [step_named(TILES), step_named(ACTIVITY)]
+    found = unmade(settings, asked, span)
+    reach = step_named("features.zone_demand_15m").reads[TILES]
+    outdated = {"features.zone_demand_15m": (Interval(DAY, days(0, 1).end + reach),)}
+    assert surroundings(settings, asked, found, span).outdated == outdated
+    assert surroundings(settings, STEPS, unmade(settings, STEPS, span), span).outdated == {}
