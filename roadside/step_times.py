@@ -22,7 +22,6 @@ from validation.clocks import TICK, Interval
 
 _RUNS_FITTED = 24  # older ones ran other code over other data
 _OF_ONE_LENGTH = _RUNS_FITTED // 2  # or a day's ticks would leave no room for what is longer
-_RUNS_LOOKED_AT = 1_000  # ten days of ticks, which hide what is longer
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,8 @@ def read_step_times(settings: Settings, steps: Iterable[Step]) -> StepTimes:
 
 
 def _timings(ops: Ops, step: Step, cores: int) -> list[StepTiming]:
-    timed = StepTimings(ops).recent(step.name, _RUNS_LOOKED_AT)
+    of_steps = StepTimings(ops)
+    timed = of_steps.recent(step.name) + of_steps.recent(step.name, only_long=True)
     if len(timed) < FEWEST_FITTED:
         timed += timings_of_runs(ops, step.name, step.writes, cores)
     return timed

@@ -83,8 +83,8 @@ def backfill(
 ) -> None:
     """What of a range is missing or stale and why; how long making it takes here, what it reads and costs.
 
-    With --execute it is made, chunk by chunk, and planned anew until nothing of the range is lacking. Stopped
-    or killed, the same command goes on from there.
+    With --execute it is made, chunk by chunk, until nothing of the range is lacking.
+    Stopped or killed, the same command goes on from there.
     """
     began = monotonic()
     span = interval_of(start, end, ("--from", "--to"))

@@ -110,6 +110,15 @@ def test_steps_are_read_as_they_were_timed_and_by_the_run_ledger_while_few_were(
     assert found.runs.keys() == {"silver.lifecycle", "tiles.dispatch_1d"}
 
 
+def test_a_replay_tells_of_an_outage_behind_any_number_of_ticks(settings: Settings) -> None:
+    nights = Nights(settings)
+    nights.time("silver.lifecycle", *((NOON - timedelta(days=9 - n), 96, 300.0) for n in range(3)))
+    nights.time("silver.lifecycle", *((NOON + n * TICK, 1, 20.0) for n in range(300)))
+    found = read_step_times(replace(settings, spark_cores=1), [JOBS])
+    assert found.seconds("silver.lifecycle", 48) < 48 * 20 / 4
+    assert not found.is_at_most("silver.lifecycle", 48)
+
+
 ROAD = tuple(
     Step(name, (name,), dict.fromkeys(reads, timedelta(0)))
     for name, reads in {"a": (), "b": ("a",), "c": ("a",), "d": ("b", "c")}.items()
