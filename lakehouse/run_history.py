@@ -16,7 +16,8 @@ from validation.clocks import Interval
 
 _ONE_DAY = timedelta(days=1)
 _RUNS_LOOKED_AT, _RUNS_MEASURED = 500, 20
-_FOREIGN_RUN = timedelta(hours=2)
+FOREIGN_RUN = timedelta(hours=2)
+"""How long a run of another host, whose death nobody here sees, counts as going on: as a planned chunk."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def made_by_table(ops: Ops, *, even_replaced: bool = False) -> dict[str, Made]:
 def whole_days_are_made(ops: Ops, now: datetime) -> bool:
     """Whether a run over whole days goes on, as a replay's do, of a process that may be alive.
 
-    Nobody here sees a process of another host die: its run counts for two hours, as long as a planned chunk.
+    Of another host for two hours.
     """
     running = select(runs).where(runs.c.status.in_(IS_RUNNING))
     with ops.read() as connection:
@@ -70,7 +71,7 @@ def whole_days_are_made(ops: Ops, now: datetime) -> bool:
         run.makes_rows
         and run.interval.is_whole_days()
         and not is_dead(run.process)
-        and (is_local(run.process) or now - run.started_at < _FOREIGN_RUN)
+        and (is_local(run.process) or now - run.started_at < FOREIGN_RUN)
         for run in going_on
     )
 

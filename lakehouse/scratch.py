@@ -46,8 +46,14 @@ def in_own_scratch(options: Mapping[str, str]) -> dict[str, str]:
             f"ROADSIDE_HOME: Spark takes {root} for several folders.", "Name one without a comma."
         )
     os.environ.pop("SPARK_LOCAL_DIRS", None)  # Spark would have its scratch there
-    own = closed_folder(closed_folder(root) / this_process().folder_name)
-    clear_scratch(root, datetime.now(UTC))
+    try:
+        own = closed_folder(closed_folder(root) / this_process().folder_name)
+        clear_scratch(root, datetime.now(UTC))
+    except OSError as error:
+        raise SettingError(
+            f"ROADSIDE_HOME: Spark cannot have its scratch in {root} ({type(error).__name__}).",
+            "Only its owner may enter it. Another user needs another home.",
+        ) from error
     java = f'{options.get(JAVA_OPTIONS, "")} "-Djava.io.tmpdir={own}"'.strip()
     return {**options, LOCAL_DIR: str(own), JAVA_OPTIONS: java}
 
@@ -57,15 +63,16 @@ def clear_scratch(root: Path, now: datetime) -> None:
     for path in root.iterdir():
         is_alive = lives(path.name)
         if is_alive is None:
-            is_alive = _last_written(path) > now - LEFT_AFTER
+            is_alive = _was_written_since(path, (now - LEFT_AFTER).timestamp())
         if not is_alive:
             shutil.rmtree(path, ignore_errors=True)  # another session may remove it as well
 
 
-def _last_written(path: Path) -> datetime:
-    newest = 0.0
+def _was_written_since(path: Path, since: float) -> bool:
+    """Whether anything in the folder was; a replay's has a hundred thousand files, and one is enough."""
     for folder, _, names in os.walk(path):
         for each in (folder, *(os.path.join(folder, name) for name in names)):
             with suppress(FileNotFoundError):  # it goes just now
-                newest = max(newest, os.lstat(each).st_mtime)
-    return datetime.fromtimestamp(newest, UTC)
+                if os.lstat(each).st_mtime > since:
+                    return True
+    return False

@@ -114,8 +114,8 @@ def _print_totals(plan: BackfillPlan) -> None:
     least = "" if plan.is_disk_known else "at least "
     say(
         f"Needs {least}{sized(plan.peak_disk_bytes)} of disk: {sized(plan.written_bytes)} written beside "
-        f"what it replaces, {sized(plan.staged_bytes)} for {largest} staged once more. Spark's own files are "
-        "not counted."
+        f"what it replaces, {sized(plan.staged_bytes)} for {largest} staged once more. Not counted: what "
+        "Spark spills, to <home>/scratch."
     )
 
 

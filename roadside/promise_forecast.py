@@ -403,7 +403,7 @@ def read_facts(settings: Settings, day: date, at: datetime, readings: Readings, 
         read_step_times(settings, steps.values()),
         lags,
         settings.steps_at_once,
-        failing=failing_steps(ops, _needed(ticks, things), made),
+        failing=failing_steps(ops, _needed(ticks, things), made, at),
     )
 
 
@@ -421,7 +421,8 @@ def _needed(ticks: Sequence[MissingTick], things: Sequence[Kept]) -> dict[str, l
 def lags_of(releases: Sequence[Release]) -> dict[str, Lag]:
     """By dataset, how long after the first daily release of the same cut its own came out.
 
-    On the last nights of those on which both came out within a day; releases in order of publication.
+    On the last nights of those on which both came out within a day, and the dataset by its 06:00 ET if any
+    ever did: what came later waited for a person. Releases in order of publication.
     """
     daily: dict[datetime, datetime] = {}
     for each in releases:
@@ -433,11 +434,17 @@ def lags_of(releases: Sequence[Release]) -> dict[str, Lag]:
         for each in releases:
             if spec.table.name in each.tables:
                 first.setdefault(each.tick, each.published_at)
-        spans = [out - daily[tick] for tick, out in sorted(first.items()) if tick in daily]
-        kept = [each.total_seconds() for each in spans if timedelta(0) <= each < _A_NIGHT][-_NIGHTS_MEASURED:]
+        nights = [
+            (tick, out)
+            for tick, out in sorted(first.items())
+            if tick in daily and timedelta(0) <= out - daily[tick] < _A_NIGHT
+        ]
+        in_time = [(tick, out) for tick, out in nights if out <= daily_available_at(tick)]
+        spans = [out - daily[tick] for tick, out in (in_time or nights)[-_NIGHTS_MEASURED:]]
+        kept = [each.total_seconds() for each in spans]
         if kept:
-            nights = [Took(Work(0, 0), 1, each, group=str(number)) for number, each in enumerate(kept)]
-            found[spec.name] = Lag(median(kept), len(kept), spread({spec.name: nights}))
+            took = [Took(Work(0, 0), 1, each, group=str(number)) for number, each in enumerate(kept)]
+            found[spec.name] = Lag(median(kept), len(kept), spread({spec.name: took}))
     return found
 
 

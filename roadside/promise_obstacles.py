@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from lakehouse.completeness import Completeness
 from lakehouse.landing_ledger import LandingLedger
 from lakehouse.ops import Ops
-from lakehouse.processes import is_dead
-from lakehouse.run_history import Made, gaps, merged
+from lakehouse.processes import is_dead, is_local
+from lakehouse.run_history import FOREIGN_RUN, Made, gaps, merged
 from lakehouse.run_ledger import BLOCKED, RunLedger, RunStatus
 from roadside.graph import STEPS, Step, sources_read, step_named
 from roadside.promise_check import VIEW, Kept, Reason
@@ -72,14 +72,16 @@ def _shows(columns: Iterable[str], view: Step) -> bool:
 
 
 def failing_steps(
-    ops: Ops, lacking: Mapping[str, Sequence[Interval]], made: Mapping[str, Made]
+    ops: Ops, lacking: Mapping[str, Sequence[Interval]], made: Mapping[str, Made], at: datetime
 ) -> tuple[Failing, ...]:
     """Those of the steps whose last run over ticks that they lack failed, or died, in the order of the road.
 
-    Not one that was blocked: what blocked it is there. Nor one that runs again.
+    Not one that was blocked: what blocked it is there. Nor one that runs again; of another host, whose
+    processes nobody here sees die, for two hours.
 
     Args:
         lacking: by step, the ticks that it lacks of what is needed.
+        at: the moment that is asked about.
     """
     ledger = RunLedger(ops, _no_clock)
     found: dict[str, Failing] = {}
@@ -89,7 +91,8 @@ def failing_steps(
                 run = ledger.last_run(name, over=part)
                 if run is None:
                     continue
-                has_died = run.is_running and is_dead(run.process)
+                is_silent = not is_local(run.process) and at - run.started_at > FOREIGN_RUN
+                has_died = run.is_running and (is_dead(run.process) or is_silent)
                 if has_died or (run.status is RunStatus.FAILED and run.error_kind != BLOCKED):
                     kind = "ProcessDied" if has_died else str(run.error_kind)
                     looks = _looks(run.run_id, kind)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lakehouse.settings import Settings
 
 _MINUTE = "%Y-%m-%dT%H:%MZ"
+CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 def interval_of(start: str, end: str, names: tuple[str, str] = ("--start", "--end")) -> Interval:
@@ -123,10 +124,12 @@ def require_ended(settings: Settings, end: datetime, name: str) -> None:
     What lands while its tick is closed becomes known in the first one after: all of it, as long as the end
     lies ahead. Where time is the data's, as in a simulation, that is only said.
 
+    Clocks of two machines may differ by a minute.
+
     Raises:
         UserError: the end, given by that option, is later than that of the last tick that ended.
     """
-    last = tick_start(datetime.now(UTC))
+    last = tick_start(datetime.now(UTC) + CLOCKS_DIFFER)
     if end <= last:
         return
     if settings.online_clock == "wall":

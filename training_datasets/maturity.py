@@ -21,6 +21,9 @@ SOURCES = ("dispatch_events", "gps_pings")
 """Landing sources behind silver: closed through the close, no object can still enter it. Pings bear arrivals
 out, where a dataset asks for that."""
 
+LEFT_OUT_SINCE = timedelta(days=31)
+"""How far behind its newest day a dataset's days count as passed over by the nights."""
+
 Coverage = Sequence[Interval]
 
 
@@ -96,22 +99,23 @@ def why_gone(ops: Ops, spec: DatasetSpec, service: ServiceDefinition, day: date)
 
 
 def days_left_out(ops: Ops, spec: DatasetSpec, built: Sequence[date]) -> list[date]:
-    """The days between the first and the newest of the built ones that are none, and may still be made.
+    """The days of the last month before the newest of the built ones that are none, though silver has them.
 
-    All of them are closed, for they close before the newest. What silver no longer has is not asked for.
+    All of them are closed, for they close before the newest. What is older was left out for good, or lies
+    between one history and another; so does what silver was never made for, or no longer has.
     """
     if not built:
         return []
-    gone = expired(ops)
-    between = [built[0] + timedelta(days=n) for n in range((built[-1] - built[0]).days)]
-    return [
-        day
-        for day in between
-        if day not in built
-        and not any(
-            gone.reaches(table.name, spec.reads_from(day, has_request=False)) for table in spec.sources
-        )
-    ]
+    first, last = max(built[0], built[-1] - LEFT_OUT_SINCE), built[-1]
+    between = [first + timedelta(days=n) for n in range((last - first).days)]
+    lacking = [day for day in between if day not in built]
+    gone, covered = expired(ops), {table.name: coverage(ops, table.name) for table in spec.sources if lacking}
+
+    def is_there(name: str, day: date) -> bool:
+        is_kept = not gone.reaches(name, spec.reads_from(day, has_request=False))
+        return is_kept and _gap(covered[name], spec.decisions(day).start, spec.close(day)) is None
+
+    return [day for day in lacking if all(is_there(table.name, day) for table in spec.sources)]
 
 
 def newest_closed_day(spec: DatasetSpec, cut: datetime) -> date:

@@ -7,7 +7,8 @@ Whether the tables are fresh is asked beside it, by `roadside_freshness`: a tick
 A try ends after 45 minutes, which is three ticks: a tick takes minutes, a whole day of an outage less than
 half an hour on the cluster that is planned for (ninety days in 36 hours). One that takes longer hangs, as a
 rule, and the night needs its slot. Ended so, a catch-up loses no more than what it was about to publish:
-each table keeps what was published of it, and the next try goes on from there.
+each table keeps what was published of it, and the next try goes on from there. Where one table alone takes
+longer over a day, as on a small machine, catch up by hand: `roadside tick --until now` has no limit.
 
 **It failed?** The alert has the command to run again; the next run does the same by itself, so this one
 tries three times, and is out of its way. Each try that failed is told as a warning, this one as an error.

@@ -73,6 +73,12 @@ def test_spark_would_take_a_folder_with_a_comma_for_two(tmp_path: Path) -> None:
         in_own_scratch({LOCAL_DIR: str(tmp_path / "a,b" / "scratch")})
 
 
+def test_where_it_cannot_have_scratch_spark_does_not_begin(tmp_path: Path) -> None:
+    (tmp_path / "scratch").write_text("not a folder")
+    with pytest.raises(SettingError, match=r"cannot have its scratch in .*FileExistsError"):
+        in_own_scratch({LOCAL_DIR: str(tmp_path / "scratch")})
+
+
 def test_scratch_of_the_dead_goes_and_of_the_living_stays(tmp_path: Path) -> None:
     root = scratch_folder(tmp_path)
     dead = left(root, a_dead_process().folder_name)

@@ -16,9 +16,12 @@ from lakehouse.settings import Settings
 from lakehouse.step_timings import START, StepTiming, StepTimings
 from roadside.expired import lacking
 from roadside.graph import Step, step_named
+from roadside.installation import settings_here
 from roadside.runner import StepResult, Watch, step_version
+from roadside.time_ranges import require_ended
 from roadside.unmade import unmade, upstream
 from validation.clocks import TICK, Interval, tick_start
+from validation.errors import UserError
 
 DAY = datetime(2026, 3, 10, tzinfo=UTC)
 VIEW, SIBLING = "features.zone_demand_15m", "features.provider_activity_15m"
@@ -120,6 +123,17 @@ def test_a_plan_beyond_its_deadline_is_not_begun(making: Making, run: Callable) 
     assert run(*EXECUTED, "--deadline", "4m").code == 0
 
 
+def test_the_clocks_of_two_machines_may_differ(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scheduler's tick ends a moment before a worker's clock says so."""
+    monkeypatch.setenv("ROADSIDE_ONLINE_CLOCK", "wall")
+    here, end = settings_here(), tick_start(datetime.now(UTC)) + TICK
+    monkeypatch.setattr("roadside.time_ranges.CLOCKS_DIFFER", TICK)
+    require_ended(here, end, "--until")
+    monkeypatch.setattr("roadside.time_ranges.CLOCKS_DIFFER", -TICK)
+    with pytest.raises(UserError, match="lies in the future"):
+        require_ended(here, end, "--until")
+
+
 def soon(hours: int = 1) -> str:
     return f"{tick_start(datetime.now(UTC)) + timedelta(hours=hours):%Y-%m-%dT%H:%MZ}"
 
@@ -136,11 +150,13 @@ def test_no_tick_is_closed_before_it_ends_where_time_is_the_wall_clock_s(
     making: Making, run: Callable, monkeypatch: pytest.MonkeyPatch, option: str, words: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("ROADSIDE_ONLINE_CLOCK", "wall")
-    answer = run(*words, option, soon())
+    monkeypatch.setattr("roadside.time_ranges.CLOCKS_DIFFER", timedelta(0))
+    end, before = soon(), tick_start(datetime.now(UTC))
+    answer = run(*words, option, end)
     assert (answer.code, making.chunks) == (2, [])
-    assert f"{option} {soon()} lies in the future" in answer.err
-    last = tick_start(datetime.now(UTC))
-    assert f"The last tick that ended: {option} {last:%Y-%m-%dT%H:%MZ}." in answer.err
+    assert f"{option} {end} lies in the future" in answer.err
+    told = [f"The last tick that ended: {option} {each:%Y-%m-%dT%H:%MZ}." for each in (before, before + TICK)]
+    assert any(each in answer.err for each in told), "a quarter of an hour may end meanwhile"
 
 
 def test_where_time_is_the_data_s_that_is_only_said(making: Making, run: Callable) -> None:

@@ -168,6 +168,20 @@ def test_two_nights_of_a_dataset_make_a_guess_of_half_to_twice_the_time(night: N
     assert _second(found.latest_at) == night.cut + minutes(3 + 50)
 
 
+def test_a_night_whose_datasets_waited_for_a_person_tells_nothing_of_others(night: Night) -> None:
+    """Six hours behind the features once would make each night late for weeks."""
+    out = BEFORE[night.day] - timedelta(hours=47)
+    night.nights.release_views(night.day - timedelta(days=3), out)
+    for name in DATASETS:
+        closed = 3 + (1 if name == "matching_acceptance_v1" else 2)
+        night.nights.release_day(name, night.day - timedelta(days=closed), out + minutes(360))
+    found = night.foretold(night.cut - minutes(20))
+    assert _second(found.latest_at) == night.cut + minutes(3 + 50)
+    assert {each.by for each in found.things if each.name in DATASETS} == {
+        "25.0 min after the daily release, as on 2 nights"
+    }
+
+
 def test_a_tick_still_missing_before_the_cut_comes_first(night: Night) -> None:
     """A minute before the cut the tick before takes 66 s, so that of the cut begins 6 s late."""
     found = night.foretold(night.cut - minutes(1))

@@ -112,6 +112,13 @@ def test_a_run_whose_process_died_has_failed(nights: Nights) -> None:
     assert failing(nights) == [(EVENTS, "ProcessDied")]
 
 
+def test_a_run_of_another_host_whose_death_nobody_sees_has_failed_after_two_hours(nights: Nights) -> None:
+    nights.make(EVENTS, **LAST_TICK, status="running", begun=CUT, host="elsewhere")
+    assert failing(nights) == []
+    found = foretold(nights, CUT + minutes(121))
+    assert [(each.step, each.error_kind) for each in found.failing] == [(EVENTS, "ProcessDied")]
+
+
 def test_once_all_that_is_promised_is_out_no_failure_is_in_its_way(nights: Nights) -> None:
     fail(nights, EVENTS)
     nights.release_night(DAY, CUT + minutes(30))

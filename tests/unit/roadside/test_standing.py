@@ -194,6 +194,7 @@ def test_days_of_a_dataset_that_the_nights_passed_over_are_named_with_the_comman
 ) -> None:
     """A trouble of a week: the nights look three days back, and begin anew behind it."""
     nights = Nights(platform.settings)
+    with_silver(platform)
     for day in (1, 2, 6, 8):
         nights.build_day(spec_named("eta_v1"), date(2026, 3, day))
     nights.build_day(spec_named("eta_v2"), date(2026, 3, 1))
@@ -206,8 +207,37 @@ def test_days_of_a_dataset_that_the_nights_passed_over_are_named_with_the_comman
     assert platform.missing() == ()
 
 
+def with_silver(platform: Platform) -> None:
+    """What eta_v1 is made of, from before its first day to where everything else is made."""
+    names = [table.name for table in spec_named("eta_v1").sources]
+    platform.make(*names, interval=Interval(datetime(2026, 2, 20, tzinfo=UTC), DAY.start))
+
+
+def test_days_of_a_dataset_that_no_silver_was_made_for_are_not_asked_for(platform: Platform) -> None:
+    """Two histories, with nothing between."""
+    nights = Nights(platform.settings)
+    for day in (1, 3, 5):
+        nights.build_day(spec_named("eta_v1"), date(2026, 3, day))
+    assert not [each for each in platform.missing() if "eta_v1" in each]
+
+
+def test_days_of_a_dataset_long_before_its_newest_are_not_asked_for(platform: Platform) -> None:
+    """Somebody built one as a sample."""
+    nights = Nights(platform.settings)
+    with_silver(platform)
+    names = [table.name for table in spec_named("eta_v1").sources]
+    platform.make(
+        *names, interval=Interval(datetime(2025, 12, 1, tzinfo=UTC), datetime(2026, 2, 20, tzinfo=UTC))
+    )
+    nights.build_day(spec_named("eta_v1"), date(2026, 1, 1))
+    nights.build_day(spec_named("eta_v1"), date(2026, 3, 5))
+    (told,) = [each for each in platform.missing() if "eta_v1" in each]
+    assert "to be built for [2026-02-02, 2026-03-05), though" in told
+
+
 def test_days_of_a_dataset_whose_silver_is_past_its_retention_are_not_asked_for(platform: Platform) -> None:
     nights = Nights(platform.settings)
+    with_silver(platform)
     for day in (1, 3, 5):
         nights.build_day(spec_named("eta_v1"), date(2026, 3, day))
     expire_known_time(platform.ops, {"silver.assignments": datetime(2026, 3, 3, tzinfo=UTC)}, NOON)
