@@ -391,6 +391,7 @@ def test_a_session_that_it_begins_has_scratch_of_its_process(
     begun: list[dict[str, Any]] = []
     monkeypatch.setattr(SparkSession, "getActiveSession", lambda: None)
     monkeypatch.setattr(SparkContext, "_active_spark_context", None)
+    monkeypatch.setattr(SparkContext, "_jvm", None)  # whose settings a configuration would begin with
     monkeypatch.setattr(SparkSession.Builder, "getOrCreate", lambda built: begun.append(built._options))
     for conf in ({"spark.local.dir": str(tmp_path / "scratch")}, {"spark.app.name": "another's"}):
         _Store(store_of(tmp_path, OURS_SPARK | {"spark_conf": conf}, {}, lambda _: []).config).spark()
