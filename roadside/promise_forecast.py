@@ -5,7 +5,7 @@ does, and each step takes as long over those that it lacks as its runs over more
 (`roadside.step_times`). The later ones follow one by one, each no sooner than it ends, the last of them the
 tick of the cut. In each the steps begin as `Runner.backfill` begins them: in the order of the road, so many
 at once, each once what it reads is made. A dataset is ready as long after the daily release as it was on
-other nights. The chain that ends last is the critical path.
+other nights that kept 06:00. The chain that ends last is the critical path.
 
 All of it is worked out three times: as predicted, and as if every step, and then every dataset, took the
 shortest or the longest that eight in ten past ones took. What waits for a tick to end waits as long in each.

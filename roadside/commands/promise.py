@@ -67,8 +67,8 @@ def promise(
     later ones follow, each no sooner than it ends; in each, ROADSIDE_STEPS_AT_ONCE steps at a time. A step
     takes as long over so many ticks as a line through its runs over few and over many says; where its runs
     were of one length, or too few for a line, a longer span is taken in proportion, the most it may take. A
-    dataset follows the daily release as long after it as on other nights. Not counted: the start of a
-    process, and what waits for a scheduler.
+    dataset follows the daily release as long after it as on other nights that kept 06:00. Not counted: the
+    start of a process, and what waits for a scheduler.
 
     Told beside it is between which times that is likely, by how far eight in ten past runs and nights were
     from what the others foretell; a guess of half to twice the time where they are too few. A step
