@@ -1,8 +1,9 @@
 """The Redis that serves features online: a private one when embedded, else the one that is set.
 
 The private server listens on loopback only, keeps its data, log and address under
-`<home>/redis`, and outlives the command that started it. Killed, it has all that it answered for; a
-machine that crashes costs it a second, which the next materialization writes again.
+`<home>/redis`, and outlives the command that started it. Killed, it has all that it answered for. A
+machine that crashes costs it what the system had not yet written to disk, half a minute or so: the end
+of its log, in which a view's marker follows its rows, so the next materialization writes it again.
 """
 
 from __future__ import annotations
@@ -218,9 +219,18 @@ def _has_log(folder: Path) -> bool:
 
 def _begin_log(address: RedisAddress) -> None:
     """Log commands from now on. A server told so at its start would ignore the dump of an older home."""
+    deadline = time.monotonic() + LOAD_SECONDS
     with contextlib.suppress(redis.RedisError), address.client() as client:
         client.ping()  # refused while it loads the dump: then the next start begins the log
         client.config_set("appendonly", "yes")
+        while _is_writing_log(client) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+def _is_writing_log(client: redis.Redis) -> bool:
+    """Whether it still copies what it has into its new log: until it has, commands are not logged."""
+    state: Any = client.info("persistence")
+    return bool(state["aof_rewrite_in_progress"] or state["aof_rewrite_scheduled"])
 
 
 def _launch(folder: Path, address: RedisAddress, is_logging: bool) -> None:
@@ -232,6 +242,7 @@ def _launch(folder: Path, address: RedisAddress, is_logging: bool) -> None:
         "daemonize": "yes",
         "dbfilename": _DUMP,
         "appendonly": "yes" if is_logging else "no",
+        "appendfsync": "no",  # everysec answers, while the disk is busy, for what is not yet logged
         "logfile": str(folder / "redis.log"),
         "pidfile": str(folder / "redis.pid"),
     }
