@@ -254,10 +254,6 @@ class RunLedger:
         for each in done:
             self._heard(each)
 
-    def failed(self, table: str, interval: Interval, code_version: str, error_kind: str) -> str:
-        """The id of a run that came to nothing before it wrote a row."""
-        return self.fail(self.begin(table, interval, code_version).run_id, error_kind).run_id
-
     def published(self, table: str, interval: Interval, code_version: str) -> Run | None:
         """The newest published run of that code that covers the whole interval; None if none stands."""
         query = (

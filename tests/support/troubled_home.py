@@ -27,6 +27,7 @@ from lakehouse.releases import ReleaseKind, Releases
 from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings
 from roadside.feed_gate import gated
+from support.failed_runs import failed_run
 from validation.arrow_schema import arrow_schema
 from validation.clocks import TICK, Interval, daily_available_at, known_date
 from validation.contracts import FEATURES, TABLES, table_named
@@ -139,9 +140,9 @@ def _make(home: TroubledHome) -> None:
         made = before if name in ("bronze.dispatch_events", "silver.dispatch_events") else past
         runs.finish(runs.begin(name, made, "code").run_id, snapshot_id=None, rows=1)
     mended = Interval(FAULT - 2 * TICK, FAULT - TICK)
-    runs.failed("silver.gps_pings", mended, "code", "Unreachable")
+    failed_run(runs, "silver.gps_pings", mended, "Unreachable")
     runs.finish(runs.begin("silver.gps_pings", mended, "code").run_id, snapshot_id=None, rows=1)
-    home.failed_run = runs.failed("training.eta_v1", Interval(DAY.start, DAY.end), "code", "Py4JJavaError")
+    home.failed_run = failed_run(runs, "training.eta_v1", Interval(DAY.start, DAY.end), "Py4JJavaError")
 
 
 def _judge(home: TroubledHome) -> None:
@@ -154,7 +155,7 @@ def _judge(home: TroubledHome) -> None:
     ledger.record_counts(source, well)
     fault = Interval(FAULT, FAULT + timedelta(hours=1))
     counts = {tick: feed_counts(tick, zoneless=15) for tick in fault.ticks()}
-    stopped = partial(runs.failed, "bronze.dispatch_events", fault, "code", "CheckFailed")
+    stopped = partial(failed_run, runs, "bronze.dispatch_events", fault, "CheckFailed")
     with pytest.raises(CheckFailed):
         gated(ledger, source, fault, counts, stopped)
     home.stopped_run = next(each.run_id for each in ledger.findings() if each.stops)
@@ -169,7 +170,7 @@ def _of_week(week: int) -> Iterable[datetime]:
 
 def _accepted(ledger: QualityLedger, runs: RunLedger) -> None:
     at = datetime(2026, 3, 10, 6, tzinfo=UTC)
-    run_id = runs.failed("bronze.gps_pings", Interval(at - TICK, at), "code", "CheckFailed")
+    run_id = failed_run(runs, "bronze.gps_pings", Interval(at - TICK, at), "CheckFailed")
     text = "null_speed_kmh: 62.0% of 900 rows are null, usually 1.0%."
     finding = KeptFinding("gps_pings", at, "null_speed_kmh", "", "fail", 900, 0.62, 0.01, text, run_id)
     warning = KeptFinding(

@@ -13,6 +13,7 @@ from sqlalchemy import update
 from lakehouse.lineage import Dataset, Lineage, run_uuid
 from lakehouse.ops import Ops, runs
 from lakehouse.run_ledger import Run, RunLedger
+from support.failed_runs import failed_run
 from validation.clocks import Interval
 from validation.column_lineage import ColumnRef, How, MadeOf, TableLineage
 from validation.columns import pick
@@ -159,7 +160,7 @@ def of_input(name: str, column: str, *transformations: dict[str, Any]) -> dict[s
 
 def test_a_failed_run_tells_the_class_of_its_error(tmp_path: Path) -> None:
     told = Told(tmp_path, str(tmp_path / "lineage.jsonl"))
-    told.runs.failed("silver.offers", TICK, "c1", "CheckFailed")
+    failed_run(told.runs, "silver.offers", TICK, "CheckFailed", "c1")
     _start, fail = lines(tmp_path / "lineage.jsonl")
     assert fail["eventType"] == "FAIL"
     message = {"message": "CheckFailed", "programmingLanguage": "python"}

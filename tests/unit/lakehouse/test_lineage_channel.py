@@ -18,6 +18,7 @@ from lakehouse import lineage_channel
 from lakehouse.lineage import Dataset, Lineage, run_uuid
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import Run, RunLedger
+from support.failed_runs import failed_run
 from validation.clocks import Interval
 
 TICK = Interval(datetime(2026, 3, 10, 17, tzinfo=UTC), datetime(2026, 3, 10, 17, 15, tzinfo=UTC))
@@ -98,7 +99,8 @@ def written(_run: Run) -> Dataset:
 
 @pytest.fixture
 def told(tmp_path: Path, server: Server) -> Told:
-    Told(tmp_path, str(tmp_path / "lineage.jsonl")).runs.failed("silver.jobs", TICK, "c1", "X")  # imports
+    to_file = Told(tmp_path, str(tmp_path / "lineage.jsonl"))
+    failed_run(to_file.runs, "silver.jobs", TICK, "X")  # imports
     return Told(tmp_path, server.url)
 
 

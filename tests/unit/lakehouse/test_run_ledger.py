@@ -9,6 +9,7 @@ from sqlalchemy import update
 from lakehouse.code_version import code_revision
 from lakehouse.ops import Ops, runs
 from lakehouse.run_ledger import BLOCKED, Run, RunLedger, RunStatus
+from support.failed_runs import failed_run
 from validation.clocks import Interval
 from validation.errors import Defect
 
@@ -285,8 +286,8 @@ def test_a_run_of_another_host_is_abandoned_after_a_day(ops: Ops, ledger: RunLed
 
 def test_failures_are_told_of_the_known_time_before_a_moment(ledger: RunLedger) -> None:
     publish(ledger, TICK)
-    later = ledger.failed(TABLE, Interval(TICK.end, DAY.end), "c1", "Defect")
-    first = ledger.failed(TABLE, TICK, "c1", "CheckFailed")
+    later = failed_run(ledger, TABLE, Interval(TICK.end, DAY.end), "Defect", "c1")
+    first = failed_run(ledger, TABLE, TICK, "CheckFailed", "c1")
     assert [(each.run_id, each.error_kind) for each in ledger.failures(DAY.end)] == [
         (first, "CheckFailed"),
         (later, "Defect"),

@@ -17,6 +17,7 @@ from lakehouse.ops import Ops
 from lakehouse.processes import this_process
 from lakehouse.run_ledger import RunLedger
 from lakehouse.run_log import RunLog, to_file, to_stderr
+from support.failed_runs import failed_run
 from validation.clocks import Interval
 
 MIDNIGHT = datetime(2026, 11, 2, tzinfo=UTC)
@@ -97,7 +98,7 @@ def test_a_run_is_two_lines_each_in_the_file_of_its_day(logged: Logged) -> None:
 
 def test_a_run_that_failed_or_does_not_stand_says_so(logged: Logged) -> None:
     logged.wall = MIDNIGHT
-    logged.runs.failed("silver.offers", TICK, "c1", "CheckFailed")
+    failed_run(logged.runs, "silver.offers", TICK, "CheckFailed", "c1")
     outdated = logged.runs.begin("silver.jobs", TICK, "c1")
     logged.runs.supersede({"silver.jobs": TICK})
     logged.runs.finish(outdated.run_id, snapshot_id=8, rows=1)
@@ -149,7 +150,7 @@ def test_a_run_whose_process_was_killed_is_logged_as_failed_by_the_next(
 def test_a_log_that_cannot_be_written_fails_no_run_and_is_said_once(logged: Logged) -> None:
     logged.home.write_text("no folder")
     for _ in range(2):
-        logged.runs.failed("silver.offers", TICK, "c1", "CheckFailed")
+        failed_run(logged.runs, "silver.offers", TICK, "CheckFailed", "c1")
     assert logged.notes == [
         "note: runs cannot be logged (FileExistsError); they go on and are in the ledger."
     ]
@@ -163,9 +164,8 @@ def test_the_log_is_for_its_owner_alone(logged: Logged) -> None:
 
 def test_lines_can_go_to_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = RunLog(to_stderr, lambda: MIDNIGHT, print)
-    RunLedger(Ops(f"sqlite:///{tmp_path}/ops.db"), lambda: MIDNIGHT, log.heard).failed(
-        "silver.offers", TICK, "c1", "CheckFailed"
-    )
+    ledger = RunLedger(Ops(f"sqlite:///{tmp_path}/ops.db"), lambda: MIDNIGHT, log.heard)
+    failed_run(ledger, "silver.offers", TICK, "CheckFailed")
     said = capsys.readouterr()
     assert [json.loads(line)["event"] for line in said.err.splitlines()] == ["began", "failed"]
     assert said.out == ""

@@ -22,6 +22,7 @@ from roadside.handling import (
     known_time,
     undone,
 )
+from support.failed_runs import failed_run
 from validation.clocks import Interval
 from validation.errors import Busy, Unreachable
 
@@ -48,7 +49,7 @@ def last(runs: RunLedger, name: str) -> Run:
 
 
 def fail(runs: RunLedger, name: str, error: str = "Unreachable") -> str:
-    return runs.failed(name, DAY, "code", error)
+    return failed_run(runs, name, DAY, error)
 
 
 def test_work_is_a_run_with_what_it_read_and_left(runs: RunLedger) -> None:

@@ -15,6 +15,7 @@ from lakehouse.run_ledger import RunLedger
 from lakehouse.settings import Settings, load_settings
 from roadside.run_listeners import heard_of
 from roadside.runner import Runner
+from support.failed_runs import failed_run
 from validation.clocks import Interval
 from validation.errors import SettingError
 
@@ -24,7 +25,7 @@ TICK = Interval(datetime(2026, 3, 10, 17, tzinfo=UTC), datetime(2026, 3, 10, 17,
 def fail(settings: Settings) -> None:
     settings.home.mkdir(parents=True, exist_ok=True)
     runs = RunLedger(Ops(settings.ops_url), lambda: datetime.now(UTC), heard_of(settings))
-    runs.failed("silver.offers", TICK, "c1", "CheckFailed")
+    failed_run(runs, "silver.offers", TICK, "CheckFailed", "c1")
 
 
 def events(path: Path, field: str) -> list[str]:
@@ -68,6 +69,6 @@ def test_the_runs_of_the_road_are_logged(settings: Settings, monkeypatch: pytest
     monkeypatch.setattr("roadside.runner.location_opener", lambda _handle: None)  # needs a session
     settings.home.mkdir(parents=True)
     no_spark: Any = None
-    Runner(settings, no_spark).runs.failed("silver.offers", TICK, "c1", "CheckFailed")
+    failed_run(Runner(settings, no_spark).runs, "silver.offers", TICK, "CheckFailed", "c1")
     (log,) = (settings.home / "logs").iterdir()
     assert events(log, "event") == ["began", "failed"]

@@ -20,6 +20,7 @@ from roadside.commands.standing import print_standing
 from roadside.rendering import print_json
 from roadside.standing import standing
 from simulation.landing import LandingWriter
+from support.failed_runs import failed_run
 from support.promised_nights import Nights
 from training_datasets.specs import spec_named
 from validation.clocks import TICK, Interval, tick_end
@@ -165,7 +166,7 @@ def test_a_failed_publication_or_upkeep_is_a_sentence_however_many_tables_it_fai
 ) -> None:
     platform.settings = replace(platform.settings, publish_uri="s3://shelf")
     for name in ("s3.training.eta_v1", "s3.features.zone_demand_15m", "retention.silver.jobs"):
-        run_id = platform.runs.failed(name, DAY, "code", "Unreachable")
+        run_id = failed_run(platform.runs, name, DAY, "Unreachable")
     dropped, sent = platform.missing()
     assert sent.startswith("s3.features.zone_demand_15m: its last run, ")
     assert sent.endswith("(Unreachable; likewise 1 more): roadside publish features.zone_demand_15m --to s3")

@@ -10,6 +10,7 @@ from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
 from roadside.step_lines import results_as_json
 from roadside.step_results import StepResult, with_runs
+from support.failed_runs import failed_run
 from validation.clocks import TICK, Interval
 
 NOW = datetime(2026, 3, 10, 18, 1, tzinfo=UTC)
@@ -35,8 +36,8 @@ def test_a_skipped_step_names_the_runs_that_stand(tmp_path: Path) -> None:
 def test_a_failed_step_names_the_run_that_failed_and_none_of_another_interval(tmp_path: Path) -> None:
     """The second table's last run is an older one: it did not come to it."""
     runs = ledger(tmp_path)
-    runs.failed(TABLES[1], BEFORE, "code", "CheckFailed")
-    failed = runs.failed(TABLES[0], TICK_OF_SIX, "code", "CheckFailed")
+    failed_run(runs, TABLES[1], BEFORE, "CheckFailed")
+    failed = failed_run(runs, TABLES[0], TICK_OF_SIX, "CheckFailed")
     result = with_runs(StepResult(TABLES[0], TICK_OF_SIX, "failed"), TABLES, runs, "code")
     assert result.runs == {TABLES[0]: (failed, None)}
 
