@@ -34,6 +34,7 @@ START_SECONDS = 5.0  # until it listens, which it does at once
 LOAD_SECONDS = 30.0  # until it has loaded its data; with more it is served as one that is loading
 LOCK_SECONDS = 30.0
 _DUMP = "dump.rdb"
+_PID = "redis.pid"
 _STARTS = 3  # a free port may be taken by another program before our server binds it
 
 
@@ -56,15 +57,16 @@ class RedisAddress:
         options = dict(part.split("=", 1) for part in rest if "=" in part)
         return cls(host, int(port), options)
 
-    def client(self) -> redis.Redis:
-        """A client that gives up after two seconds without an answer.
+    def client(self, answer_seconds: float | None = None) -> redis.Redis:
+        """A client that gives up after so long without an answer, two seconds unless another time is given.
 
         Raises:
             SettingError: an option that Redis clients do not know.
         """
+        seconds = answer_seconds or ANSWER_SECONDS
         options: dict[str, Any] = {
-            "socket_timeout": ANSWER_SECONDS,
-            "socket_connect_timeout": ANSWER_SECONDS,
+            "socket_timeout": seconds,
+            "socket_connect_timeout": seconds,
             **{name: _option(name, text) for name, text in self.options.items()},
         }
         try:
@@ -110,21 +112,24 @@ def stop_redis(settings: Settings) -> bool:
         address = _running(settings)
         if address is None:
             return False
+        silent = Unreachable(
+            f"The private Redis at {address} did not end.",
+            f"Its log says why: {settings.redis_dir / 'redis.log'}.",
+        )
         try:
-            with contextlib.suppress(redis.ConnectionError), address.client() as client:
-                client.shutdown(save=True)
+            with contextlib.suppress(redis.ConnectionError), address.client(LOCK_SECONDS) as client:
+                client.shutdown(save=True)  # answers by going away, when all is saved
         except redis.ResponseError as error:
             raise Unreachable(
                 f"The private Redis at {address} does not end: it cannot save its data.",
                 f"Its log says why: {settings.redis_dir / 'redis.log'}.",
             ) from error
+        except redis.TimeoutError as error:
+            raise silent from error
         deadline = time.monotonic() + LOCK_SECONDS
         while _is_ours(address, settings):
             if time.monotonic() > deadline:
-                raise Unreachable(
-                    f"The private Redis at {address} did not end.",
-                    f"Its log says why: {settings.redis_dir / 'redis.log'}.",
-                )
+                raise silent
             time.sleep(0.02)
     return True
 
@@ -169,10 +174,23 @@ def _is_ours(address: RedisAddress, settings: Settings) -> bool:
             answer: Any = client.config_get("dir")
     except redis.BusyLoadingError:
         return True
+    except redis.TimeoutError:  # it saves, say; a second server would write the same log
+        return _lives(settings.redis_dir)
     except (redis.RedisError, OSError):
         return False
     folders = [value.decode() if isinstance(value, bytes) else value for value in answer.values()]
     return str(settings.redis_dir.resolve()) in folders
+
+
+def _lives(folder: Path) -> bool:
+    """Whether a process runs under the number that our server wrote down, which it removes as it ends."""
+    try:
+        os.kill(int((folder / _PID).read_text()), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _start(settings: Settings) -> RedisAddress:
@@ -244,7 +262,7 @@ def _launch(folder: Path, address: RedisAddress, is_logging: bool) -> None:
         "appendonly": "yes" if is_logging else "no",
         "appendfsync": "no",  # everysec answers, while the disk is busy, for what is not yet logged
         "logfile": str(folder / "redis.log"),
-        "pidfile": str(folder / "redis.pid"),
+        "pidfile": str(folder / _PID),
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     arguments += ["--save", "60", "1"]  # three words: Redis 6 ignores "60 1" as one, and never saves

