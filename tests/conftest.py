@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pyspark.sql import SparkSession
 
@@ -15,6 +16,8 @@ from lakehouse.spark import CATALOG, spark_session
 from lakehouse.tables import Lakehouse
 
 PROJECT = Path(__file__).resolve().parent.parent
+hypothesis.settings.register_profile("roadside", deadline=None)  # how long an example takes is no property
+hypothesis.settings.load_profile("roadside")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -83,5 +86,5 @@ def redis_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def redis_connection(redis_address: str) -> str:
     """The connection string of that Redis, which is empty."""
     with RedisAddress.parse(redis_address).client() as client:
-        client.flushall()
+        client.flushdb()
     return redis_address

@@ -29,7 +29,7 @@ from support.airflow_home import DAGS, NEWEST, OLDEST, POOLS, ROOT, AirflowHome
 pytestmark = pytest.mark.slow(minutes=1)
 
 SECONDS_TO_PARSE = 2.0
-"""Of one file on a busy machine of two cores; Airflow itself allows thirty."""
+"""Of processor time for one file; Airflow itself allows thirty of any."""
 DAG_IDS = [
     "roadside_daily",
     "roadside_freshness",

@@ -18,6 +18,7 @@ from feast_plugins.read_log import drain
 from feast_plugins.redis_link import Command, packed
 from lakehouse.access_log import AccessLog
 from lakehouse.ops import Ops
+from support.held_writer import HELD
 from support.online_store import (
     HOUR,
     NOON,
@@ -33,6 +34,7 @@ from support.online_store import (
     write_rows,
 )
 from support.redis_nodes import PASSWORD, USER, Node, one_node, tls_cluster
+from support.waiting import within
 from validation.errors import SettingError, Unreachable
 
 pytestmark = pytest.mark.slow(minutes=1)
@@ -49,8 +51,10 @@ def node(tmp_path: Path) -> Iterator[Node]:
 JOB = """
 import sys
 from pathlib import Path
+from support.held_writer import hold_in_the_middle
 from support.online_store import HOUR, NOON, FeatureStore, quiet, settings_of
 from validation.errors import Unreachable
+hold_in_the_middle()
 try:
     with quiet():
         store = FeatureStore(config=settings_of(Path(sys.argv[1]), sys.argv[2], retry_seconds=0.2))
@@ -70,14 +74,17 @@ def test_redis_killed_in_the_middle_is_said_and_run_again_every_key_is_there(
     job = subprocess.Popen(
         [sys.executable, "-c", JOB, str(tmp_path / "a"), address],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert job.stdout is not None
+    assert job.stdout.readline() == HELD
     with node.client() as client:
-        while job.poll() is None and client.dbsize() < 1_000:
-            pass
+        assert within(60, lambda: client.dbsize() > 1_000)
+        assert client.dbsize() < 20_000
     node.kill()
-    told, _ = job.communicate(timeout=60)
+    told, _ = job.communicate("go on\n", timeout=60)
     assert (job.returncode, told) == (6, f"Redis at {address} does not answer (ConnectionError).")
     node.start()
     clean = store_of(settings_of(tmp_path / "b", redis_connection), [view_of(source)])
@@ -101,10 +108,11 @@ def test_redis_away_for_a_moment_is_waited_for(node: Node, tmp_path: Path) -> No
 
 def test_redis_that_is_slow_is_said(node: Node, tmp_path: Path) -> None:
     config = settings_of(tmp_path, f"127.0.0.1:{node.port}", answer_seconds=0.3, retry_seconds=0.1)
+    patient = settings_of(tmp_path, f"127.0.0.1:{node.port}")
+    Ours(patient, view_of(tmp_path / "f")).write(row("P1", NOON, 1))
     ours = Ours(config, view_of(tmp_path / "f"))
-    ours.write(row("P1", NOON, 1))
     with node.client() as client:
-        client.execute_command("CLIENT", "PAUSE", 2_000)
+        client.execute_command("CLIENT", "PAUSE", 10_000)
     with pytest.raises(Unreachable, match=f"127.0.0.1:{node.port} is slow"):
         ours.offers("P1")
 

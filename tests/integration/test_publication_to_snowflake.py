@@ -283,14 +283,16 @@ def test_two_at_once_of_two_installations_give_one_of_the_two(
     (tmp_path / "other").mkdir()
     other = Loading(there.server, settings_of(tmp_path / "other"))
     build_eta_v1(other.settings, rows=9, seed=4) if seed == 2 else build_eta_v1(other.settings, seed=3)
-    second_has_copied, results = threading.Event(), []
+    second_has_looked, results = threading.Event(), []
     second = threading.Thread(target=lambda: results.append(other.publish()))
 
     def watch(_number: int, statement: str, was_run: bool) -> Fate:
         if statement.startswith("DELETE") and was_run and not second.ident:
             second.start()
+        elif statement.startswith("MERGE") and not was_run and second.ident:
+            second_has_looked.set()  # at what stands; at the row of the lock it now waits for us
         elif statement.startswith("COMMIT") and not was_run and second.ident:
-            second_has_copied.wait(0.5)  # it waits for us, at the row of the lock
+            assert second_has_looked.wait(50)
         return Fate.GOES_ON
 
     with there.server.watched_by(watch):

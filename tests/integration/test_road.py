@@ -281,7 +281,7 @@ def test_a_second_run_a_day_alone_and_a_single_tick_change_nothing(road: Road) -
 @pytest.fixture(scope="module")
 def online(road: Road) -> Iterator[bytes]:
     """Every byte that Redis serves, once the views are written there; a dataset was built as well."""
-    with ensure_redis(road.settings).client() as client:
+    with ensure_redis(road.settings).client(answer_seconds=60) as client:
         feast_edge.apply(road.settings)
         store = feast_edge.feature_store(road.settings)
         materialize(road.settings, store, view_names())

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 
 PROGRAM = """
 import os, sys
@@ -35,19 +36,23 @@ class Publishers:
     """Begins publishers one after the other; `kill` ends the one that runs, as a machine that loses power."""
 
     process: subprocess.Popen[str]
-    pid: int = 0
+    _pid: int = 0
+    _runs: Event = field(default_factory=Event)
 
     def publish(self, name: str, target: str) -> int:
         """The exit code of a publisher, when it has ended; negative is the signal that killed it."""
         assert self.process.stdin
+        self._runs.clear()
         self.process.stdin.write(f"{name} {target}\n")
         self.process.stdin.flush()
-        self.pid = int(self._line())
+        self._pid = int(self._line())
+        self._runs.set()
         return int(self._line())
 
     def kill(self) -> None:
         """End the publisher that runs, at once."""
-        os.kill(self.pid, signal.SIGKILL)
+        assert self._runs.wait(30)  # it may send before its number was read here
+        os.kill(self._pid, signal.SIGKILL)
 
     def _line(self) -> str:
         assert self.process.stdout

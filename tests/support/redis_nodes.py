@@ -119,7 +119,7 @@ def tls_cluster(folder: Path) -> Iterator[Cluster]:
                 "--cluster-announce-ip", LOOPBACK,
                 "--cluster-announce-port", str(tls_port),
                 "--cluster-announce-bus-port", str(node.port + 10_000),
-                "--cluster-node-timeout", "3000",
+                "--cluster-node-timeout", "30000",
             )  # fmt: skip
             node.start()
             stack.callback(node.kill)

@@ -201,13 +201,12 @@ def snowflake_server() -> Iterator[SnowflakeServer]:
     for statement in ("CREATE DATABASE LAKE", "CREATE SCHEMA LAKE.ML", 'CREATE SCHEMA LAKE."features"'):
         server.sql(statement)
     fakesnow.server.shared_fs = server.instance
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        server.port = free.getsockname()[1]
+    listening = socket.create_server(("127.0.0.1", 0))
+    server.port = listening.getsockname()[1]
     for name in ("fakesnow.server", "sqlglot"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     runner = uvicorn.Server(uvicorn.Config(server, "127.0.0.1", server.port, log_level="critical"))
-    thread = threading.Thread(target=runner.run, name="snowflake", daemon=True)
+    thread = threading.Thread(target=runner.run, args=([listening],), name="snowflake", daemon=True)
     thread.start()
     while not runner.started:
         time.sleep(0.01)
@@ -216,6 +215,7 @@ def snowflake_server() -> Iterator[SnowflakeServer]:
     finally:
         runner.should_exit = runner.force_exit = True
         thread.join()
+        listening.close()
         for token in list(fakesnow.server.sessions):
             fakesnow.server.sessions.pop(token).close()
         server.instance.duck_conn.close()

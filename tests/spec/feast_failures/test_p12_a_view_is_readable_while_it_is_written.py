@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,9 @@ from feast.feature_view import FeatureViewState
 
 from lakehouse import feast_edge
 from lakehouse.redis_server import RedisAddress
+from support.held_writer import HELD
 from support.online_store import HOUR, NOON, quiet, read, row, settings_of, store_of, view_of, write_rows
+from support.waiting import within
 from validation.errors import Unreachable
 
 pytestmark = pytest.mark.slow(minutes=1)
@@ -28,10 +29,11 @@ import sys
 from pathlib import Path
 from typing import Any
 from datetime import timedelta
+from support.held_writer import hold_in_the_middle
 from support.online_store import HOUR, NOON, FeatureStore, quiet, settings_of
+hold_in_the_middle()
 with quiet():
     store = FeatureStore(config=settings_of(Path(sys.argv[1]), sys.argv[2]))
-    print("ready", file=sys.__stdout__, flush=True)
     store.materialize(NOON, NOON + HOUR)
 """
 OFFERS = "fleet__offers"
@@ -94,13 +96,17 @@ def test_p12_a_job_killed_in_the_middle_is_run_again_and_ends_as_one_run_would(
         job = subprocess.Popen(
             [sys.executable, "-c", JOB, str(folder), redis_connection],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            text=True,
         )
+        assert job.stdin is not None
         assert job.stdout is not None
-        assert job.stdout.readline() == b"ready\n"
-        wait_for(lambda: client.dbsize() > 1_000)
+        assert job.stdout.readline() == HELD
+        assert within(60, lambda: client.dbsize() > 1_000)
         job.send_signal(signal.SIGKILL)
         job.wait(timeout=20)
+        job.stdin.close()
         job.stdout.close()
         written = client.dbsize()
     assert 1_000 < written < ROWS
@@ -112,10 +118,3 @@ def test_p12_a_job_killed_in_the_middle_is_run_again_and_ends_as_one_run_would(
     assert len(state.live_keys("fleet")) == ROWS
     wanted = [f"P{number}" for number in range(0, ROWS, 500)]
     assert read(ours, *wanted)[OFFERS] == list(range(0, ROWS, 500))
-
-
-def wait_for(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)

@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import Popen
 from threading import Thread
-from time import sleep
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from lakehouse.leases import Leases
 from lakehouse.ops import Ops, leases
+from support.waiting import within
 from validation.errors import Busy
 
 TABLE = "features.provider_activity_15m"
@@ -68,13 +68,21 @@ def test_a_lease_of_another_host_is_taken_over_when_it_ran_out_and_its_holder_no
 
 
 def test_a_holder_that_lives_on_another_host_keeps_its_lease(ops: Ops) -> None:
+    lasts, wall = timedelta(seconds=0.4), [NOW]
+
     def brief() -> Leases:
-        return Leases(ops, lambda: datetime.now(UTC), lasts=timedelta(seconds=0.4))
+        return Leases(ops, lambda: wall[0], lasts=lasts)
+
+    def end() -> datetime:
+        with ops.read() as connection:
+            return connection.execute(select(leases.c.expires_at)).scalar_one()
 
     with brief().publishing(TABLE):
         with ops.write() as connection:
             connection.execute(update(leases).values(host="elsewhere"))
-        sleep(1)
+        for _ in range(3):
+            wall[0] += timedelta(seconds=0.3)
+            assert within(20, lambda: end() == wall[0] + lasts)
         with pytest.raises(Busy, match="on elsewhere"), brief().publishing(TABLE):
             pass
     with brief().publishing(TABLE):
@@ -91,8 +99,7 @@ def test_a_beat_that_raises_does_not_end_the_renewing(ops: Ops) -> None:
         return NOW
 
     with Leases(ops, now, lasts=timedelta(seconds=0.2)).publishing(TABLE):
-        sleep(0.5)
-    assert len(moments) > 2, "asked again behind the one that raised"
+        assert within(20, lambda: len(moments) > 2), "asked again behind the one that raised"
 
 
 def test_a_lease_whose_renewing_cannot_begin_is_given_back(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,8 +127,8 @@ def test_what_is_written_online_is_logged(
     make(runs, f"features.{VIEW}", HISTORY)
     monkeypatch.setattr(materialization.feast_edge, "materialize", lambda *_: None)
     materialize(settings, STOCK, [VIEW])
-    (log,) = (settings.home / "logs").iterdir()
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    logs = sorted((settings.home / "logs").iterdir())
+    lines = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
     assert [(each["event"], each["table"]) for each in lines] == [
         ("began", f"online.{VIEW}"),
         ("published", f"online.{VIEW}"),
