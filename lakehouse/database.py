@@ -1,9 +1,9 @@
 """One SQL database: SQLite on a laptop, Postgres by URL, the same guarantees on both.
 
 A `Database` is an address: picklable, and safe to carry over a fork, because each process opens
-connections of its own. A write transaction on SQLite takes the write lock at its start (BEGIN
-IMMEDIATE), so that what it reads stays true until it commits; on Postgres lock the rows read with
-`with_for_update()`, which SQLite leaves out.
+connections of its own. A write transaction takes the database's write lock at its start, so that what it
+reads stays true until it commits: SQLite's own (BEGIN IMMEDIATE), on Postgres an advisory one (decision 41).
+A read transaction sees one state, and holds nobody up.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ from validation.errors import Busy, SettingError, Unreachable
 
 BUSY_SECONDS = 30.0
 ROWS_PER_STATEMENT = 500
-SCHEMA_LOCK = 7_262_683  # any number, the same in every process
+WRITE_LOCK = 7_262_683  # any number, the same in every process
+
+_LOCK_NOT_AVAILABLE = "55P03"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 
 # Engines that came over a fork. Closing their SQLite connections here could remove the parent's
 # write-ahead log (https://sqlite.org/howtocorrupt.html, section 2.6), so they are kept and unused.
@@ -78,7 +80,7 @@ class Database:
         SettingError: the database was made by another version of this schema, or its driver is
             not installed.
         Unreachable: the database cannot be opened.
-        Busy: another process held SQLite's write lock for more than 30 seconds.
+        Busy: another process held the write lock for more than 30 seconds.
     """
 
     def __init__(self, url: str, metadata: MetaData, schema_version: int) -> None:
@@ -135,8 +137,6 @@ class Database:
     def _create_tables(self, engine: Engine) -> None:
         versions = Table("schema_version", MetaData(), Column("version", Integer, primary_key=True))
         with engine.connect().execution_options(writes=True) as connection, connection.begin():
-            if engine.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
             there = set(inspect(connection).get_table_names())
             if "schema_version" not in there:
                 versions.create(connection)
@@ -177,7 +177,8 @@ class Database:
                         index.create(connection)
 
     def _explained(self, error: DBAPIError) -> Exception:
-        if "database is locked" in str(error.orig):
+        sqlstate = getattr(error.orig, "sqlstate", None)
+        if sqlstate == _LOCK_NOT_AVAILABLE or "database is locked" in str(error.orig):
             return Busy(
                 f"Another process held the write lock of {masked(self.url)} for {BUSY_SECONDS:.0f} s.",
                 "Run the command again; if it stays so, look for a process that hangs.",
@@ -228,7 +229,9 @@ def _engine(url: str) -> Engine:
     address = make_url(url)
     try:
         if address.get_backend_name() != "sqlite":
-            return create_engine(address, pool_pre_ping=True)
+            engine = create_engine(address, pool_pre_ping=True)
+            event.listen(engine, "begin", _begin_postgres)
+            return engine
         engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
     except ImportError as error:
         raise SettingError(
@@ -261,5 +264,16 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
+
+
+def _begin_postgres(connection: Connection) -> None:
+    if not _writes(connection):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        return
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS:.3f}s'")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
+
+
+def _writes(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("writes", False))

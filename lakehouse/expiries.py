@@ -73,7 +73,7 @@ def was_dropped(day: date, kept_from: str | None, held: str | None) -> bool:
 def expire_known_time(ops: Ops, before: Mapping[str, datetime], now: datetime) -> None:
     """Keep that known time before these moments is past its retention; what was so before stays so."""
     with ops.write() as connection:
-        rows = connection.execute(select(expiries).with_for_update()).all()
+        rows = connection.execute(select(expiries)).all()
         earlier = {row.name: row.before for row in rows}
         moved = {name: at for name, at in before.items() if name not in earlier or at > earlier[name]}
         replace_rows(

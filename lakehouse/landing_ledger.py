@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, Select, func, select
 
 from lakehouse.database import chunks, insert_new, replace_rows
 from lakehouse.object_store import LandedObject, Misnamed, parse_key
@@ -129,7 +129,7 @@ class LandingLedger:
         end = _on_grid(until, "until")
         found = {landed.key: landed for landed in objects if landed.landed_at < end}
         with self._ops.write() as connection:
-            closed_through = _lock_source(connection, source)
+            closed_through = _closed_through(connection, source)
             known = _keys_known(connection, found)
             floor = None if archive or closed_through is None else closed_through + TICK
             entries = sorted(
@@ -159,9 +159,8 @@ class LandingLedger:
 
     def closed_through(self, source: str) -> datetime | None:
         """The last tick of the source that is closed; None if none is."""
-        query = select(closed_ticks.c.closed_through).where(closed_ticks.c.source == source)
         with self._ops.read() as connection:
-            return connection.execute(query).scalar_one_or_none()
+            return _closed_through(connection, source)
 
     def objects(self, source: str, interval: Interval) -> list[LedgerEntry]:
         """The source's objects with start < known_at <= end, in order of (known_at, key)."""
@@ -269,8 +268,6 @@ class LandingLedger:
             newest: dict[str, datetime] = {}
             for entry in rebuilt.values():
                 newest[entry.source] = max(newest.get(entry.source, entry.known_at), entry.known_at)
-            for source in sorted(newest):
-                _lock_source(connection, source)
             known = _keys_known(connection, rebuilt)
             moved = sum(known_at != rebuilt[key].known_at for key, known_at in known.items())
             if moved:
@@ -304,19 +301,15 @@ def _by_tick(entry: LedgerEntry) -> tuple[datetime, str]:
     return entry.known_at, entry.key
 
 
-def _lock_source(connection: Connection, source: str) -> datetime | None:
-    """closed_through of the source; no other process registers or closes it until we commit."""
-    insert_new(connection, closed_ticks, [{"source": source, "closed_through": None}])
-    query = select(closed_ticks.c.closed_through).where(closed_ticks.c.source == source).with_for_update()
-    closed_through: datetime | None = connection.execute(query).scalar_one()
-    return closed_through
+def _closed_through(connection: Connection, source: str) -> datetime | None:
+    query = select(closed_ticks.c.closed_through).where(closed_ticks.c.source == source)
+    return connection.execute(query).scalar_one_or_none()
 
 
 def _close(connection: Connection, source: str, end: datetime) -> datetime:
-    before = _lock_source(connection, source)
+    before = _closed_through(connection, source)
     closed_through = end if before is None else max(before, end)
-    here = update(closed_ticks).where(closed_ticks.c.source == source)
-    connection.execute(here.values(closed_through=closed_through))
+    replace_rows(connection, closed_ticks, [{"source": source, "closed_through": closed_through}])
     return closed_through
 
 

@@ -133,7 +133,7 @@ class Leases:
         here = leases.c.table_name == table
         with self._ops.write() as connection:
             insert_new(connection, leases, [row])
-            held = connection.execute(select(leases).where(here).with_for_update()).one()
+            held = connection.execute(select(leases).where(here)).one()
             if held.token != lease.token:
                 holder = Process(held.host, held.pid, held.process_started)
                 if not (is_dead(holder) or (not is_local(holder) and held.expires_at <= lease.acquired_at)):

@@ -156,7 +156,7 @@ class Releases:
 
 def _of_tick(connection: Connection, kind: ReleaseKind, tick: datetime) -> list[Release]:
     query = select(releases).where(releases.c.kind == kind.value, releases.c.tick == tick)
-    newest_first = query.order_by(releases.c.revision.desc()).with_for_update()
+    newest_first = query.order_by(releases.c.revision.desc())
     return [_release(row) for row in connection.execute(newest_first)]
 
 

@@ -442,7 +442,7 @@ def _supersede(connection: Connection, run: Run) -> None:
 
 
 def _by_id(connection: Connection, run_id: str) -> Run:
-    row = connection.execute(select(runs).where(runs.c.run_id == run_id).with_for_update()).first()
+    row = connection.execute(select(runs).where(runs.c.run_id == run_id)).first()
     if row is None:
         raise Defect(f"There is no run '{run_id}' in the run ledger.")
     return run_of(row)

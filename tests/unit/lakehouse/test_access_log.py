@@ -1,8 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import inspect, text
 
 from lakehouse.access_log import Access, AccessLog
 from lakehouse.ops import Ops
@@ -17,8 +16,8 @@ def read(number: int, decision: str = "") -> Access:
     )
 
 
-def test_a_read_told_twice_is_kept_once(tmp_path: Path) -> None:
-    log = AccessLog(Ops(f"sqlite:///{tmp_path}/ops.db"))
+def test_a_read_told_twice_is_kept_once(ops: Ops) -> None:
+    log = AccessLog(ops)
     assert log.add([read(1), read(2, "J7")]) == 2
     assert log.add([read(2, "J7"), read(3), read(3)]) == 1
     assert [each.access_id for each in log.reads()] == ["p:1", "p:2", "p:3"]
@@ -26,33 +25,31 @@ def test_a_read_told_twice_is_kept_once(tmp_path: Path) -> None:
     assert log.add([]) == 0
 
 
-def test_a_database_made_before_the_log_gains_its_table(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/ops.db"
-    AccessLog(Ops(url)).reads()
-    with create_engine(url).begin() as connection:
+def test_a_database_made_before_the_log_gains_its_table(database_url: str) -> None:
+    AccessLog(Ops(database_url)).reads()
+    with Ops(database_url).write() as connection:
         connection.execute(text("DROP TABLE access_log"))
-    assert AccessLog(Ops(url)).add([read(1)]) == 1
+    assert AccessLog(Ops(database_url)).add([read(1)]) == 1
 
 
-def test_a_database_made_before_decisions_had_an_instant_gains_the_columns(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/ops.db"
-    AccessLog(Ops(url)).add([read(1)])
-    with create_engine(url).begin() as connection:
+def test_a_database_made_before_decisions_had_an_instant_gains_the_columns(database_url: str) -> None:
+    AccessLog(Ops(database_url)).add([read(1)])
+    with Ops(database_url).write() as connection:
         connection.execute(text("DROP INDEX access_log_by_instant"))
         for column in ("decided_at", "answers"):
             connection.execute(text(f"ALTER TABLE access_log DROP COLUMN {column}"))
-    log = AccessLog(Ops(url))
+    log = AccessLog(Ops(database_url))
     later = replace(read(2), decided_at=AT - DAY, answers={"v": {"through": None, "rows": []}})
     assert log.add([later]) == 1
     assert log.reads() == [read(1), later]
-    with create_engine(url).begin() as connection:
+    with Ops(database_url).write() as connection:
         assert "access_log_by_instant" in {
             each["name"] for each in inspect(connection).get_indexes("access_log")
         }
 
 
-def test_reads_are_found_by_the_instant_of_their_decision(tmp_path: Path) -> None:
-    log = AccessLog(Ops(f"sqlite:///{tmp_path}/ops.db"))
+def test_reads_are_found_by_the_instant_of_their_decision(ops: Ops) -> None:
+    log = AccessLog(ops)
     first, second = (replace(read(n), decided_at=AT - DAY + n * timedelta(hours=1)) for n in (1, 2))
     other = replace(read(3), decided_at=AT - DAY, service="eta_v2")
     log.add([second, first, other, read(4)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 from lakehouse.expiries import NOTHING_GONE, expire_known_time, expired
 from lakehouse.ops import Ops
@@ -13,16 +12,14 @@ JANUARY, MARCH = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=U
 OFFERS = "silver.offers"
 
 
-def test_an_expiry_moves_on_and_never_back(tmp_path: Path) -> None:
-    ops = Ops(f"sqlite:///{tmp_path}/ops.db")
+def test_an_expiry_moves_on_and_never_back(ops: Ops) -> None:
     assert expired(ops) == NOTHING_GONE
     expire_known_time(ops, {OFFERS: MARCH, "landing.gps_pings": JANUARY}, MARCH)
     expire_known_time(ops, {OFFERS: JANUARY, "landing.gps_pings": MARCH}, MARCH)
     assert expired(ops).before == {OFFERS: MARCH, "landing.gps_pings": MARCH}
 
 
-def test_it_is_told_with_what_is_kept(tmp_path: Path) -> None:
-    ops = Ops(f"sqlite:///{tmp_path}/ops.db")
+def test_it_is_told_with_what_is_kept(ops: Ops) -> None:
     expire_known_time(ops, {OFFERS: MARCH, "landing.gps_pings": JANUARY}, MARCH)
     gone = expired(ops)
     assert gone.told(OFFERS) == "silver.offers before 2026-03-01 is past its retention of 13 months"

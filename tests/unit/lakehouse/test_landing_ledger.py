@@ -35,8 +35,8 @@ def outcome(key: str, lines: int = 3, bronze: int = 2, bad: int = 1) -> ObjectOu
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> LandingLedger:
-    return LandingLedger(Ops(f"sqlite:///{tmp_path}/ops.db"))
+def ledger(ops: Ops) -> LandingLedger:
+    return LandingLedger(ops)
 
 
 def ticks(ledger: LandingLedger, start: str = "00:00", end: str = "23:45") -> list[str]:
@@ -169,12 +169,11 @@ print(json.dumps([entry.key for entry in added]))
 
 
 def test_processes_that_register_the_same_objects_at_once_add_each_once(
-    tmp_path: Path, start_python: Callable[..., "Popen[str]"]
+    database_url: str, start_python: Callable[..., "Popen[str]"]
 ) -> None:
-    url = f"sqlite:///{tmp_path}/ops.db"
     keys = [landed(f"17:{minute:02d}").key for minute in range(30)]
-    racers = [start_python(RACE, url, at("17:30").isoformat(), *keys) for _ in range(4)]
+    racers = [start_python(RACE, database_url, at("17:30").isoformat(), *keys) for _ in range(4)]
     answers = [racer.communicate(timeout=60) for racer in racers]
     assert [racer.returncode for racer in racers] == [0] * 4, answers
     assert sorted(key for out, _ in answers for key in json.loads(out)) == keys
-    assert len(LandingLedger(Ops(url)).objects(SOURCE, whole("17:00", "17:30"))) == 30
+    assert len(LandingLedger(Ops(database_url)).objects(SOURCE, whole("17:00", "17:30"))) == 30

@@ -1,7 +1,6 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from subprocess import Popen
 from threading import Thread
 
@@ -15,11 +14,6 @@ from validation.errors import Busy
 
 TABLE = "features.provider_activity_15m"
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def ops(tmp_path: Path) -> Ops:
-    return Ops(f"sqlite:///{tmp_path}/ops.db")
 
 
 def at(ops: Ops, passed: timedelta = timedelta(0)) -> Leases:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -57,11 +56,10 @@ def counts(ops: Ops) -> dict[str, int]:
 
 
 @pytest.fixture
-def ops(tmp_path: Path) -> Ops:
-    made = Ops(f"sqlite:///{tmp_path}/ops.db")
-    write(made, OLD)
-    write(made, NEW)
-    return made
+def ops(ops: Ops) -> Ops:
+    write(ops, OLD)
+    write(ops, NEW)
+    return ops
 
 
 def test_old_rows_go_and_new_ones_stay(ops: Ops) -> None:

@@ -1,7 +1,4 @@
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from lakehouse.ops import Ops
 from lakehouse.releases import Release, ReleaseKind, Releases
@@ -10,11 +7,6 @@ TICK = datetime(2026, 3, 10, 18, 30, tzinfo=UTC)
 PROMISE = TICK + timedelta(minutes=5)
 ZONES = "features.zone_demand_15m"
 PROVIDERS = "features.provider_activity_15m"
-
-
-@pytest.fixture
-def ops(tmp_path: Path) -> Ops:
-    return Ops(f"sqlite:///{tmp_path}/ops.db")
 
 
 def publish(

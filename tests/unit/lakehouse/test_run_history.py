@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from lakehouse.ops import Ops
 from lakehouse.run_history import (
@@ -48,8 +47,7 @@ def test_what_two_share_lies_in_both() -> None:
     assert shared([hours(1, 2)], [hours(2, 3)]) == []
 
 
-def test_superseded_and_failed_runs_make_nothing(tmp_path: Path) -> None:
-    ops = Ops(f"sqlite:///{tmp_path / 'ops.db'}")
+def test_superseded_and_failed_runs_make_nothing(ops: Ops) -> None:
     wall = datetime(2026, 3, 11, tzinfo=UTC)
     runs = RunLedger(ops, lambda: wall)
     for span in (hours(1, 2), hours(2, 3), hours(4, 5)):
@@ -62,8 +60,7 @@ def test_superseded_and_failed_runs_make_nothing(tmp_path: Path) -> None:
     assert reach_by_table(ops) == {"silver.jobs": (first.start, first.end)}
 
 
-def test_began_at_is_of_the_newest_run_that_reaches_the_end(tmp_path: Path) -> None:
-    ops = Ops(f"sqlite:///{tmp_path / 'ops.db'}")
+def test_began_at_is_of_the_newest_run_that_reaches_the_end(ops: Ops) -> None:
     wall = iter(datetime(2026, 3, 11, hour, tzinfo=UTC) for hour in range(24))
     runs = RunLedger(ops, lambda: next(wall))
     for span in (hours(1, 3), hours(1, 4), hours(2, 4), hours(0, 2)):
@@ -86,8 +83,8 @@ def took(runs: RunLedger, wall: Wall, span: Interval, seconds: int, code: str = 
     runs.finish(begun.run_id, snapshot_id=1, rows=0)
 
 
-def test_other_code_s_known_time_is_what_today_s_code_did_not_make(tmp_path: Path) -> None:
-    ops, wall = Ops(f"sqlite:///{tmp_path / 'ops.db'}"), Wall()
+def test_other_code_s_known_time_is_what_today_s_code_did_not_make(ops: Ops) -> None:
+    wall = Wall()
     runs = RunLedger(ops, wall)
     for span, code in ((hours(1, 2), "old"), (hours(2, 3), "older"), (hours(3, 4), "new")):
         took(runs, wall, span, 1, code)
@@ -98,8 +95,8 @@ def test_other_code_s_known_time_is_what_today_s_code_did_not_make(tmp_path: Pat
     assert codes_by_table(ops) == {"silver.jobs": {"new"}}
 
 
-def test_a_replay_is_measured_by_the_median_of_runs_of_a_day_and_else_by_ticks(tmp_path: Path) -> None:
-    ops, wall = Ops(f"sqlite:///{tmp_path / 'ops.db'}"), Wall()
+def test_a_replay_is_measured_by_the_median_of_runs_of_a_day_and_else_by_ticks(ops: Ops) -> None:
+    wall = Wall()
     runs = RunLedger(ops, wall)
     assert measured(ops, "silver.jobs") is None
     for hour, seconds in ((1, 10), (2, 30), (3, 20)):
@@ -110,8 +107,8 @@ def test_a_replay_is_measured_by_the_median_of_runs_of_a_day_and_else_by_ticks(t
     assert measured(ops, "silver.jobs") == Measured(2, 1), "48 s of 24 h; it superseded the ticks"
 
 
-def test_a_failed_run_measures_nothing(tmp_path: Path) -> None:
-    ops, wall = Ops(f"sqlite:///{tmp_path / 'ops.db'}"), Wall()
+def test_a_failed_run_measures_nothing(ops: Ops) -> None:
+    wall = Wall()
     runs = RunLedger(ops, wall)
     runs.fail(runs.begin("silver.jobs", hours(1, 2), "code").run_id, "Busy")
     assert measured(ops, "silver.jobs") is None

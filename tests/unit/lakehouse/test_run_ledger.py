@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from subprocess import Popen
 
 import pytest
@@ -18,11 +17,6 @@ DAY = Interval(datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 11, tzinfo=U
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TICK = Interval(NOON, NOON + timedelta(minutes=15))
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def ops(tmp_path: Path) -> Ops:
-    return Ops(f"sqlite:///{tmp_path}/ops.db")
 
 
 @pytest.fixture

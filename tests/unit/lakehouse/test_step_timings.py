@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
-
-import pytest
 
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import RunLedger
@@ -22,11 +19,6 @@ def days(start: int, end: int) -> Interval:
 
 def at(second: float) -> datetime:
     return DAY + timedelta(days=30, seconds=second)
-
-
-@pytest.fixture
-def ops(tmp_path: Path) -> Ops:
-    return Ops(f"sqlite:///{tmp_path / 'ops.db'}")
 
 
 def test_the_newest_timings_of_a_step_are_given_first(ops: Ops) -> None:

@@ -1,13 +1,12 @@
 from datetime import UTC, datetime
-from pathlib import Path
 
 from lakehouse.ops import Ops
 from lakehouse.table_notes import TableNotes
 
 
-def test_a_subject_is_new_once_per_table(tmp_path: Path) -> None:
+def test_a_subject_is_new_once_per_table(ops: Ops) -> None:
     now = datetime(2026, 3, 10, tzinfo=UTC)
-    notes = TableNotes(Ops(f"sqlite:///{tmp_path}/ops.db"), lambda: now)
+    notes = TableNotes(ops, lambda: now)
     assert notes.note("bronze.gps_pings", "field battery", "Not in the contract.")
     assert not notes.note("bronze.gps_pings", "field battery", "Seen again.")
     assert notes.note("bronze.provider_status", "field battery", "Not in the contract.")

