@@ -50,37 +50,37 @@ class PostgresServer:
 @contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
     """A server that writes to disk when it likes; gone afterwards, with all it had."""
-    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+    with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as name:
+        folder, programs, other_user = Path(name), _programs(), {}
+        if os.geteuid() == 0:
+            programs = _copied(programs, folder)
+            os.chown(folder, NOBODY, NOBODY)
+            other_user = {"user": NOBODY, "group": NOBODY}
+        data, port = folder / "data", _free_port()
+        how = ["-U", "postgres", "--auth=trust", "--no-sync", "--no-instructions"]
+        made = [programs / "bin/initdb", "-D", data, *how]
+        subprocess.run(made, check=True, capture_output=True, cwd=folder, **other_user)
+        options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
+        words = ["-F", *(word for name, value in options.items() for word in ("-c", f"{name}={value}"))]
+        with (folder / "log").open("wb") as log:
+            started = [programs / "bin/postgres", "-D", data, *words]
+            process = subprocess.Popen(started, stdout=log, stderr=log, cwd=folder, **other_user)
+        server = PostgresServer(f"postgresql://postgres@127.0.0.1:{port}", count())
+        try:
+            assert within(60, lambda: server.answers() or process.poll() is not None), "it starts"
+            assert process.poll() is None, (folder / "log").read_text()
+            yield server
+        finally:
+            process.send_signal(signal.SIGQUIT)  # at once: nobody needs what it has
+            process.wait(60)
+
+
+def _programs() -> Path:
+    """The folder of the programs, of Postgres 16."""
     package = find_spec(PACKAGE)
     assert package is not None
     assert package.origin is not None
-    programs = Path(package.origin).parent / "pginstall" / "bin"  # 16
-    other_user: dict[str, int] = {}
-    if os.geteuid() == 0:
-        programs = _copied(programs.parent, folder) / "bin"
-        os.chown(folder, NOBODY, NOBODY)
-        other_user = {"user": NOBODY, "group": NOBODY}
-    port = _free_port()
-    data = folder / "data"
-    subprocess.run(
-        [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--no-instructions"],
-        check=True, capture_output=True, cwd=folder, **other_user,
-    )  # fmt: skip
-    options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
-    words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [programs / "postgres", "-D", data, *words], stdout=log, stderr=log, cwd=folder, **other_user
-        )
-    server = PostgresServer(f"postgresql://postgres@127.0.0.1:{port}", count())
-    try:
-        assert within(60, lambda: server.answers() or process.poll() is not None), "it starts"
-        assert process.poll() is None, (folder / "log").read_text()
-        yield server
-    finally:
-        process.send_signal(signal.SIGQUIT)  # at once: nobody needs what it has
-        process.wait(60)
-        shutil.rmtree(folder, ignore_errors=True)
+    return Path(package.origin).parent / "pginstall"
 
 
 def _copied(programs: Path, folder: Path) -> Path:
