@@ -24,6 +24,7 @@ from sqlalchemy import (
     CursorResult,
     Dialect,
     Engine,
+    Executable,
     Integer,
     MetaData,
     String,
@@ -38,6 +39,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.types import TypeDecorator
 
 from lakehouse.settings import masked
@@ -49,6 +51,8 @@ ROWS_PER_STATEMENT = 500
 WRITE_LOCK = 7_262_683  # any number, the same in every process
 
 _LOCK_NOT_AVAILABLE = "55P03"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
+
+_VERSIONS = Table("schema_version", MetaData(), Column("version", Integer, primary_key=True))
 
 # Engines that came over a fork. Closing their SQLite connections here could remove the parent's
 # write-ahead log (https://sqlite.org/howtocorrupt.html, section 2.6), so they are kept and unused.
@@ -126,7 +130,7 @@ class Database:
         if self._engine is None or self._opened_by != os.getpid():
             engine = _engine(self.url)
             try:
-                self._create_tables(engine)
+                self._make(engine)
             except (InterfaceError, OperationalError) as error:
                 raise self._explained(error) from error
             if self._engine is not None:
@@ -134,19 +138,17 @@ class Database:
             self._engine, self._opened_by = engine, os.getpid()
         return self._engine
 
-    def _create_tables(self, engine: Engine) -> None:
-        versions = Table("schema_version", MetaData(), Column("version", Integer, primary_key=True))
-        with engine.connect().execution_options(writes=True) as connection, connection.begin():
-            there = set(inspect(connection).get_table_names())
-            if "schema_version" not in there:
-                versions.create(connection)
-                connection.execute(insert(versions).values(version=self._schema_version))
-            found = connection.execute(select(versions.c.version)).scalar_one()
-            if found == self._schema_version and not set(self._metadata.tables) <= there:
-                self._metadata.create_all(connection)  # a table more is no other version
-            if found == self._schema_version:
-                self._add_columns(connection, there)
-                self._add_indexes(connection, there)
+    def _make(self, engine: Engine) -> None:
+        """Make what of the schema is not there. What is whole, the rule, is looked at and locks nobody."""
+        for writes in (False, True):
+            with engine.connect().execution_options(writes=writes) as connection, connection.begin():
+                found = self._version(connection, writes)
+                lacking = list(self._lacking(connection)) if found == self._schema_version else []
+                if writes:
+                    for made in lacking:
+                        connection.execute(made)
+            if found is not None and not lacking:
+                break
         if found != self._schema_version:
             raise SettingError(
                 f"The database {masked(self.url)} has schema version {found}; "
@@ -154,30 +156,36 @@ class Database:
                 "Run the version of the platform that made it, or point the setting at a new database.",
             )
 
-    def _add_columns(self, connection: Connection, there: set[str]) -> None:
-        """Add the columns that a table has gained since: no other version either, as each may be null."""
+    def _version(self, connection: Connection, writes: bool) -> int | None:
+        """The schema's version; where there is none, ours from now on, if it may be written."""
+        if not inspect(connection).has_table(_VERSIONS.name):
+            if not writes:
+                return None
+            connection.execute(CreateTable(_VERSIONS))
+            connection.execute(insert(_VERSIONS).values(version=self._schema_version))
+        version: int = connection.execute(select(_VERSIONS.c.version)).scalar_one()
+        return version
+
+    def _lacking(self, connection: Connection) -> Iterator[Executable]:
+        """What makes the tables, columns and indexes that are not there: no other version, as each column
+        may be null."""
         inspector = inspect(connection)
+        there = set(inspector.get_table_names())
         for table in self._metadata.sorted_tables:
             if table.name not in there:
+                yield CreateTable(table)
+                yield from map(CreateIndex, sorted(table.indexes, key=str))
                 continue
-            known = {each["name"] for each in inspector.get_columns(table.name)}
-            added = [column for column in table.columns if column.name not in known]
-            for column in added:
-                kind = column.type.compile(connection.dialect)
-                connection.execute(text(f'ALTER TABLE "{table.name}" ADD COLUMN "{column.name}" {kind}'))
-
-    def _add_indexes(self, connection: Connection, there: set[str]) -> None:
-        """Make the indexes that a table has gained since."""
-        inspector = inspect(connection)
-        for table in self._metadata.sorted_tables:
-            if table.name in there:
-                known = {each["name"] for each in inspector.get_indexes(table.name)}
-                for index in table.indexes:
-                    if index.name not in known:
-                        index.create(connection)
+            columns = {each["name"] for each in inspector.get_columns(table.name)}
+            for column in table.columns:
+                if column.name not in columns:
+                    kind = column.type.compile(connection.dialect)
+                    yield text(f'ALTER TABLE "{table.name}" ADD COLUMN "{column.name}" {kind}')
+            indexes = {each["name"] for each in inspector.get_indexes(table.name)}
+            yield from (CreateIndex(index) for index in table.indexes if index.name not in indexes)
 
     def _explained(self, error: DBAPIError) -> Exception:
-        sqlstate = getattr(error.orig, "sqlstate", None)
+        sqlstate = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
         if sqlstate == _LOCK_NOT_AVAILABLE or "database is locked" in str(error.orig):
             return Busy(
                 f"Another process held the write lock of {masked(self.url)} for {BUSY_SECONDS:.0f} s.",
@@ -271,6 +279,8 @@ def _begin_postgres(connection: Connection) -> None:
     if not _writes(connection):
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         return
+    # what is read after the lock is what there is then, whatever the server's default
+    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE")
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS:.3f}s'")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
 

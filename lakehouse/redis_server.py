@@ -3,7 +3,8 @@
 The private server listens on loopback only, keeps its data, log and address under
 `<home>/redis`, and outlives the command that started it. Killed, it has all that it answered for. A
 machine that crashes costs it what the system had not yet written to disk, half a minute or so: the end
-of its log, in which a view's marker follows its rows, so the next materialization writes it again.
+of its log, in which a view's marker follows its rows, so the next materialization writes it again. Reads
+that were logged there and not yet drained are lost.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ def stop_redis(settings: Settings) -> bool:
                 client.shutdown(save=True)  # answers by going away, when all is saved
         except redis.ResponseError as error:
             raise Unreachable(
-                f"The private Redis at {address} does not end: it cannot save its data.",
+                f"The private Redis at {address} does not end: it cannot save its data, or not yet.",
                 f"Its log says why: {settings.redis_dir / 'redis.log'}.",
             ) from error
         except redis.TimeoutError as error:
@@ -203,9 +204,9 @@ def _start(settings: Settings) -> RedisAddress:
         while time.monotonic() < deadline:
             if _is_ours(address, settings):
                 _await_loaded(address)
-                _record(settings.redis_address_file, address)
                 if not is_logging:
                     _begin_log(address)
+                _record(settings.redis_address_file, address)
                 return address
             time.sleep(0.02)
     raise Unreachable(
@@ -230,15 +231,16 @@ def _await_loaded(address: RedisAddress) -> None:
 
 
 def _has_log(folder: Path) -> bool:
-    """Whether a log of commands is there to start from: of Redis 6 a file, of 7 a folder."""
+    """Whether a log of commands is there to start from: of Redis 6 a file, of 7 a folder with its manifest,
+    which comes when its first log is whole."""
     log = folder / "appendonly.aof"
-    return (folder / "appendonlydir").exists() or (log.exists() and log.stat().st_size > 0)
+    return any((folder / "appendonlydir").glob("*.manifest")) or (log.exists() and log.stat().st_size > 0)
 
 
 def _begin_log(address: RedisAddress) -> None:
     """Log commands from now on. A server told so at its start would ignore the dump of an older home."""
     deadline = time.monotonic() + LOAD_SECONDS
-    with contextlib.suppress(redis.RedisError), address.client() as client:
+    with contextlib.suppress(redis.RedisError), address.client(LOAD_SECONDS) as client:
         client.ping()  # refused while it loads the dump: then the next start begins the log
         client.config_set("appendonly", "yes")
         while _is_writing_log(client) and time.monotonic() < deadline:

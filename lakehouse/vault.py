@@ -136,7 +136,7 @@ class Vault:
         return cached if cached is not None else self.subjects(kind, [natural_key])[natural_key]
 
     def subjects(self, kind: str, keys: Iterable[NaturalKey]) -> dict[NaturalKey, Subject]:
-        """The subject of each natural key; those missing are made, all in one transaction."""
+        """The subject of each natural key; those missing are made, some hundred a transaction."""
         if kind not in KINDS:
             raise Defect(f"'{kind}' is no kind of subject; known: {', '.join(KINDS)}.")
         wanted = dict.fromkeys(keys)
@@ -190,21 +190,14 @@ class Vault:
     def _get_or_create(self, kind: str, lookups: Iterable[bytes]) -> dict[bytes, Subject]:
         lookups = sorted(lookups)
         with self._database.read() as connection:
-            found = self._stored(connection, lookups)
-        missing = [lookup for lookup in lookups if lookup not in found]
-        if missing:
+            stored = _stored(connection, lookups)
+        known = {row.lookup for row in stored}
+        for some in chunks(lookup for lookup in lookups if lookup not in known):
+            made = [self._new_row(kind, lookup) for lookup in some]  # before the one write lock is taken
             with self._database.write() as connection:
-                for some in chunks(missing):
-                    insert_new(connection, _subjects, [self._new_row(kind, lookup) for lookup in some])
-                found |= self._stored(connection, missing)
-        return found
-
-    def _stored(self, connection: Connection, lookups: Iterable[bytes]) -> dict[bytes, Subject]:
-        found = {}
-        for some in chunks(lookups):
-            for row in connection.execute(select(_subjects).where(_subjects.c.lookup.in_(some))):
-                found[row.lookup] = self._unwrapped(row)
-        return found
+                insert_new(connection, _subjects, made)
+                stored += _stored(connection, some)  # another process may have been first
+        return {row.lookup: self._unwrapped(row) for row in stored}
 
     def _new_row(self, kind: str, lookup: bytes) -> dict[str, Any]:
         subject_id = secrets.token_bytes(_ID_BYTES)
@@ -336,3 +329,10 @@ def _read_key(key_file: Path) -> bytes:
 
 def _derived(platform_key: bytes, purpose: bytes, length: int) -> bytes:
     return HKDF(SHA256(), length, salt=None, info=purpose).derive(platform_key)
+
+
+def _stored(connection: Connection, lookups: Iterable[bytes]) -> list[Any]:
+    rows: list[Any] = []
+    for some in chunks(lookups):
+        rows += connection.execute(select(_subjects).where(_subjects.c.lookup.in_(some)))
+    return rows

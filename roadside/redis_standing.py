@@ -27,6 +27,11 @@ def require_redis(settings: Settings) -> RedisAddress:
             client.ping()
     except (redis.BusyLoadingError, redis.ResponseError):
         return address  # it loads, or cannot save and so takes no writes: it runs
+    except redis.TimeoutError as error:
+        raise Unreachable(
+            f"The private Redis at {address} is busy or hangs.",
+            f"Wait a moment; its log says why: {settings.redis_dir / 'redis.log'}.",
+        ) from error
     except redis.RedisError as error:
         raise Unreachable(
             "The private Redis does not run.",
@@ -45,10 +50,10 @@ def redis_problem(settings: Settings) -> str:
 
 
 def redis_found(settings: Settings) -> tuple[str, str]:
-    """Which Redis is there, and the problem if the one that is set does not answer."""
+    """Which Redis is there, and the problem if it is busy, or the one that is set does not answer."""
     try:
         return f"answers at {require_redis(settings)}", ""
     except RoadsideError as error:
-        if settings.redis is not None:
+        if settings.redis is not None or isinstance(error.__cause__, redis.TimeoutError):
             return "", error.what
     return f"not running; {shutil.which('redis-server') or 'the bundled server'} is started when needed", ""

@@ -176,7 +176,7 @@ def start_redis() -> None:
     """Start the private Redis, unless it runs or ROADSIDE_REDIS names another."""
     from lakehouse.redis_server import ensure_redis
 
-    say(f"Redis answers at {ensure_redis(settings_here())}.")
+    say(f"Redis runs at {ensure_redis(settings_here())}.")
 
 
 def stop_redis() -> None:

@@ -57,7 +57,7 @@ def postgres_server() -> Iterator[PostgresServer]:
             os.chown(folder, NOBODY, NOBODY)
             other_user = {"user": NOBODY, "group": NOBODY}
         data, port = folder / "data", _free_port()
-        how = ["-U", "postgres", "--auth=trust", "--no-sync", "--no-instructions"]
+        how = ["-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]
         made = [programs / "bin/initdb", "-D", data, *how]
         subprocess.run(made, check=True, capture_output=True, cwd=folder, **other_user)
         options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}

@@ -77,6 +77,16 @@ def test_what_is_read_in_a_transaction_is_one_state_and_holds_nobody_up(ops: Ops
         assert set(connection.execute(select(closed_ticks.c.source)).scalars()) == {"x", "y"}
 
 
+def test_opening_a_database_that_is_whole_waits_for_no_writer(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.3)
+    with Ops(database_url).read():
+        pass
+    with Ops(database_url).write(), Ops(database_url).read() as connection:
+        assert connection.execute(select(closed_ticks)).all() == []
+
+
 def test_what_a_write_has_read_stays_true_until_it_commits(ops: Ops) -> None:
     """Each adds the number after the greatest: with a row seen by two there would be fewer in the end."""
 

