@@ -78,7 +78,10 @@ def lakehouse(spark: SparkSession) -> Iterator[Lakehouse]:
 def redis_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """host:port of a private Redis of the run."""
     settings = load_settings({"ROADSIDE_HOME": str(tmp_path_factory.mktemp("redis"))})
-    yield str(ensure_redis(settings))
+    address = ensure_redis(settings)
+    with address.client() as client:
+        client.config_set("save", "")  # else each FLUSHALL writes a dump, and waits for the disk
+    yield str(address)
     stop_redis(settings)
 
 
@@ -86,5 +89,5 @@ def redis_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def redis_connection(redis_address: str) -> str:
     """The connection string of that Redis, which is empty."""
     with RedisAddress.parse(redis_address).client() as client:
-        client.flushdb()
+        client.flushall()
     return redis_address

@@ -72,7 +72,7 @@ def test_after_redis_lost_all_only_a_range_that_reaches_far_back_moves_the_marke
     ):
         assert materialized(sparse, first - HOUR, first) == first
         with RedisAddress.parse(redis_connection).client() as client:
-            client.flushdb()
+            client.flushall()
         assert materialized(sparse, start, end) == expected
         with RedisAddress.parse(redis_connection).client() as client:
-            client.flushdb()
+            client.flushall()

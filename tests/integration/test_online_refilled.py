@@ -65,7 +65,7 @@ def held(platform: Platform) -> tuple[object, object]:
 
 def emptied(platform: Platform) -> None:
     with ensure_redis(platform.settings).client() as client:
-        client.flushdb()
+        client.flushall()
 
 
 def killed_and_its_disk_lost(platform: Platform) -> None:
@@ -121,7 +121,7 @@ def test_a_redis_that_came_back_from_a_copy_is_filled_from_where_the_copy_ends(
     with ensure_redis(platform.settings).client() as client:
         copy = {key: client.dump(key) for key in client.scan_iter()}
         write(platform, TICKS[2])
-        client.flushdb()
+        client.flushall()
         for key, content in copy.items():
             client.restore(key, 0, content)
     assert view_state(platform.store).complete_through()[CHANGING[0]] == TICKS[0] + TICK_DELAY

@@ -60,11 +60,11 @@ def test_hashes_are_those_that_stock_feast_writes(ours: Ours, tmp_path: Path, re
     ours.write(*ROWS)
     by_columns = hashes(redis_connection)
     with RedisAddress.parse(redis_connection).client() as client:
-        client.flushdb()
+        client.flushall()
     ours.write_protos(*ROWS)
     by_values = hashes(redis_connection)
     with RedisAddress.parse(redis_connection).client() as client:
-        client.flushdb()
+        client.flushall()
     stock = settings_of(
         Path(ours.config.registry.path.removeprefix("sqlite:///")).parent, redis_connection, ours=False
     )
@@ -86,7 +86,7 @@ def test_each_store_reads_what_the_other_wrote(tmp_path: Path, redis_connection:
     answers = {}
     for writer in stores:
         with RedisAddress.parse(redis_connection).client() as client:
-            client.flushdb()
+            client.flushall()
         with quiet():
             stores[writer].materialize(NOON - HOUR, NOON)
             other = "ours" if writer == "stock" else "stock"

@@ -105,7 +105,7 @@ def shown(moment: datetime | None) -> int | None:
     return None if moment is None else micros(moment)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(job_records())
 def test_offers_assignments_and_the_job_equal_the_oracle(records: list[Landed]) -> None:
     history = history_of("J", events_of(records))

@@ -47,7 +47,7 @@ def tick_row(view: str, key: str, tick: datetime, **values: Any) -> tuple[Any, .
 def start_empty_redis(settings: Settings) -> None:
     """The private Redis of the run, without what another module's rows left in it."""
     with ensure_redis(settings).client() as client:
-        client.flushdb()
+        client.flushall()
 
 
 @contextmanager

@@ -203,11 +203,11 @@ def _order(event: Event) -> tuple[int, int, str]:
 def linked(job_id: str, events: list[Event]) -> tuple[Event, ...]:
     """The events, each with its offer_key and assignment_key.
 
-    An offer's key is given, else made from its `offered` event; an answer without an id goes to the
-    last offer before it, of its provider if it names one. An assignment's key is given, else its
-    offer's; an event without an id goes to the last acceptance before it, likewise. A rejected ETA
-    goes by assignment id, then offer id, then the last acceptance. An acceptance of nothing known
-    is no assignment, nor is a second one of the same offer.
+    An offer's key is given, else made from its `offered` event, the first of that key: a repeated one
+    asks nobody anew. An answer without an id goes to the last offer before it, of its provider if it
+    names one. An assignment's key is given, else its offer's; an event without an id goes to the last
+    acceptance before it, likewise. A rejected ETA goes by assignment id, then offer id, then the last
+    acceptance. An acceptance of nothing known is no assignment, nor is a second one of the same offer.
     """
     _link_offers(job_id, events)
     _link_assignments(events)
@@ -216,11 +216,14 @@ def linked(job_id: str, events: list[Event]) -> tuple[Event, ...]:
 
 def _link_offers(job_id: str, events: list[Event]) -> None:
     last: dict[str | None, str] = {}  # by provider; None: of the job
+    made: set[str] = set()
     for event in events:
         event.offer_key = None
         if event.event_type == "offered":
             event.offer_key = event.offer_id or f"{job_id}:{event.event_id}"
-            last[None] = last[event.provider_id] = event.offer_key
+            if event.offer_key not in made:
+                made.add(event.offer_key)
+                last[None] = last[event.provider_id] = event.offer_key
         elif event.event_type in ANSWERS:
             event.offer_key = event.offer_id or last.get(event.provider_id)
 

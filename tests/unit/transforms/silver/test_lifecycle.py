@@ -72,6 +72,29 @@ def test_appointment_made_longer_ago_than_histories_look_is_not_immediate() -> N
     assert row["is_immediate"]
 
 
+@pytest.mark.parametrize(
+    ("answered_by", "outcomes"), [("P2", ["open", "open"]), (None, ["open", "accepted"])]
+)
+def test_an_offer_told_again_asks_nobody_anew(answered_by: str | None, outcomes: list[str]) -> None:
+    """Its id came once more, with another provider: an answer without id is to the last offer made first."""
+
+    def made(minute: int, event_type: str, **stated: Any) -> Event:
+        at = minute * 60 * SECOND
+        return Event("J", f"e{minute}", event_type, at, at, at, **stated)
+
+    history = history_of(
+        "J",
+        [
+            made(1, "offered", offer_id="A", provider_id="P1"),
+            made(2, "offered", offer_id="B", provider_id="P3"),
+            made(3, "offered", offer_id="A", provider_id="P2"),
+            made(4, "accepted", provider_id=answered_by),
+        ],
+    )
+    rows = [(row["offer_id"], row["provider_id"], row["offer_outcome"]) for row in offers(history)]
+    assert rows == [("A", "P1", outcomes[0]), ("B", "P3", outcomes[1])]
+
+
 @pytest.mark.timeout(20)
 def test_an_id_that_thousands_of_events_share_is_folded_in_seconds() -> None:
     course = ("requested", "offered", "declined", "offered", "accepted", "on_scene", "completed")
