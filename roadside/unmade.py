@@ -85,7 +85,8 @@ def unmade(settings: Settings, steps: Sequence[Step], span: Interval) -> tuple[U
         for name in step.writes:
             version = step_version(step, settings)
             standing[name] = kept.wanted(step, name, made_by_code(ops, name, version))
-            lacking = gaps(kept.wanted(step, name, [span]), standing[name])
+            lacks = gaps(kept.wanted(step, name, [span]), standing[name])
+            lacking = [each for each in lacks if step.due(each)]  # what is not due outdates no reader
             never = shared(lacking, ledger.never_made(name, span))
             other = shared(lacking, made_by_other_code(ops, name, version))
             replaced = gaps(gaps(lacking, never), other)

@@ -82,6 +82,19 @@ def test_a_daily_step_lacks_nothing_between_two_cuts(settings: Settings) -> None
     assert of(settings, days(0, 1.5), daily)[daily].parts == {Why.NEVER: (days(0.5, 1.5),)}
 
 
+def test_what_reads_a_daily_step_stands_between_two_cuts(settings: Settings) -> None:
+    """All of the road was made; what is daily has nothing to make of the tick, and outdates nobody."""
+    last = days(0.5, 0.5 + 1 / 96)
+    for step in STEPS:
+        for name in step.writes:
+            run(settings, name, days(-1, 0.5))
+            if step.due(last):
+                run(settings, name, last)
+    assert any(step_named(name).is_daily for step in STEPS if not step.is_daily for name in step.reads)
+    assert unmade(settings, STEPS, Interval(days(-1, 0.5).start, last.end)) == ()
+    assert unmade(settings, STEPS, last) == ()
+
+
 def test_a_view_is_made_with_all_that_it_reads() -> None:
     assert [step.name for step in upstream(["zone_demand_15m"])] == [
         "bronze.dispatch_events",
